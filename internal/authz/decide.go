@@ -1,0 +1,184 @@
+package authz
+
+import "github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+
+// Rules are the settings that every decision shares.
+type Rules struct {
+	// Default is the level of whoever no source says anything about.
+	Default kind.Level
+	// RestrictCreation asks for EDIT on a new name before it may be created.
+	RestrictCreation bool
+}
+
+// Subject is what a decision needs to know of a person, beside the grants.
+type Subject struct {
+	Admin  bool
+	Active bool
+}
+
+// Resource is what is decided about. Name is what patterns match; for kinds that are keyed by name it equals ID.
+type Resource struct {
+	Kind kind.Name
+	ID   string
+	Name string
+}
+
+// Reason says which rule decided.
+type Reason string
+
+// The reasons for a decision.
+const (
+	Deactivated Reason = "deactivated"
+	Admin       Reason = "admin"
+	Granted     Reason = "grant"
+	ByDefault   Reason = "default"
+	Creation    Reason = "creation"
+)
+
+// Decision is the answer: the effective level, and why.
+type Decision struct {
+	Allowed bool
+	Level   kind.Level
+	Reason  Reason
+	Grant   *Grant // the grant that decided, when Reason is Granted
+}
+
+// Decide says whether the subject has at least the needed level on the resource. It is the only place where that is said.
+func (r Rules) Decide(s Subject, g *Grants, on Resource, need kind.Level) Decision {
+	d := r.effective(s, g, on)
+	d.Allowed = d.Level >= need && d.Level != kind.NoPermissions
+	return d
+}
+
+func (r Rules) effective(s Subject, g *Grants, on Resource) Decision {
+	switch {
+	case !s.Active:
+		return Decision{Reason: Deactivated}
+	case s.Admin:
+		return Decision{Level: kind.Manage, Reason: Admin}
+	}
+	for _, source := range g.order {
+		if grant := g.first(source, on); grant != nil {
+			return Decision{Level: grant.Level, Reason: Granted, Grant: grant}
+		}
+	}
+	return Decision{Level: r.Default, Reason: ByDefault}
+}
+
+// first finds the grant of a source that speaks for the resource, nil when none does.
+func (g *Grants) first(source Source, on Resource) *Grant {
+	if rows := g.exact[source][key{on.Kind, on.ID}]; len(rows) > 0 {
+		return &rows[0]
+	}
+	all := g.patterns[source][on.Kind]
+	for i := range all {
+		if all[i].matches == nil || all[i].matches.MatchString(on.Name) {
+			return &all[i].grant
+		}
+	}
+	return nil
+}
+
+// DecideCreate says whether the subject may create a resource of the kind under the name.
+// Anybody signed in may, unless creation is restricted: then the patterns that match the name must give EDIT,
+// or, when none matches, the default level.
+func (r Rules) DecideCreate(s Subject, g *Grants, on Resource) Decision {
+	switch {
+	case !s.Active:
+		return Decision{Reason: Deactivated}
+	case s.Admin:
+		return Decision{Allowed: true, Level: kind.Manage, Reason: Admin}
+	case !r.RestrictCreation:
+		return Decision{Allowed: true, Level: kind.Manage, Reason: Creation}
+	}
+	for _, source := range g.order {
+		if source != UserPattern && source != GroupPattern {
+			continue
+		}
+		if grant := g.first(source, on); grant != nil {
+			return Decision{Allowed: grant.Level >= kind.Edit, Level: grant.Level, Reason: Granted, Grant: grant}
+		}
+	}
+	return Decision{Allowed: r.Default >= kind.Edit, Level: r.Default, Reason: ByDefault}
+}
+
+// Explanation is a decision with every grant that was considered, in the order in which the sources were asked.
+type Explanation struct {
+	Decision
+	Considered []Grant
+}
+
+// Explain decides by the same code as Decide and lists the grants that speak of the resource.
+func (r Rules) Explain(s Subject, g *Grants, on Resource, need kind.Level) Explanation {
+	e := Explanation{Decision: r.Decide(s, g, on, need)}
+	for _, source := range g.order {
+		e.Considered = append(e.Considered, g.exact[source][key{on.Kind, on.ID}]...)
+		for _, p := range g.patterns[source][on.Kind] {
+			if p.matches == nil || p.matches.MatchString(on.Name) {
+				e.Considered = append(e.Considered, p.grant)
+			}
+		}
+	}
+	return e
+}
+
+// NeedsName tells whether the subject holds patterns of the kind, so that a decision must know the resource's name.
+func (g *Grants) NeedsName(k kind.Name) bool {
+	for _, source := range g.order {
+		if len(g.patterns[source][k]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Selection says which resources of a kind a subject may read, where that can be said without looking at each.
+type Selection struct {
+	// All is true when everything but IDs may be read; else nothing but IDs may.
+	All bool
+	// IDs are the exceptions, without order.
+	IDs []string
+	// Exact is false when patterns decide, so that each resource has to be looked at.
+	Exact bool
+}
+
+// Select gives the resources of a kind on which the subject has at least the level.
+func (r Rules) Select(s Subject, g *Grants, k kind.Name, need kind.Level) Selection {
+	if !s.Active {
+		return Selection{Exact: true}
+	}
+	if s.Admin {
+		return Selection{All: true, Exact: true}
+	}
+	if g.NeedsName(k) {
+		return Selection{}
+	}
+	selection := Selection{All: r.Default >= need && r.Default != kind.NoPermissions, Exact: true}
+	seen := map[string]bool{}
+	for _, source := range g.order {
+		for key := range g.exact[source] {
+			if key.kind != k || seen[key.resource] {
+				continue
+			}
+			seen[key.resource] = true
+			on := Resource{Kind: k, ID: key.resource, Name: key.resource}
+			if r.Decide(s, g, on, need).Allowed != selection.All {
+				selection.IDs = append(selection.IDs, key.resource)
+			}
+		}
+	}
+	return selection
+}
+
+// Each yields the subject's exact resources of a kind that hold a grant of the source order, each once.
+func (g *Grants) Each(k kind.Name, yield func(id string)) {
+	seen := map[string]bool{}
+	for _, source := range g.order {
+		for key := range g.exact[source] {
+			if key.kind == k && !seen[key.resource] {
+				seen[key.resource] = true
+				yield(key.resource)
+			}
+		}
+	}
+}

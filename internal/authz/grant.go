@@ -1,0 +1,148 @@
+// Package authz decides: a pure function over a subject's compiled grants, without I/O and without a clock.
+package authz
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+)
+
+// Source is where a grant comes from; sources are asked in a configured order.
+type Source uint8
+
+// The sources, in their default order.
+const (
+	User         Source = iota // a grant to the person
+	Group                      // a grant to a group of the person
+	UserPattern                // a pattern of the person
+	GroupPattern               // a pattern of a group of the person
+	sources
+)
+
+var sourceNames = [...]string{"user", "group", "regex", "group-regex"}
+
+// String gives the name that PERMISSION_SOURCE_ORDER uses.
+func (s Source) String() string { return sourceNames[s] }
+
+// DefaultOrder is the order of the sources when PERMISSION_SOURCE_ORDER is not set.
+func DefaultOrder() []Source { return []Source{User, Group, UserPattern, GroupPattern} }
+
+// ParseOrder reads PERMISSION_SOURCE_ORDER. Unknown and repeated names are errors; a source that is left out is never asked.
+func ParseOrder(names []string) ([]Source, error) {
+	var order []Source
+	for _, name := range names {
+		at := slices.Index(sourceNames[:], strings.ToLower(strings.TrimSpace(name)))
+		if at < 0 {
+			return nil, fmt.Errorf("source %q is not one of %s", name, strings.Join(sourceNames[:], ", "))
+		}
+		if slices.Contains(order, Source(at)) {
+			return nil, fmt.Errorf("source %q is named twice", name)
+		}
+		order = append(order, Source(at))
+	}
+	if len(order) == 0 {
+		return nil, fmt.Errorf("no source is named; at least one of %s is needed", strings.Join(sourceNames[:], ", "))
+	}
+	return order, nil
+}
+
+// Grant is one stored rule about a subject: an exact resource, or a pattern of names.
+type Grant struct {
+	ID       int64
+	Source   Source
+	Kind     kind.Name
+	Resource string // exact sources: the id or name
+	Pattern  string // pattern sources: a regular expression (RE2)
+	Priority int    // pattern sources: the smallest number is asked first
+	Level    kind.Level
+	Group    string // group sources: the group's name
+}
+
+// MaxPattern is the longest pattern that is accepted, in bytes.
+const MaxPattern = 255
+
+// CompilePattern compiles a pattern that matches from the start of a name, as Python's re.match does, in linear time.
+func CompilePattern(pattern string) (*regexp.Regexp, error) {
+	if pattern == "" {
+		return nil, fmt.Errorf("a pattern must not be empty; .* matches every name")
+	}
+	if len(pattern) > MaxPattern {
+		return nil, fmt.Errorf("a pattern has at most %d bytes, this one %d", MaxPattern, len(pattern))
+	}
+	if _, err := regexp.Compile(pattern); err != nil { // before it is wrapped, so that ")|(" is not balanced by the wrapping
+		return nil, fmt.Errorf("pattern %q: %w", pattern, err)
+	}
+	return regexp.Compile(`\A(?:` + pattern + `)`)
+}
+
+type key struct {
+	kind     kind.Name
+	resource string
+}
+
+type pattern struct {
+	grant   Grant
+	matches *regexp.Regexp // nil: could not be compiled; it matches everything and refuses
+}
+
+// Grants is all that is granted to one subject, compiled for look-up. It is immutable and safe for concurrent use.
+type Grants struct {
+	order    []Source
+	exact    [sources]map[key][]Grant
+	patterns [sources]map[kind.Name][]pattern
+}
+
+// Compile prepares a subject's grants. A stored pattern that no longer compiles denies whatever it is asked about
+// instead of being skipped: what it meant to refuse cannot be known.
+func Compile(order []Source, rows []Grant) *Grants {
+	g := &Grants{order: order}
+	for _, row := range rows {
+		switch row.Source {
+		case User, Group:
+			if g.exact[row.Source] == nil {
+				g.exact[row.Source] = map[key][]Grant{}
+			}
+			k := key{row.Kind, row.Resource}
+			g.exact[row.Source][k] = append(g.exact[row.Source][k], row)
+		default:
+			p := pattern{grant: row}
+			if compiled, err := CompilePattern(row.Pattern); err == nil {
+				p.matches = compiled
+			} else {
+				p.grant.Level = kind.NoPermissions
+			}
+			if g.patterns[row.Source] == nil {
+				g.patterns[row.Source] = map[kind.Name][]pattern{}
+			}
+			g.patterns[row.Source][row.Kind] = append(g.patterns[row.Source][row.Kind], p)
+		}
+	}
+	for _, byResource := range g.exact {
+		for _, all := range byResource {
+			sort.SliceStable(all, func(i, j int) bool { return stronger(all[i].Level, all[j].Level) })
+		}
+	}
+	for _, byKind := range g.patterns {
+		for _, all := range byKind {
+			sort.SliceStable(all, func(i, j int) bool {
+				if all[i].grant.Priority != all[j].grant.Priority {
+					return all[i].grant.Priority < all[j].grant.Priority
+				}
+				return stronger(all[i].grant.Level, all[j].grant.Level)
+			})
+		}
+	}
+	return g
+}
+
+// stronger orders grants of one source: NO_PERMISSIONS wins, else the higher level.
+func stronger(a, b kind.Level) bool {
+	if a == kind.NoPermissions || b == kind.NoPermissions {
+		return a == kind.NoPermissions && b != kind.NoPermissions
+	}
+	return a > b
+}

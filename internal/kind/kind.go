@@ -1,0 +1,59 @@
+package kind
+
+import "iter"
+
+// Name is a kind's name, as the database and audit events use it.
+type Name string
+
+// The kinds that routes and grants refer to by name.
+const (
+	Experiment      Name = "experiment"
+	RegisteredModel Name = "registered_model"
+)
+
+// Kind is one entry of the table: all that the REST API, the OpenAPI document and the decision need to know of a kind.
+type Kind struct {
+	Name     Name
+	Title    string // for people, in messages
+	Segment  string // path segment of the permissions API, for single resources
+	Patterns string // path segment of the permissions API, for patterns
+	Key      string // the field that holds the resource's id in answers
+	// ByID is true where grants hold an opaque id, and patterns match the name that MLflow knows for it.
+	ByID bool
+	// Envelope is the field that wraps a single grant in the plugin's answers.
+	Envelope string
+	// Answers are the status codes in which the plugin's API differs between kinds.
+	CreatedStatus int
+	// PatternEnvelope wraps a single user pattern in the plugin's answers; empty where it is not wrapped.
+	PatternEnvelope string
+	// PatternIDText is true where the plugin writes the id of a user's pattern as a string.
+	PatternIDText bool
+}
+
+var kinds = []Kind{
+	{Name: Experiment, Title: "experiment", Segment: "experiments", Patterns: "experiment-patterns", Key: "experiment_id",
+		ByID: true, Envelope: "experiment_permission", CreatedStatus: 200, PatternIDText: true},
+	{Name: RegisteredModel, Title: "registered model", Segment: "registered-models", Patterns: "registered-models-patterns", Key: "name",
+		Envelope: "registered_model_permission", CreatedStatus: 201, PatternEnvelope: "registered_model_permission"},
+}
+
+// All yields every kind, in the table's order.
+func All() iter.Seq[Kind] {
+	return func(yield func(Kind) bool) {
+		for _, k := range kinds {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// Of finds a kind by name.
+func Of(name Name) (Kind, bool) {
+	for _, k := range kinds {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return Kind{}, false
+}
