@@ -1,0 +1,55 @@
+// Package directory knows people and groups: who exists, who is a member of what, and how signing in provisions them.
+package directory
+
+import "time"
+
+// User is a person or a service account.
+type User struct {
+	ID          int64
+	Username    string // lower-cased; unique
+	DisplayName string
+	Admin       bool
+	Active      bool
+	Service     bool
+	ManagedBy   string // "manual", or the provider that provisions it
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// Group is a named set of users.
+type Group struct {
+	ID         int64
+	Name       string
+	ExternalID string
+	Members    int
+}
+
+// Identity is how a provider knows a person. It is the pair that is trusted, never the e-mail address alone (OpenID Connect Core §5.7).
+type Identity struct {
+	Provider string
+	Subject  string
+}
+
+// Login is what a verified sign-in says about a person.
+type Login struct {
+	Identity    Identity
+	Username    string
+	DisplayName string
+	Groups      []string // the groups of the provider, all of them
+	Admin       bool
+}
+
+// Page asks for a part of a listing. Limit 0 means all.
+type Page struct {
+	Limit  int
+	Offset int
+	Search string // a part of the name, in any case
+}
+
+// AccessToken is the one access token of a user as it is stored: a hash of the secret and an expiry.
+type AccessToken struct {
+	UserID    int64
+	Hash      [32]byte // SHA-256; the secret has 256 random bits, so a slow hash would add nothing
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
