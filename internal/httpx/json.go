@@ -1,0 +1,248 @@
+package httpx
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+)
+
+// maxDepth bounds the nesting of a JSON body; MLflow's deepest request has fewer than ten levels.
+const maxDepth = 64
+
+// Object is a JSON object that has one meaning: no key twice, and no field in both spellings of protobuf JSON.
+type Object struct {
+	members []member
+	index   map[string]int // by the field's snake_case name
+}
+
+type member struct {
+	key   string
+	value any // nil, bool, string, json.Number, *Object, []any
+}
+
+// Get gives a field by its snake_case name, in whichever spelling (run_id, runId) it came.
+func (o *Object) Get(field string) (any, bool) {
+	i, ok := o.index[field]
+	if !ok {
+		return nil, false
+	}
+	return o.members[i].value, true
+}
+
+// Set gives a field a value, in place where it was there, in the spelling in which it came.
+func (o *Object) Set(field string, value any) {
+	if i, ok := o.index[field]; ok {
+		o.members[i].value = value
+		return
+	}
+	o.index[field] = len(o.members)
+	o.members = append(o.members, member{field, value})
+}
+
+// Text gives a field as text. A missing field, and null, give "" and false. Any other type is an error.
+func (o *Object) Text(field string) (string, bool, error) {
+	value, ok := o.Get(field)
+	if !ok || value == nil {
+		return "", false, nil
+	}
+	text, ok := value.(string)
+	if !ok {
+		return "", false, errs.New(errs.Invalid, "field %q must be a string", field)
+	}
+	return text, true, nil
+}
+
+// Encode writes the object as JSON, with its keys in the order and the numbers in the form in which they came.
+func (o *Object) Encode() []byte {
+	var b bytes.Buffer
+	encode(&b, o)
+	return b.Bytes()
+}
+
+func encode(b *bytes.Buffer, value any) {
+	switch v := value.(type) {
+	case *Object:
+		b.WriteByte('{')
+		for i, m := range v.members {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			encodeText(b, m.key)
+			b.WriteByte(':')
+			encode(b, m.value)
+		}
+		b.WriteByte('}')
+	case []any:
+		b.WriteByte('[')
+		for i, item := range v {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			encode(b, item)
+		}
+		b.WriteByte(']')
+	case string:
+		encodeText(b, v)
+	case json.Number:
+		b.WriteString(v.String())
+	case bool:
+		if v {
+			b.WriteString("true")
+		} else {
+			b.WriteString("false")
+		}
+	default:
+		b.WriteString("null")
+	}
+}
+
+func encodeText(b *bytes.Buffer, s string) {
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a string cannot fail, and a buffer neither
+	b.Truncate(b.Len() - 1)
+}
+
+// ReadObject reads a request's JSON body. MLflow takes application/json only (mlflow/server/handlers.py,
+// _validate_content_type); everything that its parser and ours could read differently is refused.
+func ReadObject(r *http.Request, limit int64) (*Object, error) {
+	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
+		return nil, errs.New(errs.Invalid, "the request needs the header Content-Type: application/json")
+	}
+	if len(r.Header.Values("Content-Type")) > 1 {
+		return nil, errs.New(errs.Invalid, "the request has several Content-Type headers")
+	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return nil, errs.New(errs.Invalid, "the request's Content-Encoding %q is not supported here", encoding)
+	}
+	body, err := ReadLimited(r.Body, limit)
+	if err != nil {
+		return nil, err
+	}
+	return ParseObject(body)
+}
+
+// ReadLimited reads a body whole, up to the limit in bytes; more is errs.TooLarge.
+func ReadLimited(body io.Reader, limit int64) ([]byte, error) {
+	read, err := io.ReadAll(io.LimitReader(body, limit+1))
+	if err != nil {
+		return nil, errs.Wrap(errs.Invalid, err, "the body could not be read")
+	}
+	if int64(len(read)) > limit {
+		return nil, errs.New(errs.TooLarge, "the body is larger than the limit of %d bytes", limit)
+	}
+	return read, nil
+}
+
+// ParseObject reads one JSON object strictly: UTF-8, no duplicate key, no field in two spellings, nothing behind it.
+func ParseObject(body []byte) (*Object, error) {
+	if !utf8.Valid(body) {
+		return nil, errs.New(errs.Invalid, "the body is not UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	value, err := parseValue(d, 0)
+	if err != nil {
+		return nil, jsonError(err)
+	}
+	object, ok := value.(*Object)
+	if !ok {
+		return nil, errs.New(errs.Invalid, "the body must be a JSON object")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errs.New(errs.Invalid, "the body has something behind its JSON object")
+	}
+	return object, nil
+}
+
+func jsonError(err error) error {
+	var coded *errs.Error
+	if errors.As(err, &coded) {
+		return err
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errs.New(errs.Invalid, "the body is not valid JSON: it ends too early")
+	}
+	return errs.New(errs.Invalid, "the body is not valid JSON: %v", err)
+}
+
+func parseValue(d *json.Decoder, depth int) (any, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	delim, ok := token.(json.Delim)
+	if !ok {
+		return token, nil
+	}
+	if depth >= maxDepth {
+		return nil, errs.New(errs.Invalid, "the body is nested more than %d levels deep", maxDepth)
+	}
+	if delim == '[' {
+		return parseArray(d, depth)
+	}
+	return parseObject(d, depth)
+}
+
+func parseArray(d *json.Decoder, depth int) (any, error) {
+	items := []any{}
+	for d.More() {
+		item, err := parseValue(d, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	_, err := d.Token()
+	return items, err
+}
+
+func parseObject(d *json.Decoder, depth int) (any, error) {
+	o := &Object{index: map[string]int{}}
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		key, _ := token.(string)
+		field := Snake(key)
+		if i, dup := o.index[field]; dup {
+			if o.members[i].key == key {
+				return nil, errs.New(errs.Invalid, "the body has the key %q twice", key)
+			}
+			return nil, errs.New(errs.Invalid, "the body has the field %q in two spellings, %q and %q", field, o.members[i].key, key)
+		}
+		value, err := parseValue(d, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		o.index[field] = len(o.members)
+		o.members = append(o.members, member{key, value})
+	}
+	_, err := d.Token()
+	return o, err
+}
+
+// Snake gives the protobuf field name of a JSON name: experimentId and experiment_id are both experiment_id
+// (protobuf JSON mapping: parsers accept both).
+func Snake(key string) string {
+	if strings.IndexFunc(key, func(r rune) bool { return 'A' <= r && r <= 'Z' }) < 0 {
+		return key
+	}
+	var b strings.Builder
+	for _, r := range key {
+		if 'A' <= r && r <= 'Z' {
+			b.WriteByte('_')
+			r += 'a' - 'A'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
