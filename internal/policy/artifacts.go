@@ -1,0 +1,31 @@
+package policy
+
+import "github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+
+const tree = "/api/2.0/mlflow-artifacts/"
+
+var artifacts = []Route{
+	get("/api/2.0/mlflow/artifacts/list", on(Run, query("run_id", "run_uuid"), kind.Read)).check(RelativePath),
+	post("/api/2.0/mlflow/artifacts/presigned-download-url", on(Run, body("run_id"), kind.Read)).check(RelativePath).
+		because("it only makes an address to read from"),
+	get("/get-artifact", on(Run, query("run_id", "run_uuid"), kind.Read)).check(RelativePath),
+	Route{Method: "POST", Path: "/ajax-api/2.0/mlflow/upload-artifact", Content: Stream,
+		Needs: []Need{on(Run, query("run_uuid", "run_id"), kind.Edit)}}.check(RelativePath),
+	get(tree+"artifacts", on(ArtifactTree, query("path"), kind.Read)),
+	get(tree+"artifacts/{path*}", on(ArtifactTree, segment("path"), kind.Read)),
+	Route{Method: "PUT", Path: tree + "artifacts/{path*}", Content: Stream, Needs: []Need{on(ArtifactTree, segment("path"), kind.Edit)}},
+	remove(tree+"artifacts/{path*}", on(ArtifactTree, segment("path"), kind.Manage)).content(NoBody),
+	get(tree+"presigned/{path*}", on(ArtifactTree, segment("path"), kind.Read)),
+	post(tree+"mpu/create/{path*}", on(ArtifactTree, segment("path"), kind.Edit)).check(RelativePath),
+	post(tree+"mpu/complete/{path*}", on(ArtifactTree, segment("path"), kind.Edit)).check(RelativePath),
+	post(tree+"mpu/abort/{path*}", on(ArtifactTree, segment("path"), kind.Edit)).check(RelativePath),
+}
+
+const bundle = "the files of MLflow's UI, the same for everybody"
+
+var static = []Route{
+	get("/").signedIn(bundle),
+	get("/static-files/{path*}").signedIn(bundle),
+	get("/build/{path*}").signedIn(bundle),
+	get("/version").signedIn("the version of the server"),
+}

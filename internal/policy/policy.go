@@ -1,0 +1,181 @@
+// Package policy is the one table of MLflow's routes: for each, where the ids of what it touches are, the level that it
+// needs there, what is filtered from its answer, and what it changes about grants. What is not in the table is refused.
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+)
+
+// Access says who may call a route at all, before any resource is looked at.
+type Access uint8
+
+// The kinds of access.
+const (
+	PerResource    Access = iota // the route's needs decide
+	SignedIn                     // anybody who is signed in
+	Administrators               // administrators alone
+)
+
+// Ref is what an id in a request names, and so how it leads to the resource that governs it.
+type Ref uint8
+
+// What ids can name.
+const (
+	Experiment     Ref = iota + 1 // an experiment id
+	ExperimentName                // an experiment's name
+	Run                           // a run id, governed by its experiment
+	LoggedModel                   // a logged model's id, governed by its experiment
+	Model                         // a registered model's name
+	ArtifactTree                  // a path of the artifact proxy, governed by the experiment that its first segment names
+	Source                        // a model version's source URI
+)
+
+// String names the reference in messages and in the printed table.
+func (r Ref) String() string {
+	return [...]string{"", "experiment", "experiment name", "run", "logged model", "registered model", "artifact path", "source"}[r]
+}
+
+// In is the part of a request that holds an id.
+type In uint8
+
+// The parts of a request.
+const (
+	Query In = iota + 1
+	Body
+	Path
+)
+
+// String names the part.
+func (i In) String() string { return [...]string{"", "query", "body", "path"}[i] }
+
+// Location says where MLflow reads a value from. Several fields are aliases: those that are given must be equal.
+type Location struct {
+	In     In
+	Fields []string // a field of the body may be nested in lists: "models[].model_id"
+	Many   bool     // the value is a list, and each entry counts
+}
+
+// Need is one requirement of a route: this level on whatever the value there names.
+type Need struct {
+	Ref      Ref
+	At       Location
+	Level    kind.Level
+	Optional bool // the request may leave it out; what it gives is decided all the same
+}
+
+// Content says what a route's request body is.
+type Content uint8
+
+// The kinds of request body.
+const (
+	NoBody Content = iota // refused when there is one
+	JSON                  // read, decided on, forwarded in canonical form
+	Stream                // passed through unread
+)
+
+// Filter names how a route's request or answer is narrowed to what the caller may read.
+type Filter string
+
+// The filters.
+const (
+	ListExperiments   Filter = "experiments by experiment_id, offset token"
+	ListModels        Filter = "registered models by name, offset token"
+	ListModelVersions Filter = "model versions by name, offset token"
+	NarrowExperiments Filter = "experiment_ids narrowed before forwarding"
+)
+
+// Effect names what a route does to grants when it succeeds.
+type Effect string
+
+// The effects.
+const (
+	GrantExperiment Effect = "creator gets MANAGE on experiment_id"
+	GrantModel      Effect = "creator gets MANAGE on name"
+	DropModel       Effect = "grants on name are dropped"
+	MoveModel       Effect = "grants move from name to new_name"
+	ForgetName      Effect = "the cached name is forgotten"
+)
+
+// Check names a rule about a request's fields that is not about the level on a resource. Administrators are exempt.
+type Check string
+
+// The checks.
+const (
+	ServerArtifacts Check = "artifact_location must be empty"
+	PromptTag       Check = "the tag mlflow.prompt.is_prompt is not changed"
+	KnownSource     Check = "source lies in the artifacts of the run or model that the request names"
+	NewModelName    Check = "new_name may be created"
+	RelativePath    Check = "path is a plain relative path"
+)
+
+// Route is one line of the table.
+type Route struct {
+	Method  string
+	Path    string // {name} is one segment, {name*} the rest
+	Access  Access
+	Needs   []Need
+	Creates kind.Name // the kind that the route makes, under the name in the body's field "name"
+	Content Content
+	Filter  Filter
+	Effect  Effect
+	Checks  []Check
+	Why     string // the reason for what would otherwise look wrong in the row
+}
+
+// Pattern is the row's name in logs, metrics and the printed table.
+func (r *Route) Pattern() string { return r.Method + " " + r.Path }
+
+// Routes gives the whole table, with the two API prefixes written out.
+func Routes() []Route {
+	var all []Route
+	for _, area := range [][]Route{experiments, runs, models, loggedModels, artifacts, static} {
+		for _, route := range area {
+			all = append(all, route)
+			if rest, ok := strings.CutPrefix(route.Path, "/api/"); ok {
+				route.Path = "/ajax-api/" + rest
+				all = append(all, route)
+			}
+		}
+	}
+	return all
+}
+
+// String describes the needs of a row for people.
+func (n Need) String() string {
+	text := fmt.Sprintf("%s on %s %s:%s", n.Level, n.Ref, n.At.In, strings.Join(n.At.Fields, "|"))
+	if n.Optional {
+		text += " (if given)"
+	}
+	return text
+}
+
+func query(fields ...string) Location                { return Location{In: Query, Fields: fields} }
+func queryAll(field string) Location                 { return Location{In: Query, Fields: []string{field}, Many: true} }
+func body(fields ...string) Location                 { return Location{In: Body, Fields: fields} }
+func bodyAll(field string) Location                  { return Location{In: Body, Fields: []string{field}, Many: true} }
+func segment(name string) Location                   { return Location{In: Path, Fields: []string{name}} }
+func on(ref Ref, at Location, level kind.Level) Need { return Need{Ref: ref, At: at, Level: level} }
+func maybe(ref Ref, at Location, level kind.Level) Need {
+	return Need{Ref: ref, At: at, Level: level, Optional: true}
+}
+
+func get(path string, needs ...Need) Route { return Route{Method: "GET", Path: path, Needs: needs} }
+func post(path string, needs ...Need) Route {
+	return Route{Method: "POST", Path: path, Needs: needs, Content: JSON}
+}
+func patch(path string, needs ...Need) Route {
+	return Route{Method: "PATCH", Path: path, Needs: needs, Content: JSON}
+}
+func remove(path string, needs ...Need) Route {
+	return Route{Method: "DELETE", Path: path, Needs: needs, Content: JSON}
+}
+func (r Route) signedIn(why string) Route { r.Access, r.Why = SignedIn, why; return r }
+func (r Route) filter(f Filter) Route     { r.Filter = f; return r }
+func (r Route) effect(e Effect) Route     { r.Effect = e; return r }
+func (r Route) check(c ...Check) Route    { r.Checks = append(r.Checks, c...); return r }
+func (r Route) creates(k kind.Name) Route { r.Access, r.Creates = SignedIn, k; return r }
+func (r Route) content(c Content) Route   { r.Content = c; return r }
+func (r Route) because(why string) Route  { r.Why = why; return r }
