@@ -35,7 +35,7 @@ var loggedModels = []Route{
 	post("/api/2.0/mlflow/logged-models/{model_id}/params", on(LoggedModel, segment("model_id"), kind.Edit)),
 	patch("/api/2.0/mlflow/logged-models/{model_id}/tags", on(LoggedModel, segment("model_id"), kind.Edit)),
 	remove("/api/2.0/mlflow/logged-models/{model_id}/tags/{tag_key}", on(LoggedModel, segment("model_id"), kind.Manage)).content(NoBody),
-	get("/api/2.0/mlflow/logged-models/{model_id}/artifacts/directories", on(LoggedModel, segment("model_id"), kind.Read)),
+	get("/api/2.0/mlflow/logged-models/{model_id}/artifacts/directories", on(LoggedModel, segment("model_id"), kind.Read)).check(RelativePath),
 	{Method: "GET", Path: "/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files",
-		Needs: []Need{on(LoggedModel, segment("model_id"), kind.Read)}},
+		Needs: []Need{on(LoggedModel, segment("model_id"), kind.Read)}, Checks: []Check{RelativePath}},
 }

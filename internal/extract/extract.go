@@ -1,0 +1,277 @@
+// Package extract reads a route's ids out of a request, by MLflow's own reading of it, and refuses what MLflow could read
+// in another way than we do.
+package extract
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
+)
+
+// Request is a request that has been read once: what is decided on, and what is forwarded.
+type Request struct {
+	Path  httpx.Path
+	Query url.Values
+	Body  *httpx.Object // nil unless the route's content is JSON
+}
+
+// Target is one thing that a request touches, and the level that the route needs on it.
+type Target struct {
+	Ref   policy.Ref
+	Value string
+	Level kind.Level
+}
+
+// Read reads a request for its row. The limit bounds a JSON body, in bytes.
+func Read(r *http.Request, path httpx.Path, m *policy.Match, limit int64) (*Request, error) {
+	query, err := readQuery(r, m.Route)
+	if err != nil {
+		return nil, err
+	}
+	read := &Request{Path: path, Query: query}
+	switch m.Route.Content {
+	case policy.JSON:
+		if read.Body, err = httpx.ReadObject(r, limit); err != nil {
+			return nil, err
+		}
+	case policy.NoBody:
+		if err := noBody(r); err != nil {
+			return nil, err
+		}
+	}
+	return read, nil
+}
+
+// noBody refuses a body where the row has none: MLflow executes a GET by its JSON body when the query is empty
+// (mlflow/server/handlers.py, _get_request_message), and so would do something else than was decided. An empty JSON
+// object says nothing, and some clients send it with DELETE.
+func noBody(r *http.Request) error {
+	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	body, err := httpx.ReadLimited(r.Body, 64)
+	if err != nil {
+		return err
+	}
+	if text := strings.TrimSpace(string(body)); text != "" && !(r.Method == http.MethodDelete && text == "{}") {
+		return errs.New(errs.Invalid, "this request must not have a body")
+	}
+	return nil
+}
+
+func readQuery(r *http.Request, route *policy.Route) (url.Values, error) {
+	if r.URL.RawQuery == "" {
+		return nil, nil
+	}
+	if route.Content == policy.JSON {
+		return nil, errs.New(errs.Invalid, "this request takes its fields from the JSON body and must not have a query")
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, errs.New(errs.Invalid, "the query cannot be read: %v", err)
+	}
+	spelled := make(map[string]string, len(query))
+	for name, values := range query {
+		field := httpx.Snake(name)
+		if other, dup := spelled[field]; dup {
+			return nil, errs.New(errs.Invalid, "the query has the field %q in two spellings, %q and %q", field, other, name)
+		}
+		spelled[field] = name
+		for _, value := range values {
+			if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+				return nil, errs.New(errs.Invalid, "the query's field %q is not UTF-8 text", name)
+			}
+		}
+	}
+	return query, nil
+}
+
+// Targets gives everything that the request touches by its row's needs. An id that is missing, empty, repeated with
+// different values or not in its canonical form is an error: what cannot be decided is not forwarded.
+func (r *Request) Targets(m *policy.Match) ([]Target, error) {
+	targets := make([]Target, 0, 4)
+	for i := range m.Route.Needs {
+		need := &m.Route.Needs[i]
+		values, err := r.values(m, need)
+		if err != nil {
+			return nil, err
+		}
+		if len(values) == 0 && !need.Optional {
+			return nil, errs.New(errs.Invalid, "the request needs %s", strings.Join(need.At.Fields, " or "))
+		}
+		for _, value := range values {
+			if err := canonical(need.Ref, need.At.Fields[0], value); err != nil {
+				return nil, err
+			}
+			targets = append(targets, Target{need.Ref, value, need.Level})
+		}
+	}
+	return targets, nil
+}
+
+func (r *Request) values(m *policy.Match, need *policy.Need) ([]string, error) {
+	switch need.At.In {
+	case policy.Path:
+		return []string{m.Value(need.At.Fields[0])}, nil
+	case policy.Query:
+		return r.queryValues(need)
+	default:
+		return r.bodyValues(need)
+	}
+}
+
+func (r *Request) queryValues(need *policy.Need) ([]string, error) {
+	var all []string
+	for _, field := range need.At.Fields {
+		values := r.Query[field]
+		if need.At.Many {
+			all = append(all, values...)
+			continue
+		}
+		for _, value := range values {
+			if len(all) > 0 && all[0] != value {
+				return nil, errs.New(errs.Invalid, "the query names %s with different values", strings.Join(need.At.Fields, " or "))
+			}
+			all = append(all[:0], value)
+		}
+	}
+	return all, nil
+}
+
+func (r *Request) bodyValues(need *policy.Need) ([]string, error) {
+	var all []string
+	for _, field := range need.At.Fields {
+		if need.At.Many {
+			values, err := list(r.Body, field)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, values...)
+			continue
+		}
+		value, ok, err := r.Body.Text(field)
+		if err != nil {
+			return nil, err
+		}
+		if !ok || (value == "" && need.Optional) {
+			continue
+		}
+		if len(all) > 0 && all[0] != value {
+			return nil, errs.New(errs.Invalid, "the body names %s with different values", strings.Join(need.At.Fields, " and "))
+		}
+		all = append(all[:0], value)
+	}
+	return all, nil
+}
+
+// list reads "field" as a list of strings, or "field[].member" as the member of each object of a list.
+func list(body *httpx.Object, path string) ([]string, error) {
+	field, member, nested := strings.Cut(path, "[].")
+	value, ok := body.Get(field)
+	if !ok || value == nil {
+		return nil, nil
+	}
+	items, ok := value.([]any)
+	if !ok {
+		return nil, errs.New(errs.Invalid, "field %q must be a list", field)
+	}
+	var all []string
+	for _, item := range items {
+		if !nested {
+			text, ok := item.(string)
+			if !ok {
+				return nil, errs.New(errs.Invalid, "field %q must be a list of strings", field)
+			}
+			all = append(all, text)
+			continue
+		}
+		object, ok := item.(*httpx.Object)
+		if !ok {
+			return nil, errs.New(errs.Invalid, "field %q must be a list of objects", field)
+		}
+		text, given, err := object.Text(member)
+		if err != nil {
+			return nil, err
+		}
+		if given && text != "" {
+			all = append(all, text)
+		}
+	}
+	return all, nil
+}
+
+// canonical refuses every other spelling of an id. MLflow reads " 2", "02", "+2", "0_2" and full-width digits as
+// experiment 2 (int() in mlflow/store/tracking/sqlalchemy_store.py), while a grant is held by "2" alone.
+func canonical(ref policy.Ref, field, value string) error {
+	switch ref {
+	case policy.Experiment:
+		if !ExperimentID(value) {
+			return errs.New(errs.Invalid, "%s %q is not an experiment id: digits without a leading zero", field, value)
+		}
+	case policy.Run, policy.LoggedModel:
+		if !opaqueID(value) {
+			return errs.New(errs.Invalid, "%s %q is not a valid id", field, value)
+		}
+	case policy.ArtifactTree:
+		if _, err := TreeExperiment(value); err != nil {
+			return err
+		}
+	case policy.Model, policy.ExperimentName:
+		if value == "" || !utf8.ValidString(value) || len(value) > 1000 {
+			return errs.New(errs.Invalid, "%s must not be empty, nor longer than 1000 bytes", field)
+		}
+	}
+	return nil
+}
+
+// ExperimentID tells whether the text is an experiment id in its one canonical form.
+func ExperimentID(s string) bool {
+	if s == "" || len(s) > 19 || (s[0] == '0' && len(s) > 1) {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+func opaqueID(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return true
+}
+
+// TreeExperiment gives the experiment that governs a path of the artifact proxy: its first segment. The root, and paths
+// with more than one meaning, are refused. A deletion must name something below the experiment's folder, which the
+// caller of this function checks by the row.
+func TreeExperiment(path string) (string, error) {
+	if path == "" {
+		return "", errs.New(errs.Denied, "the root of the artifact store cannot be listed; name an experiment's folder")
+	}
+	if strings.HasSuffix(path, "/") {
+		path = strings.TrimSuffix(path, "/")
+	}
+	if err := httpx.RelativePath(path); err != nil {
+		return "", err
+	}
+	first, _, _ := strings.Cut(path, "/")
+	if !ExperimentID(first) {
+		return "", errs.New(errs.Denied, "the artifact path must start with an experiment id")
+	}
+	return first, nil
+}
