@@ -1,0 +1,212 @@
+// Package upstream reaches MLflow: the reverse proxy, its transport, and look-ups through MLflow's own REST API.
+package upstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+)
+
+// Options configure the way to MLflow.
+type Options struct {
+	Address        string // http://host:port, https://host or unix:///path/to/socket
+	ConnectTimeout time.Duration
+	Log            *slog.Logger
+}
+
+// MLflow is one MLflow server, which is reached through the gateway alone.
+type MLflow struct {
+	base      *url.URL // what requests are addressed to; for a socket its host is localhost
+	transport *http.Transport
+	proxy     *httputil.ReverseProxy
+	log       *slog.Logger
+	lookups
+}
+
+// New prepares the way to MLflow; it does not connect yet.
+func New(o Options) (*MLflow, error) {
+	base, err := url.Parse(o.Address)
+	if err != nil {
+		return nil, fmt.Errorf("parsing the upstream's address: %w", err)
+	}
+	dialer := &net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 30 * time.Second}
+	dial := dialer.DialContext
+	switch base.Scheme {
+	case "http", "https":
+		if base.Host == "" || base.User != nil || base.RawQuery != "" {
+			return nil, fmt.Errorf("upstream address %q must have the form http://host:port", base.Redacted())
+		}
+	case "unix":
+		socket := base.Path
+		dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", socket) }
+		// MLflow's host check knows localhost (mlflow/server/security_utils.py), and a socket has no host of its own.
+		base = &url.URL{Scheme: "http", Host: "localhost"}
+	default:
+		return nil, fmt.Errorf("upstream address %q must start with http://, https:// or unix://", base.Redacted())
+	}
+	base.Path = strings.TrimSuffix(base.Path, "/")
+	m := &MLflow{base: base, log: o.Log, transport: &http.Transport{
+		DialContext:           dial,
+		MaxIdleConns:          256,
+		MaxIdleConnsPerHost:   256,
+		IdleConnTimeout:       4 * time.Second, // uvicorn closes an idle connection after 5 s; ours must go first
+		DisableCompression:    true,            // what the client asked for is what it gets
+		WriteBufferSize:       64 << 10,
+		ReadBufferSize:        64 << 10,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}}
+	if m.lookups, err = newLookups(m); err != nil {
+		return nil, err
+	}
+	m.proxy = &httputil.ReverseProxy{
+		Rewrite:       func(p *httputil.ProxyRequest) {}, // the gateway has made the outgoing request already
+		Transport:     m.transport,
+		FlushInterval: -1, // streams stay streams
+		BufferPool:    newBuffers(),
+		ErrorLog:      slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+		ErrorHandler:  m.failed,
+	}
+	return m, nil
+}
+
+// Forward sends a prepared request to MLflow and streams the answer back. When modify is given it sees the answer before
+// any of it is sent, and its error becomes the answer instead.
+func (m *MLflow) Forward(w http.ResponseWriter, r *http.Request, modify func(*http.Response) error) {
+	proxy := *m.proxy
+	proxy.ModifyResponse = func(answer *http.Response) error {
+		m.cleanAnswer(answer)
+		if modify != nil {
+			return modify(answer)
+		}
+		return nil
+	}
+	proxy.ServeHTTP(w, r)
+}
+
+// Prepare makes the request that goes to MLflow: the canonical path and query, the upstream's own host, and none of the
+// client's headers that could claim an identity, an origin or a workspace.
+func (m *MLflow) Prepare(r *http.Request, path httpx.Path, query url.Values, client string) *http.Request {
+	out := r.Clone(r.Context())
+	out.URL = &url.URL{Scheme: m.base.Scheme, Host: m.base.Host, Path: m.base.Path + path.Decoded, RawQuery: query.Encode()}
+	out.Host = m.base.Host
+	out.RequestURI = ""
+	httpx.StripRequest(out.Header)
+	out.Header["X-Forwarded-For"] = []string{client}
+	return out
+}
+
+// cleanAnswer removes from an answer what only the gateway may say: cookies, origins that may read it, and addresses of
+// the upstream itself.
+func (m *MLflow) cleanAnswer(answer *http.Response) {
+	h := answer.Header
+	h.Del("Set-Cookie")
+	h.Del("Server")
+	for name := range h {
+		if strings.HasPrefix(name, "Access-Control-") {
+			delete(h, name)
+		}
+	}
+	if location := h.Get("Location"); location != "" {
+		if u, err := url.Parse(location); err == nil && u.Host == m.base.Host {
+			u.Scheme, u.Host = "", ""
+			u.Path = strings.TrimPrefix(u.Path, m.base.Path)
+			h.Set("Location", u.String())
+		}
+	}
+}
+
+func (m *MLflow) failed(w http.ResponseWriter, r *http.Request, err error) {
+	var coded *errs.Error
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &coded):
+	case errors.As(err, &tooLarge):
+		err = errs.New(errs.TooLarge, "the body is larger than the limit of %d bytes", tooLarge.Limit)
+	case r.Context().Err() != nil: // the client is gone
+		err = errs.Wrap(errs.BadGateway, err, "the request was cancelled")
+	default:
+		err = errs.Wrap(errs.BadGateway, err, "MLflow cannot be reached; try again shortly")
+	}
+	httpx.WriteError(w, r, m.log, err)
+}
+
+// Healthy asks MLflow's own health endpoint.
+func (m *MLflow) Healthy(ctx context.Context) error {
+	_, err := m.call(ctx, http.MethodGet, "/health", nil, nil, 1<<16)
+	return err
+}
+
+// Close drops idle connections.
+func (m *MLflow) Close() { m.transport.CloseIdleConnections() }
+
+// Call asks MLflow on the gateway's own behalf and gives the JSON answer. An error of MLflow's keeps its message:
+// NotFound for 404, Invalid for another 4xx, BadGateway for all else.
+func (m *MLflow) Call(ctx context.Context, method, path string, query url.Values, body []byte, limit int64) (map[string]json.RawMessage, error) {
+	raw, err := m.call(ctx, method, path, query, body, limit)
+	if err != nil {
+		return nil, err
+	}
+	var answer map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return nil, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
+	}
+	return answer, nil
+}
+
+func (m *MLflow) call(ctx context.Context, method, path string, query url.Values, body []byte, limit int64) ([]byte, error) {
+	target := url.URL{Scheme: m.base.Scheme, Host: m.base.Host, Path: m.base.Path + path, RawQuery: query.Encode()}
+	request, err := http.NewRequestWithContext(ctx, method, target.String(), strings.NewReader(string(body)))
+	if err != nil {
+		return nil, fmt.Errorf("making a request to MLflow: %w", err)
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	answer, err := m.transport.RoundTrip(request)
+	if err != nil {
+		return nil, errs.Wrap(errs.BadGateway, err, "MLflow cannot be reached; try again shortly")
+	}
+	defer answer.Body.Close()
+	read, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))
+	switch {
+	case err != nil:
+		return nil, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
+	case int64(len(read)) > limit:
+		return nil, errs.New(errs.BadGateway, "MLflow's answer is larger than the limit of %d bytes", limit)
+	case answer.StatusCode == http.StatusOK:
+		return read, nil
+	}
+	return nil, answerError(answer.StatusCode, read)
+}
+
+func answerError(status int, body []byte) error {
+	var said struct {
+		Code    string `json:"error_code"`
+		Message string `json:"message"`
+	}
+	_ = json.Unmarshal(body, &said) // an answer that is not JSON has no message of its own
+	if said.Message == "" {
+		said.Message = fmt.Sprintf("MLflow answered %d", status)
+	}
+	code := errs.BadGateway
+	switch {
+	case status == http.StatusNotFound || said.Code == "RESOURCE_DOES_NOT_EXIST":
+		code = errs.NotFound
+	case status >= 400 && status < 500:
+		code = errs.Invalid
+	}
+	return errs.New(code, "%s", said.Message)
+}
