@@ -119,13 +119,10 @@ func (l List) rows(raw json.RawMessage) ([]row, bool, error) {
 			return nil, false, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
 		}
 		r := row{raw: item}
-		for field, into := range map[string]*string{l.ID: &r.id, l.Name: &r.name} {
-			if err := json.Unmarshal(fields[field], into); err != nil || *into == "" {
-				return nil, false, errs.New(errs.BadGateway, "a row of MLflow's answer has no %s", field)
-			}
-		}
-		if l.ID == l.Name {
-			r.id, r.name = r.id+r.name, r.id+r.name // one of the two is empty: the map above has one entry
+		_ = json.Unmarshal(fields[l.ID], &r.id) // what is missing or not text stays empty, and is refused below
+		_ = json.Unmarshal(fields[l.Name], &r.name)
+		if r.id == "" || r.name == "" {
+			return nil, false, errs.New(errs.BadGateway, "a row of MLflow's answer has no %s or %s", l.ID, l.Name)
 		}
 		found = append(found, r)
 	}

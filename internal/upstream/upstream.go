@@ -72,7 +72,9 @@ func New(o Options) (*MLflow, error) {
 		return nil, err
 	}
 	m.proxy = &httputil.ReverseProxy{
-		Rewrite:       func(p *httputil.ProxyRequest) {}, // the gateway has made the outgoing request already
+		Rewrite: func(p *httputil.ProxyRequest) { // Prepare has made the request already; this one header is dropped before
+			p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
+		},
 		Transport:     m.transport,
 		FlushInterval: -1, // streams stay streams
 		BufferPool:    newBuffers(),
@@ -152,18 +154,10 @@ func (m *MLflow) Healthy(ctx context.Context) error {
 // Close drops idle connections.
 func (m *MLflow) Close() { m.transport.CloseIdleConnections() }
 
-// Call asks MLflow on the gateway's own behalf and gives the JSON answer. An error of MLflow's keeps its message:
-// NotFound for 404, Invalid for another 4xx, BadGateway for all else.
-func (m *MLflow) Call(ctx context.Context, method, path string, query url.Values, body []byte, limit int64) (map[string]json.RawMessage, error) {
-	raw, err := m.call(ctx, method, path, query, body, limit)
-	if err != nil {
-		return nil, err
-	}
-	var answer map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &answer); err != nil {
-		return nil, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
-	}
-	return answer, nil
+// Ask asks MLflow on the gateway's own behalf and gives the answer's JSON, up to the limit in bytes. An error of MLflow's
+// keeps its message: NotFound for 404, Invalid for another 4xx, BadGateway for all else.
+func (m *MLflow) Ask(ctx context.Context, method, path string, query url.Values, body []byte, limit int64) (json.RawMessage, error) {
+	return m.call(ctx, method, path, query, body, limit)
 }
 
 func (m *MLflow) call(ctx context.Context, method, path string, query url.Values, body []byte, limit int64) ([]byte, error) {

@@ -1,0 +1,208 @@
+// Package gateway is the pipeline of a request to MLflow: canonical path, route, who is it, ids, decision, forward,
+// filter, effects. Nothing is forwarded that a route of the table and the decision did not allow.
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/extract"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/upstream"
+)
+
+// Authenticator says who a request is from: nil for nobody, an error for a credential that is wrong.
+type Authenticator interface {
+	Authenticate(r *http.Request) (*identity.Subject, error)
+}
+
+// Grants gives all that is granted to a user, from memory where it is warm.
+type Grants interface {
+	Of(ctx context.Context, userID int64) (*authz.Grants, error)
+}
+
+// Lifecycle carries grants along with the resources that requests make, delete and rename.
+type Lifecycle interface {
+	Created(ctx context.Context, k kind.Name, resource string, userID int64) error
+	Deleted(ctx context.Context, k kind.Name, resource string) error
+	Renamed(ctx context.Context, k kind.Name, from, to string) error
+}
+
+// Options are what the gateway is made of.
+type Options struct {
+	MLflow      *upstream.MLflow
+	Auth        Authenticator
+	Grants      Grants
+	Lifecycle   Lifecycle
+	Rules       authz.Rules
+	Origin      *httpx.Origin
+	Log         *slog.Logger
+	MaxJSON     int64 // bytes of a JSON body that is read to decide
+	MaxFiltered int64 // bytes of an answer that is read to filter
+}
+
+// Gateway answers every request that is not for the gateway's own pages and API.
+type Gateway struct {
+	Options
+	matcher *policy.Matcher
+}
+
+// New makes the gateway from the route table.
+func New(o Options) (*Gateway, error) {
+	matcher, err := policy.NewMatcher(policy.Routes())
+	if err != nil {
+		return nil, err
+	}
+	return &Gateway{Options: o, matcher: matcher}, nil
+}
+
+// call is one request on its way through the pipeline.
+type call struct {
+	gateway *Gateway
+	w       http.ResponseWriter
+	r       *http.Request
+	match   policy.Match
+	read    *extract.Request
+	subject *identity.Subject
+	grants  *authz.Grants
+}
+
+// ServeHTTP decides a request and forwards it.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if problem := httpx.CheckHeaders(r); problem != "" {
+		httpx.WriteError(w, r, g.Log, errs.New(errs.Invalid, "%s", problem))
+		return
+	}
+	path, err := httpx.CanonicalPath(r)
+	if err != nil {
+		httpx.WriteError(w, r, g.Log, err)
+		return
+	}
+	match, ok := g.matcher.Match(r.Method, path.Decoded)
+	if !ok {
+		g.Log.WarnContext(r.Context(), "refused", "reason", "no route", "method", r.Method, "path", path.Decoded, "client", g.Origin.Client(r))
+		httpx.WriteError(w, r, g.Log, errs.New(errs.Denied, "%s %s is not known to this gateway, and so not allowed", r.Method, path.Decoded))
+		return
+	}
+	subject, err := g.Auth.Authenticate(r)
+	if err != nil || subject == nil {
+		g.challenge(w, r, err)
+		return
+	}
+	c := &call{gateway: g, w: w, r: r, match: match, subject: subject}
+	if err := c.serve(path); err != nil {
+		if errs.Is(err, errs.Denied) || errs.Is(err, errs.NotFound) {
+			g.Log.InfoContext(r.Context(), "refused", "user", subject.Username, "route", match.Route.Pattern(), "client", g.Origin.Client(r), "error", err)
+		}
+		httpx.WriteError(w, r, g.Log, err)
+	}
+}
+
+// challenge answers a request without a valid credential: a browser is led to the login page and back, a program gets 401.
+func (g *Gateway) challenge(w http.ResponseWriter, r *http.Request, err error) {
+	if (err == nil || errs.Is(err, errs.Unauthenticated)) && httpx.Navigation(r) {
+		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		return
+	}
+	if err == nil {
+		err = errs.New(errs.Unauthenticated, "sign in with a browser, or send your username and access token "+
+			"(MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD) or a bearer token (MLFLOW_TRACKING_TOKEN)")
+	}
+	if errs.Is(err, errs.Unauthenticated) {
+		w.Header()["WWW-Authenticate"] = []string{`Basic realm="mlflow"`, `Bearer realm="mlflow"`}
+	}
+	httpx.WriteError(w, r, g.Log, err)
+}
+
+func (c *call) serve(path httpx.Path) error {
+	if !safe(c.r.Method) && c.subject.Credential == identity.Session && !c.gateway.Origin.SameOrigin(c.r) {
+		return errs.New(errs.Denied, "this request came from another site and was refused")
+	}
+	read, err := extract.Read(c.r, path, &c.match, c.gateway.MaxJSON)
+	if err != nil {
+		return err
+	}
+	c.read = read
+	if c.grants, err = c.gateway.Grants.Of(c.r.Context(), c.subject.UserID); err != nil {
+		return err
+	}
+	targets, err := c.read.Targets(&c.match)
+	if err != nil {
+		return err
+	}
+	if err := c.authorize(targets); err != nil {
+		return err
+	}
+	if err := c.check(); err != nil {
+		return err
+	}
+	switch c.match.Route.Filter {
+	case "":
+		return c.forward()
+	case policy.NarrowExperiments:
+		return c.narrow()
+	default:
+		return c.list()
+	}
+}
+
+func safe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// prepare makes the request that MLflow gets out of what was decided on.
+func (c *call) prepare() *http.Request {
+	out := c.gateway.MLflow.Prepare(c.r, c.read.Path, c.read.Query, c.gateway.Origin.Client(c.r))
+	switch c.match.Route.Content {
+	case policy.JSON:
+		encoded := c.read.Body.Encode()
+		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(encoded)), int64(len(encoded))
+		out.TransferEncoding = nil
+		out.Header.Set("Content-Type", "application/json")
+		out.Header.Del("Content-Length")
+	case policy.NoBody:
+		out.Body, out.ContentLength, out.TransferEncoding = http.NoBody, 0, nil
+		out.Header.Del("Content-Length")
+		out.Header.Del("Content-Type")
+		out.Header.Del("Content-Encoding")
+	}
+	return out
+}
+
+func (c *call) forward() error {
+	effect := c.effect()
+	c.gateway.MLflow.Forward(c.w, c.prepare(), effect)
+	return nil
+}
+
+// answerJSON answers with JSON that was put together here.
+func (c *call) answerJSON(body []byte) error {
+	c.w.Header().Set("Content-Type", "application/json")
+	c.w.Header().Set("X-Content-Type-Options", "nosniff")
+	c.w.WriteHeader(http.StatusOK)
+	if c.r.Method != http.MethodHead {
+		_, _ = c.w.Write(body)
+	}
+	return nil
+}
+
+func (c *call) decider() authz.Subject {
+	return authz.Subject{Admin: c.subject.Admin, Active: c.subject.Active}
+}
+
+func title(k kind.Name) string {
+	if found, ok := kind.Of(k); ok {
+		return found.Title
+	}
+	return strings.ReplaceAll(string(k), "_", " ")
+}

@@ -1,0 +1,89 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/extract"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/rewrite"
+)
+
+// list answers a search with what the caller may read, in full pages.
+func (c *call) list() error {
+	list, ok := rewrite.Lists[c.match.Route.Filter]
+	if !ok {
+		return errs.New(errs.Internal, "filter %q has no list", c.match.Route.Filter)
+	}
+	selection := c.gateway.Rules.Select(c.decider(), c.grants, list.Kind, kind.Read)
+	if selection.Exact && selection.All && len(selection.IDs) == 0 {
+		return c.forward()
+	}
+	search, err := rewrite.NewSearch(list, c.read.Query, c.read.Body)
+	if err != nil {
+		return err
+	}
+	if selection.Exact && !selection.All && len(selection.IDs) == 0 {
+		return c.answerJSON([]byte("{}"))
+	}
+	if _, err := search.Narrow(selection); err != nil {
+		return err
+	}
+	page, err := list.Gather(c.r.Context(), search.Start, search.Want, c.fetcher(search), c.readable(list.Kind))
+	if err != nil {
+		return err
+	}
+	return c.answerJSON(list.Encode(page))
+}
+
+func (c *call) fetcher(search *rewrite.Search) rewrite.Fetch {
+	return func(ctx context.Context, offset, rows int) (json.RawMessage, error) {
+		query, body := search.At(offset, rows)
+		method := http.MethodGet
+		if search.List.Post {
+			method = http.MethodPost
+		}
+		return c.gateway.MLflow.Ask(ctx, method, search.List.Path, query, body, c.gateway.MaxFiltered)
+	}
+}
+
+// readable decides each row, also of a search that was narrowed before: the answer is trusted no more than the filter.
+func (c *call) readable(k kind.Name) rewrite.Allowed {
+	return func(_ context.Context, id, name string) (bool, error) {
+		if k == kind.Experiment {
+			c.gateway.MLflow.RememberName(id, name)
+		}
+		return c.gateway.Rules.Decide(c.decider(), c.grants, authz.Resource{Kind: k, ID: id, Name: name}, kind.Read).Allowed, nil
+	}
+}
+
+// narrow forwards a search over named experiments with those alone that the caller may read. Without any the answer is
+// empty, as MLflow answers for experiments that do not exist.
+func (c *call) narrow() error {
+	targets, err := c.read.Targets(&c.match)
+	if err != nil {
+		return err
+	}
+	if c.subject.Admin {
+		return c.forward()
+	}
+	kept := []any{}
+	for _, target := range targets {
+		err := c.decide(extract.Target{Ref: policy.Experiment, Value: target.Value, Level: kind.Read})
+		switch {
+		case err == nil:
+			kept = append(kept, target.Value)
+		case !errs.Is(err, errs.NotFound) && !errs.Is(err, errs.Denied):
+			return err
+		}
+	}
+	if len(kept) == 0 {
+		return c.answerJSON([]byte("{}"))
+	}
+	c.read.Body.Set("experiment_ids", kept)
+	return c.forward()
+}

@@ -1,0 +1,105 @@
+package gateway
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/extract"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
+)
+
+// source resolves a model version's source to what governs the bytes that it names. MLflow serves them later to whoever may
+// read the model version, so the one who registers them must be able to read them (MLflow 3.17.2 does not ask).
+func (c *call) source(ctx context.Context, source string) (authz.Resource, error) {
+	u, err := url.Parse(source)
+	if err != nil || strings.ContainsAny(source, "\\\x00") {
+		return authz.Resource{}, errs.New(errs.Invalid, "source is not a URI")
+	}
+	switch u.Scheme {
+	case "runs":
+		id, _, _ := strings.Cut(strings.TrimLeft(u.Path+u.Opaque, "/"), "/")
+		return c.resolve(extract.Target{Ref: policy.Run, Value: id})
+	case "models":
+		reference := strings.TrimLeft(u.Path+u.Opaque, "/")
+		name, rest, versioned := strings.Cut(reference, "/")
+		name, _, aliased := strings.Cut(name, "@")
+		if strings.HasPrefix(name, "m-") && !versioned && !aliased {
+			return c.resolve(extract.Target{Ref: policy.LoggedModel, Value: name})
+		}
+		if name == "" || strings.Contains(rest, "/") || u.Host != "" {
+			return authz.Resource{}, errs.New(errs.Invalid, "source %q names no model", source)
+		}
+		return authz.Resource{Kind: kind.RegisteredModel, ID: name, Name: name}, nil
+	case "mlflow-artifacts":
+		path := strings.TrimPrefix(u.Path, "/")
+		if u.RawQuery != "" || u.Fragment != "" || u.RawPath != "" || path == "" {
+			return authz.Resource{}, errs.New(errs.Invalid, "source %q is not a plain path of the artifact store", source)
+		}
+		return c.resolve(extract.Target{Ref: policy.ArtifactTree, Value: path})
+	}
+	return authz.Resource{}, nil // any other address is decided by knownSource
+}
+
+// knownSource lets a source in storage of its own (s3://…, a path of the server) pass only where it lies in the artifacts
+// of the run or logged model that the request names, which the caller may read. Anything else would be fetched with the
+// server's own credentials.
+func (c *call) knownSource() error {
+	source, _, err := c.read.Body.Text("source")
+	if err != nil {
+		return err
+	}
+	u, err := url.Parse(source)
+	if err != nil {
+		return errs.New(errs.Invalid, "source is not a URI")
+	}
+	switch u.Scheme {
+	case "runs", "models", "mlflow-artifacts":
+		return nil
+	}
+	roots, err := c.artifactRoots()
+	if err != nil {
+		return err
+	}
+	for _, root := range roots {
+		rest, ok := strings.CutPrefix(source, strings.TrimSuffix(root, "/"))
+		if root == "" || !ok || (rest != "" && !strings.HasPrefix(rest, "/")) {
+			continue
+		}
+		if httpx.RelativePath(strings.TrimPrefix(rest, "/")) == nil {
+			return nil
+		}
+	}
+	return errs.New(errs.Denied, "source must lie in the artifacts of the run_id or model_id that the request names")
+}
+
+func (c *call) artifactRoots() ([]string, error) {
+	var roots []string
+	run, _, err := c.read.Body.Text("run_id")
+	if err != nil {
+		return nil, err
+	}
+	if run != "" {
+		owned, err := c.gateway.MLflow.Run(c.r.Context(), run)
+		if err != nil {
+			return nil, err
+		}
+		roots = append(roots, owned.Artifacts)
+	}
+	model, _, err := c.read.Body.Text("model_id")
+	if err != nil {
+		return nil, err
+	}
+	if model != "" {
+		owned, err := c.gateway.MLflow.LoggedModel(c.r.Context(), model)
+		if err != nil {
+			return nil, err
+		}
+		roots = append(roots, owned.Artifacts)
+	}
+	return roots, nil
+}
