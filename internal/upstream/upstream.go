@@ -50,7 +50,9 @@ func New(o Options) (*MLflow, error) {
 		}
 	case "unix":
 		socket := base.Path
-		dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", socket) }
+		dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		}
 		// MLflow's host check knows localhost (mlflow/server/security_utils.py), and a socket has no host of its own.
 		base = &url.URL{Scheme: "http", Host: "localhost"}
 	default:

@@ -1,0 +1,268 @@
+package store
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+)
+
+// Principal is who holds a grant: a user or a group, by name.
+type Principal struct {
+	User  string
+	Group string
+}
+
+// String names the principal in messages.
+func (p Principal) String() string {
+	if p.Group != "" {
+		return "the group " + p.Group
+	}
+	return "the user " + p.User
+}
+
+// Holder is a principal with its level on one resource.
+type Holder struct {
+	Name    string
+	Level   kind.Level
+	Service bool
+}
+
+// ruleRow is a grant or a pattern: the two tables have all but their key in common.
+type ruleRow struct {
+	ID       int64
+	Kind     kind.Name
+	Resource string
+	Pattern  string
+	Priority int
+	Level    string
+	ByGroup  string
+}
+
+func (r ruleRow) grant(source authz.Source) (authz.Grant, error) {
+	level, err := kind.ParseLevel(r.Level)
+	if err != nil {
+		return authz.Grant{}, errs.Wrap(errs.Unavailable, err, "the users database holds a permission that this program does not know")
+	}
+	return authz.Grant{ID: r.ID, Source: source, Kind: r.Kind, Resource: r.Resource, Pattern: r.Pattern,
+		Priority: r.Priority, Level: level, Group: r.ByGroup}, nil
+}
+
+const (
+	grants   = "gw_grants"
+	patterns = "gw_patterns"
+)
+
+// principal finds the column and id by which rows refer to a principal.
+func (db *DB) principal(ctx context.Context, from bun.IDB, p Principal) (holder, error) {
+	h := holder{table: "gw_users", name: "username", column: "user_id", is: p.User}
+	if p.Group != "" {
+		h = holder{table: "gw_groups", name: "name", column: "group_id", is: p.Group}
+	}
+	err := from.NewSelect().Table(h.table).Column("id").Where("? = ?", bun.Ident(h.name), h.is).Scan(ctx, &h.id)
+	return h, db.coded(err, p.String())
+}
+
+type holder struct {
+	table, name, column, is string
+	id                      int64
+}
+
+func (h holder) where(q bun.QueryBuilder) bun.QueryBuilder {
+	return q.Where("? = ?", bun.Ident(h.column), h.id)
+}
+
+func columns(q *bun.SelectQuery, table string) *bun.SelectQuery {
+	q = q.TableExpr("? AS r", bun.Ident(table)).Column("r.id", "r.kind", "r.level")
+	if table == patterns {
+		return q.Column("r.pattern", "r.priority")
+	}
+	return q.Column("r.resource")
+}
+
+// GrantsOf gives all that is granted to a user, by itself and by its groups, in four statements.
+func (db *DB) GrantsOf(ctx context.Context, userID int64) ([]authz.Grant, error) {
+	var all []authz.Grant
+	for _, source := range authz.DefaultOrder() {
+		table := grants
+		if source == authz.UserPattern || source == authz.GroupPattern {
+			table = patterns
+		}
+		q := columns(db.read.NewSelect(), table)
+		if source == authz.User || source == authz.UserPattern {
+			q = q.Where("r.user_id = ?", userID)
+		} else {
+			q = q.ColumnExpr("g.name AS by_group").Join("JOIN gw_groups AS g ON g.id = r.group_id").
+				Join("JOIN gw_memberships AS m ON m.group_id = g.id").Where("m.user_id = ?", userID)
+		}
+		found, err := db.rules(ctx, q, source)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+func (db *DB) rules(ctx context.Context, q *bun.SelectQuery, source authz.Source) ([]authz.Grant, error) {
+	var rows []ruleRow
+	if err := q.Scan(ctx, &rows); err != nil {
+		return nil, db.coded(err, "")
+	}
+	found := make([]authz.Grant, 0, len(rows))
+	for _, row := range rows {
+		grant, err := row.grant(source)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, grant)
+	}
+	return found, nil
+}
+
+// Grants lists a principal's grants on single resources of a kind.
+func (db *DB) Grants(ctx context.Context, p Principal, k kind.Name) ([]authz.Grant, error) {
+	return db.listed(ctx, p, k, grants, "r.resource")
+}
+
+// Patterns lists a principal's patterns of a kind.
+func (db *DB) Patterns(ctx context.Context, p Principal, k kind.Name) ([]authz.Grant, error) {
+	return db.listed(ctx, p, k, patterns, "r.priority")
+}
+
+func (db *DB) listed(ctx context.Context, p Principal, k kind.Name, table, order string) ([]authz.Grant, error) {
+	h, err := db.principal(ctx, db.read, p)
+	if err != nil {
+		return nil, err
+	}
+	q := columns(db.read.NewSelect(), table).ApplyQueryBuilder(h.where).Where("r.kind = ?", k).Order(order, "r.id")
+	return db.rules(ctx, q, source(p, table))
+}
+
+func source(p Principal, table string) authz.Source {
+	switch {
+	case table == grants && p.Group == "":
+		return authz.User
+	case table == grants:
+		return authz.Group
+	case p.Group == "":
+		return authz.UserPattern
+	}
+	return authz.GroupPattern
+}
+
+// GrantsOn lists who holds a grant on one resource: users, then groups.
+func (db *DB) GrantsOn(ctx context.Context, k kind.Name, resource string) (users, groups []Holder, err error) {
+	type row struct {
+		Name    string
+		Level   string
+		Service bool
+	}
+	read := func(q *bun.SelectQuery) ([]Holder, error) {
+		var rows []row
+		q = q.TableExpr("gw_grants AS r").Column("r.level").Where("r.kind = ? AND r.workspace = '' AND r.resource = ?", k, resource)
+		if err := q.Order("name").Scan(ctx, &rows); err != nil {
+			return nil, db.coded(err, "")
+		}
+		holders := make([]Holder, len(rows))
+		for i, row := range rows {
+			level, err := kind.ParseLevel(row.Level)
+			if err != nil {
+				return nil, errs.Wrap(errs.Unavailable, err, "the users database holds a permission that this program does not know")
+			}
+			holders[i] = Holder{row.Name, level, row.Service}
+		}
+		return holders, nil
+	}
+	users, err = read(db.read.NewSelect().ColumnExpr("u.username AS name, u.is_service AS service").Join("JOIN gw_users AS u ON u.id = r.user_id"))
+	if err != nil {
+		return nil, nil, err
+	}
+	groups, err = read(db.read.NewSelect().ColumnExpr("g.name AS name").Join("JOIN gw_groups AS g ON g.id = r.group_id"))
+	return users, groups, err
+}
+
+// CreateGrant gives a principal a level on a resource; one that is there already is errs.Conflict.
+func (db *DB) CreateGrant(ctx context.Context, p Principal, k kind.Name, resource string, level kind.Level) error {
+	return db.insert(ctx, p, grants, map[string]any{"kind": k, "resource": resource, "level": level.String()})
+}
+
+// CreatePattern gives a principal a level on the names that a pattern matches.
+func (db *DB) CreatePattern(ctx context.Context, p Principal, g authz.Grant) error {
+	if _, err := authz.CompilePattern(g.Pattern); err != nil {
+		return errs.New(errs.Invalid, "%v", err)
+	}
+	return db.insert(ctx, p, patterns, map[string]any{"kind": g.Kind, "pattern": g.Pattern, "priority": g.Priority, "level": g.Level.String()})
+}
+
+func (db *DB) insert(ctx context.Context, p Principal, table string, values map[string]any) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		h, err := db.principal(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		values[h.column] = h.id
+		_, err = tx.NewInsert().Model(&values).Table(table).Exec(ctx)
+		if errs.Is(db.coded(err, ""), errs.Conflict) {
+			return errs.New(errs.Conflict, "%s holds a permission there already; change it instead", p)
+		}
+		return err
+	})
+}
+
+// UpdateGrant changes the level of a grant.
+func (db *DB) UpdateGrant(ctx context.Context, p Principal, k kind.Name, resource string, level kind.Level) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		h, err := db.principal(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		result, err := tx.NewUpdate().Table(grants).Set("level = ?", level.String()).ApplyQueryBuilder(h.where).
+			Where("kind = ? AND workspace = '' AND resource = ?", k, resource).Exec(ctx)
+		return db.changed(result, err, "a permission of "+p.String()+" there")
+	})
+}
+
+// DeleteGrant takes a grant away.
+func (db *DB) DeleteGrant(ctx context.Context, p Principal, k kind.Name, resource string) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		h, err := db.principal(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		result, err := tx.NewDelete().Table(grants).ApplyQueryBuilder(h.where).
+			Where("kind = ? AND workspace = '' AND resource = ?", k, resource).Exec(ctx)
+		return db.changed(result, err, "a permission of "+p.String()+" there")
+	})
+}
+
+// UpdatePattern changes one of a principal's patterns of a kind, found by the grant's ID.
+func (db *DB) UpdatePattern(ctx context.Context, p Principal, g authz.Grant) error {
+	if _, err := authz.CompilePattern(g.Pattern); err != nil {
+		return errs.New(errs.Invalid, "%v", err)
+	}
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		h, err := db.principal(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		result, err := tx.NewUpdate().Table(patterns).Set("pattern = ?", g.Pattern).Set("priority = ?", g.Priority).
+			Set("level = ?", g.Level.String()).ApplyQueryBuilder(h.where).Where("kind = ? AND id = ?", g.Kind, g.ID).Exec(ctx)
+		return db.changed(result, err, "such a pattern of "+p.String())
+	})
+}
+
+// DeletePattern takes one of a principal's patterns of a kind away.
+func (db *DB) DeletePattern(ctx context.Context, p Principal, k kind.Name, id int64) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		h, err := db.principal(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		result, err := tx.NewDelete().Table(patterns).ApplyQueryBuilder(h.where).Where("kind = ? AND id = ?", k, id).Exec(ctx)
+		return db.changed(result, err, "such a pattern of "+p.String())
+	})
+}

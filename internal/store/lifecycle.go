@@ -1,0 +1,44 @@
+package store
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+)
+
+// Created gives the creator MANAGE on a new resource. What an earlier resource of the same name left behind is dropped:
+// its holders must not inherit the new one.
+func (db *DB) Created(ctx context.Context, k kind.Name, resource string, userID int64) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := drop(ctx, tx, k, resource); err != nil {
+			return err
+		}
+		values := map[string]any{"user_id": userID, "kind": k, "resource": resource, "level": kind.Manage.String()}
+		_, err := tx.NewInsert().Model(&values).Table(grants).Exec(ctx)
+		return err
+	})
+}
+
+// Deleted drops all grants on a resource, so that its name's next owner does not inherit them.
+func (db *DB) Deleted(ctx context.Context, k kind.Name, resource string) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error { return drop(ctx, tx, k, resource) })
+}
+
+// Renamed moves all grants to the new name, and drops what an earlier resource left behind there.
+func (db *DB) Renamed(ctx context.Context, k kind.Name, from, to string) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := drop(ctx, tx, k, to); err != nil {
+			return err
+		}
+		_, err := tx.NewUpdate().Table(grants).Set("resource = ?", to).
+			Where("kind = ? AND workspace = '' AND resource = ?", k, from).Exec(ctx)
+		return err
+	})
+}
+
+func drop(ctx context.Context, tx bun.Tx, k kind.Name, resource string) error {
+	_, err := tx.NewDelete().Table(grants).Where("kind = ? AND workspace = '' AND resource = ?", k, resource).Exec(ctx)
+	return err
+}

@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+)
+
+type identityRow struct {
+	bun.BaseModel `bun:"table:gw_identities,alias:i"`
+	Provider      string `bun:",pk"`
+	Subject       string `bun:",pk"`
+	UserID        int64
+	LastLoginAt   time.Time
+}
+
+// RecordLogin stores what a verified sign-in says about a person, in one transaction: the user, the groups, and the
+// memberships that this provider manages. A person is known by provider and subject; a name that belongs to another
+// identity is refused, not let in (OpenID Connect Core §5.7).
+func (db *DB) RecordLogin(ctx context.Context, login directory.Login) (directory.User, error) {
+	login.Username = strings.ToLower(login.Username)
+	var user directory.User
+	err := db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		var err error
+		if user, err = db.byIdentity(ctx, tx, login.Identity); errs.Is(err, errs.NotFound) {
+			user, err = db.introduce(ctx, tx, login)
+		}
+		if err != nil {
+			return err
+		}
+		if !user.Active {
+			return errs.New(errs.Denied, "the account %s is deactivated", user.Username)
+		}
+		if user, err = db.refresh(ctx, tx, user, login); err != nil {
+			return err
+		}
+		return db.replaceMemberships(ctx, tx, user.ID, login)
+	})
+	return user, err
+}
+
+// introduce links a new identity: to a user of its own, or to the one that an administrator made for it beforehand.
+func (db *DB) introduce(ctx context.Context, tx bun.Tx, login directory.Login) (directory.User, error) {
+	user, err := db.user(ctx, tx, "u.username = ?", login.Username)
+	switch {
+	case err == nil:
+		known, err := tx.NewSelect().Model((*identityRow)(nil)).Where("user_id = ?", user.ID).Exists(ctx)
+		if err != nil {
+			return user, err
+		}
+		if known || user.Service || user.Admin || user.ManagedBy != manual {
+			return user, errs.New(errs.Conflict, "the name %s belongs to another account; an administrator has to link them", login.Username)
+		}
+	case errs.Is(err, errs.NotFound):
+		row := userRow{Username: login.Username, DisplayName: login.DisplayName, Active: true, ManagedBy: login.Identity.Provider,
+			CreatedAt: db.now(), UpdatedAt: db.now()}
+		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
+			return user, err
+		}
+		user = row.user()
+	default:
+		return user, err
+	}
+	_, err = tx.NewInsert().Model(&identityRow{Provider: login.Identity.Provider, Subject: login.Identity.Subject,
+		UserID: user.ID, LastLoginAt: db.now()}).Exec(ctx)
+	return user, err
+}
+
+// manual marks what an administrator made, and no provider may take away.
+const manual = "manual"
+
+func (db *DB) refresh(ctx context.Context, tx bun.Tx, user directory.User, login directory.Login) (directory.User, error) {
+	if login.Username != user.Username {
+		if _, err := db.user(ctx, tx, "u.username = ?", login.Username); !errs.Is(err, errs.NotFound) {
+			if err == nil {
+				err = errs.New(errs.Conflict, "the name %s belongs to another account; an administrator has to link them", login.Username)
+			}
+			return user, err
+		}
+	}
+	user.Username, user.DisplayName, user.Admin, user.UpdatedAt = login.Username, login.DisplayName, login.Admin, db.now()
+	_, err := tx.NewUpdate().Table("gw_users").Set("username = ?", user.Username).Set("display_name = ?", user.DisplayName).
+		Set("is_admin = ?", user.Admin).Set("updated_at = ?", user.UpdatedAt).Where("id = ?", user.ID).Exec(ctx)
+	if err != nil {
+		return user, err
+	}
+	_, err = tx.NewUpdate().Table("gw_identities").Set("last_login_at = ?", db.now()).
+		Where("provider = ? AND subject = ?", login.Identity.Provider, login.Identity.Subject).Exec(ctx)
+	return user, err
+}
+
+func (db *DB) replaceMemberships(ctx context.Context, tx bun.Tx, userID int64, login directory.Login) error {
+	_, err := tx.NewDelete().Model((*membershipRow)(nil)).Where("user_id = ? AND managed_by = ?", userID, login.Identity.Provider).Exec(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range login.Groups {
+		group := groupRow{Name: name}
+		if _, err := tx.NewInsert().Model(&group).On("CONFLICT (name) DO NOTHING").Exec(ctx); err != nil {
+			return err
+		}
+		if err := tx.NewSelect().Model(&group).Column("g.id").Where("g.name = ?", name).Scan(ctx); err != nil {
+			return err
+		}
+		member := membershipRow{UserID: userID, GroupID: group.ID, ManagedBy: login.Identity.Provider}
+		if _, err := tx.NewInsert().Model(&member).On("CONFLICT (user_id, group_id) DO NOTHING").Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type tokenRow struct {
+	bun.BaseModel `bun:"table:gw_access_tokens,alias:t"`
+	UserID        int64 `bun:",pk"`
+	Hash          string
+	CreatedAt     time.Time
+	ExpiresAt     time.Time
+}
+
+// SetAccessToken stores the user's access token in place of the one before.
+func (db *DB) SetAccessToken(ctx context.Context, token directory.AccessToken) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.NewDelete().Model((*tokenRow)(nil)).Where("user_id = ?", token.UserID).Exec(ctx); err != nil {
+			return err
+		}
+		_, err := tx.NewInsert().Model(&tokenRow{UserID: token.UserID, Hash: hex.EncodeToString(token.Hash[:]),
+			CreatedAt: token.CreatedAt.UTC(), ExpiresAt: token.ExpiresAt.UTC()}).Exec(ctx)
+		return err
+	})
+}
+
+// UserByToken finds whose access token has the hash, and until when it is good.
+func (db *DB) UserByToken(ctx context.Context, hash [32]byte) (directory.User, time.Time, error) {
+	var token tokenRow
+	if err := db.read.NewSelect().Model(&token).Where("hash = ?", hex.EncodeToString(hash[:])).Scan(ctx); err != nil {
+		return directory.User{}, time.Time{}, db.coded(err, "the token")
+	}
+	user, err := db.UserByID(ctx, token.UserID)
+	return user, token.ExpiresAt, err
+}

@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+)
+
+type userRow struct {
+	bun.BaseModel `bun:"table:gw_users,alias:u"`
+	ID            int64 `bun:",pk,autoincrement"`
+	Username      string
+	DisplayName   string
+	IsAdmin       bool
+	Active        bool
+	IsService     bool
+	ManagedBy     string
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}
+
+func (u userRow) user() directory.User {
+	return directory.User{ID: u.ID, Username: u.Username, DisplayName: u.DisplayName, Admin: u.IsAdmin, Active: u.Active,
+		Service: u.IsService, ManagedBy: u.ManagedBy, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt}
+}
+
+type groupRow struct {
+	bun.BaseModel `bun:"table:gw_groups,alias:g"`
+	ID            int64 `bun:",pk,autoincrement"`
+	Name          string
+	ExternalID    string
+	Members       int `bun:",scanonly"`
+}
+
+func (g groupRow) group() directory.Group {
+	return directory.Group{ID: g.ID, Name: g.Name, ExternalID: g.ExternalID, Members: g.Members}
+}
+
+type membershipRow struct {
+	bun.BaseModel `bun:"table:gw_memberships,alias:m"`
+	UserID        int64 `bun:",pk"`
+	GroupID       int64 `bun:",pk"`
+	ManagedBy     string
+}
+
+// User finds a user by name.
+func (db *DB) User(ctx context.Context, username string) (directory.User, error) {
+	return db.user(ctx, db.read, "u.username = ?", username)
+}
+
+// UserByID finds a user by id.
+func (db *DB) UserByID(ctx context.Context, id int64) (directory.User, error) {
+	return db.user(ctx, db.read, "u.id = ?", id)
+}
+
+func (db *DB) user(ctx context.Context, from bun.IDB, where string, is any) (directory.User, error) {
+	var row userRow
+	err := from.NewSelect().Model(&row).Where(where, is).Scan(ctx)
+	return row.user(), db.coded(err, "the user")
+}
+
+// UserByIdentity finds the user that a provider knows by a subject.
+func (db *DB) UserByIdentity(ctx context.Context, id directory.Identity) (directory.User, error) {
+	return db.byIdentity(ctx, db.read, id)
+}
+
+func (db *DB) byIdentity(ctx context.Context, from bun.IDB, id directory.Identity) (directory.User, error) {
+	var row userRow
+	err := from.NewSelect().Model(&row).Join("JOIN gw_identities AS i ON i.user_id = u.id").
+		Where("i.provider = ? AND i.subject = ?", id.Provider, id.Subject).Scan(ctx)
+	return row.user(), db.coded(err, "a user of this identity")
+}
+
+// Users lists users by name. Service, when given, asks for service accounts or for people alone.
+func (db *DB) Users(ctx context.Context, page directory.Page, service *bool) ([]directory.User, error) {
+	var rows []userRow
+	q := paged(db.read.NewSelect().Model(&rows).Order("u.username"), page, "u.username")
+	if service != nil {
+		q = q.Where("u.is_service = ?", *service)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, db.coded(err, "")
+	}
+	users := make([]directory.User, len(rows))
+	for i, row := range rows {
+		users[i] = row.user()
+	}
+	return users, nil
+}
+
+var literal = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+func paged(q *bun.SelectQuery, page directory.Page, column string) *bun.SelectQuery {
+	if page.Search != "" {
+		q = q.Where("LOWER(?) LIKE ? ESCAPE '\\'", bun.Ident(column), "%"+literal.Replace(strings.ToLower(page.Search))+"%")
+	}
+	if page.Limit > 0 {
+		q = q.Limit(int64(page.Limit))
+	} else if page.Offset > 0 {
+		q = q.Limit(1 << 40) // SQLite takes an offset only with a limit
+	}
+	return q.Offset(int64(page.Offset))
+}
+
+// CreateUser makes a user; a name that is taken is errs.Conflict.
+func (db *DB) CreateUser(ctx context.Context, u directory.User) (directory.User, error) {
+	row := userRow{Username: strings.ToLower(u.Username), DisplayName: u.DisplayName, IsAdmin: u.Admin, Active: true,
+		IsService: u.Service, ManagedBy: u.ManagedBy, CreatedAt: db.now(), UpdatedAt: db.now()}
+	err := db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewInsert().Model(&row).Exec(ctx)
+		if errs.Is(db.coded(err, ""), errs.Conflict) {
+			return errs.New(errs.Conflict, "the user %s exists already", row.Username)
+		}
+		return err
+	})
+	return row.user(), err
+}
+
+// SetActive activates or deactivates a user.
+func (db *DB) SetActive(ctx context.Context, username string, active bool) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		result, err := tx.NewUpdate().Table("gw_users").Set("active = ?", active).Set("updated_at = ?", db.now()).
+			Where("username = ?", username).Exec(ctx)
+		return db.changed(result, err, "the user "+username)
+	})
+}
+
+// DeleteUser removes a user with all that belongs to it: identities, token, memberships, grants, patterns.
+func (db *DB) DeleteUser(ctx context.Context, username string) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		result, err := tx.NewDelete().Table("gw_users").Where("username = ?", username).Exec(ctx)
+		return db.changed(result, err, "the user "+username)
+	})
+}
+
+func (db *DB) changed(result interface{ RowsAffected() (int64, error) }, err error, what string) error {
+	if err != nil {
+		return db.coded(err, what)
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return errs.New(errs.NotFound, "%s does not exist", what)
+	}
+	return nil
+}
+
+// Groups lists groups by name, with the number of their members.
+func (db *DB) Groups(ctx context.Context, page directory.Page) ([]directory.Group, error) {
+	var rows []groupRow
+	q := db.read.NewSelect().Model(&rows).Column("g.id", "g.name", "g.external_id").
+		ColumnExpr("(SELECT COUNT(*) FROM gw_memberships AS m WHERE m.group_id = g.id) AS members").Order("g.name")
+	if err := paged(q, page, "g.name").Scan(ctx); err != nil {
+		return nil, db.coded(err, "")
+	}
+	return groups(rows), nil
+}
+
+func groups(rows []groupRow) []directory.Group {
+	all := make([]directory.Group, len(rows))
+	for i, row := range rows {
+		all[i] = row.group()
+	}
+	return all
+}
+
+// CreateGroup makes a group; a name that is taken is errs.Conflict.
+func (db *DB) CreateGroup(ctx context.Context, name string) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewInsert().Model(&groupRow{Name: name}).Exec(ctx)
+		if errs.Is(db.coded(err, ""), errs.Conflict) {
+			return errs.New(errs.Conflict, "the group %s exists already", name)
+		}
+		return err
+	})
+}
+
+// GroupMembers lists the members of a group.
+func (db *DB) GroupMembers(ctx context.Context, name string) ([]directory.User, error) {
+	if _, err := db.principal(ctx, db.read, Principal{Group: name}); err != nil {
+		return nil, err
+	}
+	var rows []userRow
+	err := db.read.NewSelect().Model(&rows).Join("JOIN gw_memberships AS m ON m.user_id = u.id").
+		Join("JOIN gw_groups AS g ON g.id = m.group_id").Where("g.name = ?", name).Order("u.username").Scan(ctx)
+	if err != nil {
+		return nil, db.coded(err, "")
+	}
+	users := make([]directory.User, len(rows))
+	for i, row := range rows {
+		users[i] = row.user()
+	}
+	return users, nil
+}
+
+// GroupsOf lists the groups of a user.
+func (db *DB) GroupsOf(ctx context.Context, userID int64) ([]directory.Group, error) {
+	var rows []groupRow
+	err := db.read.NewSelect().Model(&rows).Column("g.id", "g.name", "g.external_id").
+		Join("JOIN gw_memberships AS m ON m.group_id = g.id").Where("m.user_id = ?", userID).Order("g.name").Scan(ctx)
+	return groups(rows), db.coded(err, "")
+}
