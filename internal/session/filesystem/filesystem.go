@@ -1,0 +1,166 @@
+// Package filesystem keeps sessions as files in a folder of their own.
+package filesystem
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
+)
+
+// Store is a folder of sessions, one file each.
+type Store struct {
+	dir    string
+	prefix string
+	log    *slog.Logger
+	now    func() time.Time
+	stop   chan struct{}
+	done   sync.WaitGroup
+}
+
+// sweepEvery is how often files of expired sessions are removed.
+const sweepEvery = 10 * time.Minute
+
+// Open opens the folder and makes it when it is not there. A folder into which others can write is refused: they could
+// make sessions.
+func Open(dir, prefix string, log *slog.Logger, now func() time.Time) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the folder of sessions: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening the folder of sessions: %w", err)
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return nil, fmt.Errorf("the folder of sessions %s can be written by others; run chmod 700 on it, or set SESSION_FILE_DIR to another", dir)
+	}
+	s := &Store{dir: dir, prefix: plain(prefix), log: log, now: now, stop: make(chan struct{})}
+	s.done.Go(s.sweeping)
+	return s, nil
+}
+
+func plain(prefix string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_' || r == '-' {
+			return r
+		}
+		return '_'
+	}, prefix)
+}
+
+func (s *Store) file(key session.Key) string {
+	return filepath.Join(s.dir, s.prefix+string(key)+".json")
+}
+
+// Save writes a record whole or not at all.
+func (s *Store) Save(_ context.Context, key session.Key, record session.Record) error {
+	body, err := json.Marshal(record)
+	if err != nil {
+		return fmt.Errorf("encoding a session: %w", err)
+	}
+	temporary, err := os.CreateTemp(s.dir, s.prefix+"*.tmp") // mode 0600
+	if err != nil {
+		return unavailable(err)
+	}
+	_, err = temporary.Write(body)
+	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err == nil {
+		err = os.Rename(temporary.Name(), s.file(key))
+	}
+	if err != nil {
+		return unavailable(errors.Join(err, os.Remove(temporary.Name())))
+	}
+	return nil
+}
+
+// Load reads a record. A file that cannot be understood is no session, and is removed.
+func (s *Store) Load(_ context.Context, key session.Key) (session.Record, error) {
+	var record session.Record
+	body, err := os.ReadFile(s.file(key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return record, session.ErrNotFound
+	}
+	if err != nil {
+		return record, unavailable(err)
+	}
+	if err := json.Unmarshal(body, &record); err != nil {
+		s.log.Error("a session's file cannot be read and is removed", "file", s.file(key), "error", err)
+		_ = os.Remove(s.file(key)) // the next sweep tries again
+		return session.Record{}, session.ErrNotFound
+	}
+	if !s.now().Before(record.ExpiresAt) {
+		return session.Record{}, session.ErrNotFound
+	}
+	return record, nil
+}
+
+// Delete removes a record.
+func (s *Store) Delete(_ context.Context, key session.Key) error {
+	if err := os.Remove(s.file(key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// Ping tells whether the folder is still there.
+func (s *Store) Ping(context.Context) error {
+	if _, err := os.Stat(s.dir); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// Close ends the sweeping.
+func (s *Store) Close() error {
+	close(s.stop)
+	s.done.Wait()
+	return nil
+}
+
+func (s *Store) sweeping() {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		s.sweep()
+		select {
+		case <-s.stop:
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// sweep removes expired sessions, and leaves every file alone that is not ours.
+func (s *Store) sweep() {
+	names, err := filepath.Glob(filepath.Join(s.dir, s.prefix+"*"))
+	if err != nil {
+		return
+	}
+	for _, name := range names {
+		rest := strings.TrimPrefix(filepath.Base(name), s.prefix)
+		key, ours := strings.CutSuffix(rest, ".json")
+		info, err := os.Stat(name)
+		switch {
+		case err != nil:
+		case ours && len(key) == 64:
+			if _, err := s.Load(context.Background(), session.Key(key)); errors.Is(err, session.ErrNotFound) {
+				_ = os.Remove(name) // the next sweep tries again
+			}
+		case strings.HasSuffix(rest, ".tmp") && s.now().Sub(info.ModTime()) > time.Hour:
+			_ = os.Remove(name) // left behind by a crash
+		}
+	}
+}
+
+func unavailable(err error) error {
+	return errs.Wrap(errs.Unavailable, err, "the session store cannot be used right now")
+}
