@@ -1,0 +1,225 @@
+// Package config is the one table of settings: names, defaults, checks and help. Values come from flags, the environment
+// and .env, in this order; every mistake is reported at once.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+)
+
+// Config holds every setting, checked.
+type Config struct {
+	Upstream       string // empty: full mode
+	Listen         string
+	PublicURL      *url.URL
+	Proxies        []string
+	TLSCert        string
+	TLSKey         string
+	MLflowCommand  string
+	MaxJSON        int64 // bytes
+	MaxFiltered    int64 // bytes
+	Grace          time.Duration
+	ConnectTimeout time.Duration
+	LogLevel       slog.Level
+	LogJSON        bool
+	Secrets        []string
+	Database       string
+	TokenLifetime  time.Duration
+	FailuresMinute int
+
+	Default          kind.Level
+	RestrictCreation bool
+	Order            []authz.Source
+
+	OIDC    OIDC
+	Session Session
+	Redis   Redis
+
+	origins map[string]string // where each value came from
+	values  map[string]string
+}
+
+// OIDC are the settings of the identity provider.
+type OIDC struct {
+	DiscoveryURL     string
+	AuthorizationURL string
+	TokenURL         string
+	UserURL          string
+	Issuer           string
+	ClientID         string
+	ClientSecret     string
+	PublicClient     bool
+	RedirectURI      string
+	Scopes           []string
+	DisplayName      string
+	Groups           []string // who may sign in
+	AdminGroups      []string
+	GroupsClaim      string
+	UsernameClaims   []string
+	NameClaims       []string
+	Audience         string
+	EntraGroups      bool
+	GraphURL         string
+	VerifyTLS        bool
+	HTTPTimeout      time.Duration
+	AutoRedirect     bool
+}
+
+// Session are the settings of sessions and their cookie.
+type Session struct {
+	Type      string
+	Dir       string
+	Permanent bool
+	Lifetime  time.Duration
+	KeyPrefix string
+	Cookie    string
+	MaxAge    time.Duration
+	SameSite  string
+	Secure    bool
+}
+
+// Redis says where Redis is.
+type Redis struct {
+	Host     string
+	Port     int
+	DB       int
+	Username string
+	Password string
+	TLS      bool
+}
+
+// EntraPlugin is the value of OIDC_GROUP_DETECTION_PLUGIN that reads groups from Microsoft Graph.
+const EntraPlugin = "mlflow_oidc_auth.plugins.group_detection_microsoft_entra_id"
+
+// Load reads the settings. The .env file may be absent; flags may be nil. The error lists every wrong value, each on a line.
+func Load(getenv func(string) (string, bool), dotenvPath string, flags map[string]string) (*Config, error) {
+	file, err := readDotenv(dotenvPath, getenv)
+	if err != nil {
+		return nil, err
+	}
+	c := &Config{origins: map[string]string{}, values: map[string]string{}}
+	var wrong []error
+	for _, o := range options {
+		value, origin := o.Default, "default"
+		if v, ok := file[o.Name]; ok {
+			value, origin = v, ".env"
+		}
+		if v, ok := getenv(o.Name); ok {
+			value, origin = v, "environment"
+		}
+		if v, ok := flags[o.Name]; ok {
+			value, origin = v, "flag"
+		}
+		c.origins[o.Name], c.values[o.Name] = origin, value
+		if err := o.set(c, strings.TrimSpace(value)); err != nil {
+			held := fmt.Sprintf("%q", value)
+			if o.Secret {
+				held = "a value that is not shown"
+			}
+			wrong = append(wrong, fmt.Errorf("%s (from %s) is %s: %w", o.Name, origin, held, err))
+		}
+	}
+	return c, errors.Join(wrong...)
+}
+
+func readDotenv(path string, getenv func(string) (string, bool)) (map[string]string, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	values, err := ParseDotenv(string(text), getenv)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return values, nil
+}
+
+// minSecret is the fewest characters of a SECRET_KEY.
+const minSecret = 16
+
+// CheckServe says what serve needs beyond settings that are well formed, all of it at once.
+func (c *Config) CheckServe() error {
+	var wrong []error
+	missing := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	const make = `make one with: python3 -c "import secrets; print(secrets.token_urlsafe(32))"`
+	if len(c.Secrets) == 0 {
+		missing("SECRET_KEY is not set; it protects cookies and stored tokens; %s", make)
+	}
+	for _, secret := range c.Secrets {
+		if len(secret) < minSecret || guessable(secret) {
+			missing("SECRET_KEY holds a secret that is too short or easily guessed; it needs at least %d random characters; %s", minSecret, make)
+		}
+	}
+	o := c.OIDC
+	if o.DiscoveryURL == "" && (o.AuthorizationURL == "" || o.TokenURL == "" || o.UserURL == "") {
+		missing("OIDC_DISCOVERY_URL is not set; set it, or all three of OIDC_AUTHORIZATION_URL, OIDC_TOKEN_URL and OIDC_USER_URL")
+	}
+	if o.ClientID == "" {
+		missing("OIDC_CLIENT_ID is not set; the identity provider gives it when the application is registered there")
+	}
+	if o.ClientSecret == "" && !o.PublicClient {
+		missing("OIDC_CLIENT_SECRET is not set; set it, or OIDC_PUBLIC_CLIENT=true for a client without a secret")
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		missing("TLS_CERT_FILE and TLS_KEY_FILE are set together or not at all")
+	}
+	return errors.Join(wrong...)
+}
+
+func guessable(secret string) bool {
+	distinct := map[rune]bool{}
+	for _, r := range secret {
+		distinct[r] = true
+	}
+	known := []string{"secret", "changeme", "password", "mlflow"}
+	lower := strings.Trim(strings.ToLower(secret), "-_ .!0123456789")
+	return len(distinct) < 6 || slices.Contains(known, strings.NewReplacer("-", "", "_", "").Replace(lower))
+}
+
+// Print writes the effective settings, one a line with where it came from. Secrets are masked.
+func (c *Config) Print(w io.Writer) error {
+	for _, o := range options {
+		value := c.values[o.Name]
+		if o.Secret && value != "" {
+			value = "********"
+		}
+		if u, err := url.Parse(value); err == nil && u.User != nil {
+			value = u.Redacted()
+		}
+		if _, err := fmt.Fprintf(w, "%s=%s  # %s\n", o.Name, value, c.origins[o.Name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Markdown writes the table of settings for the documentation.
+func Markdown(w io.Writer) error {
+	if _, err := fmt.Fprint(w, "| variable | default | meaning |\n|---|---|---|\n"); err != nil {
+		return err
+	}
+	for _, o := range options {
+		value := "–"
+		if o.Default != "" {
+			value = "`" + o.Default + "`"
+		}
+		if _, err := fmt.Fprintf(w, "| `%s` | %s | %s |\n", o.Name, value, o.Help); err != nil {
+			return err
+		}
+	}
+	return nil
+}

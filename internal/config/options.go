@@ -1,0 +1,316 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"math"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+)
+
+// Option is one setting of the table.
+type Option struct {
+	Name    string
+	Default string
+	Help    string
+	Secret  bool
+	set     func(c *Config, value string) error
+}
+
+// Flag gives the name of the option's flag.
+func (o Option) Flag() string { return strings.ReplaceAll(strings.ToLower(o.Name), "_", "-") }
+
+// All yields the options, in the order of the documentation.
+func All() iter.Seq[Option] { return slices.Values(options) }
+
+var options = []Option{
+	{"MLFLOW_UPSTREAM", "", "the MLflow server, `http://host:port` or `unix:///path`; empty: full mode, which starts `mlflow server` itself", false, upstream(func(c *Config) *string { return &c.Upstream })},
+	{"LISTEN_ADDR", "127.0.0.1:8080", "address and port to listen on", false, address(func(c *Config) *string { return &c.Listen })},
+	{"PUBLIC_URL", "", "the address under which people reach the gateway, such as `https://mlflow.example.com`; empty: taken from each request", false, publicURL},
+	{"TRUSTED_PROXIES", "", "addresses and networks of reverse proxies whose `X-Forwarded-*` headers are believed", false, proxies},
+	{"TLS_CERT_FILE", "", "certificate, to serve TLS without a proxy in front", false, text(func(c *Config) *string { return &c.TLSCert })},
+	{"TLS_KEY_FILE", "", "key of the certificate", false, text(func(c *Config) *string { return &c.TLSKey })},
+	{"MLFLOW_COMMAND", "mlflow", "the `mlflow` command of full mode", false, text(func(c *Config) *string { return &c.MLflowCommand })},
+	{"MAX_JSON_BODY_BYTES", "16777216", "largest JSON request that is read to decide", false, bytes(func(c *Config) *int64 { return &c.MaxJSON })},
+	{"MAX_FILTERED_BODY_BYTES", "67108864", "largest answer of MLflow that is read to filter", false, bytes(func(c *Config) *int64 { return &c.MaxFiltered })},
+	{"SHUTDOWN_GRACE_SECONDS", "30", "how long requests in flight may take when the gateway stops", false, seconds(func(c *Config) *time.Duration { return &c.Grace })},
+	{"UPSTREAM_CONNECT_TIMEOUT_SECONDS", "5", "how long connecting to MLflow may take", false, seconds(func(c *Config) *time.Duration { return &c.ConnectTimeout })},
+	{"LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL", false, logLevel},
+	{"LOG_FORMAT", "text", "text or json", false, logFormat},
+	{"SECRET_KEY", "", "seals cookies and stored tokens; several, comma-separated, newest first, to rotate", true, secrets},
+	{"OIDC_USERS_DB_URI", "sqlite:///auth.db", "the users database, as SQLAlchemy writes it: `sqlite:///relative.db`, `sqlite:////absolute.db`", false, database},
+	{"DEFAULT_MLFLOW_PERMISSION", "NO_PERMISSIONS", "level of whoever no permission says anything about", false, level(func(c *Config) *kind.Level { return &c.Default })},
+	{"RESTRICT_RESOURCE_CREATION", "false", "creating needs EDIT on the new name, from a pattern or the default", false, boolean(func(c *Config) *bool { return &c.RestrictCreation })},
+	{"PERMISSION_SOURCE_ORDER", "user,group,regex,group-regex", "which source of permissions is asked first; the first that holds one decides", false, order},
+	{"ACCESS_TOKEN_LIFETIME_DAYS", "365", "how long an access token is good when its maker does not say", false, days(func(c *Config) *time.Duration { return &c.TokenLifetime })},
+	{"LOGIN_FAILURES_PER_MINUTE", "20", "failed attempts to sign in per minute that one address or account may make", false, integer(func(c *Config) *int { return &c.FailuresMinute }, 1, 10000)},
+
+	{"OIDC_DISCOVERY_URL", "", "the provider's `…/.well-known/openid-configuration`", false, providerURL(func(c *Config) *string { return &c.OIDC.DiscoveryURL })},
+	{"OIDC_AUTHORIZATION_URL", "", "without discovery: the authorization endpoint", false, providerURL(func(c *Config) *string { return &c.OIDC.AuthorizationURL })},
+	{"OIDC_TOKEN_URL", "", "without discovery: the token endpoint", false, providerURL(func(c *Config) *string { return &c.OIDC.TokenURL })},
+	{"OIDC_USER_URL", "", "without discovery: the user-info endpoint, from which the identity is read", false, providerURL(func(c *Config) *string { return &c.OIDC.UserURL })},
+	{"OIDC_ISSUER", "", "the issuer, where it is not the one that the discovery document names", false, text(func(c *Config) *string { return &c.OIDC.Issuer })},
+	{"OIDC_CLIENT_ID", "", "client id at the provider", false, text(func(c *Config) *string { return &c.OIDC.ClientID })},
+	{"OIDC_CLIENT_SECRET", "", "client secret at the provider", true, text(func(c *Config) *string { return &c.OIDC.ClientSecret })},
+	{"OIDC_PUBLIC_CLIENT", "false", "the client has no secret", false, boolean(func(c *Config) *bool { return &c.OIDC.PublicClient })},
+	{"OIDC_REDIRECT_URI", "", "`https://…/callback` as registered at the provider; empty: computed from the public address", false, text(func(c *Config) *string { return &c.OIDC.RedirectURI })},
+	{"OIDC_SCOPE", "openid email profile", "separated by commas or blanks", false, list(func(c *Config) *[]string { return &c.OIDC.Scopes })},
+	{"OIDC_PROVIDER_DISPLAY_NAME", "Login with OIDC", "text on the sign-in button", false, text(func(c *Config) *string { return &c.OIDC.DisplayName })},
+	{"OIDC_GROUP_NAME", "mlflow", "groups that may sign in, comma-separated", false, commas(func(c *Config) *[]string { return &c.OIDC.Groups })},
+	{"OIDC_ADMIN_GROUP_NAME", "mlflow-admin", "groups whose members are administrators, comma-separated", false, commas(func(c *Config) *[]string { return &c.OIDC.AdminGroups })},
+	{"OIDC_GROUPS_ATTRIBUTE", "groups", "the claim with the groups; dots lead into nested claims", false, text(func(c *Config) *string { return &c.OIDC.GroupsClaim })},
+	{"OIDC_USERNAME_FIELD", "email,preferred_username", "claims with the username, the first that is there", false, commas(func(c *Config) *[]string { return &c.OIDC.UsernameClaims })},
+	{"OIDC_DISPLAY_NAME_FIELD", "name", "claims with the name to show", false, commas(func(c *Config) *[]string { return &c.OIDC.NameClaims })},
+	{"OIDC_AUDIENCE", "", "audience of bearer tokens; empty: the client id", false, text(func(c *Config) *string { return &c.OIDC.Audience })},
+	{"OIDC_GROUP_DETECTION_PLUGIN", "", "`" + EntraPlugin + "` reads the groups from Microsoft Graph", false, groupPlugin},
+	{"GRAPH_URL", "https://graph.microsoft.com", "Microsoft Graph; national clouds have their own", false, providerURL(func(c *Config) *string { return &c.OIDC.GraphURL })},
+	{"OIDC_VERIFY_SSL", "true", "verify the provider's certificate", false, boolean(func(c *Config) *bool { return &c.OIDC.VerifyTLS })},
+	{"OIDC_HTTP_TIMEOUT_SECONDS", "10", "how long a call to the provider may take", false, seconds(func(c *Config) *time.Duration { return &c.OIDC.HTTPTimeout })},
+	{"OIDC_CODE_CHALLENGE", "S256", "the PKCE method; only S256", false, challenge},
+	{"AUTOMATIC_LOGIN_REDIRECT", "false", "go to the provider at once, without the sign-in page", false, boolean(func(c *Config) *bool { return &c.OIDC.AutoRedirect })},
+
+	{"SESSION_TYPE", "filesystem", "where sessions are kept: filesystem or redis", false, sessionType},
+	{"SESSION_FILE_DIR", "flask_session", "folder of sessions on the file system", false, text(func(c *Config) *string { return &c.Session.Dir })},
+	{"SESSION_PERMANENT", "False", "the cookie outlives the browser", false, boolean(func(c *Config) *bool { return &c.Session.Permanent })},
+	{"PERMANENT_SESSION_LIFETIME", "86400", "seconds without use after which a session ends", false, seconds(func(c *Config) *time.Duration { return &c.Session.Lifetime })},
+	{"SESSION_KEY_PREFIX", "mlflow_oidc:", "prefix of the sessions' keys", false, text(func(c *Config) *string { return &c.Session.KeyPrefix })},
+	{"SESSION_COOKIE_NAME", "session", "name of the session cookie", false, cookieName},
+	{"SESSION_COOKIE_MAX_AGE_SECONDS", "1209600", "seconds after which a session ends in any case", false, seconds(func(c *Config) *time.Duration { return &c.Session.MaxAge })},
+	{"SESSION_COOKIE_SAMESITE", "lax", "lax or strict", false, sameSite},
+	{"SESSION_COOKIE_SECURE", "false", "send the cookie over TLS alone; always so when the public address is https", false, boolean(func(c *Config) *bool { return &c.Session.Secure })},
+	{"REDIS_HOST", "localhost", "host of Redis", false, text(func(c *Config) *string { return &c.Redis.Host })},
+	{"REDIS_PORT", "6379", "port of Redis", false, integer(func(c *Config) *int { return &c.Redis.Port }, 1, 65535)},
+	{"REDIS_DB", "0", "number of the Redis database", false, integer(func(c *Config) *int { return &c.Redis.DB }, 0, 1<<20)},
+	{"REDIS_USERNAME", "", "user at Redis", false, text(func(c *Config) *string { return &c.Redis.Username })},
+	{"REDIS_PASSWORD", "", "password at Redis", true, text(func(c *Config) *string { return &c.Redis.Password })},
+	{"REDIS_SSL", "false", "reach Redis over TLS", false, boolean(func(c *Config) *bool { return &c.Redis.TLS })},
+}
+
+type setter = func(*Config, string) error
+
+func text(field func(*Config) *string) setter {
+	return func(c *Config, v string) error { *field(c) = v; return nil }
+}
+
+func boolean(field func(*Config) *bool) setter {
+	return func(c *Config, v string) error {
+		switch strings.ToLower(v) {
+		case "1", "true", "t", "yes", "y", "on":
+			*field(c) = true
+		case "", "0", "false", "f", "no", "n", "off":
+			*field(c) = false
+		default:
+			return errors.New("it must be true or false (also yes, no, on, off, 1, 0)")
+		}
+		return nil
+	}
+}
+
+func integer(field func(*Config) *int, low, high int) setter {
+	return func(c *Config, v string) error {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < low || n > high {
+			return fmt.Errorf("it must be a whole number from %d to %d", low, high)
+		}
+		*field(c) = n
+		return nil
+	}
+}
+
+func bytes(field func(*Config) *int64) setter {
+	return func(c *Config, v string) error {
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err != nil || n < 1024 || n > math.MaxInt64/2 {
+			return errors.New("it must be a whole number of bytes, at least 1024")
+		}
+		*field(c) = n
+		return nil
+	}
+}
+
+func seconds(field func(*Config) *time.Duration) setter {
+	return duration(field, time.Second, "seconds")
+}
+func days(field func(*Config) *time.Duration) setter { return duration(field, 24*time.Hour, "days") }
+
+func duration(field func(*Config) *time.Duration, unit time.Duration, name string) setter {
+	return func(c *Config, v string) error {
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err != nil || n < 1 || n > int64(100*365*24*time.Hour/unit) {
+			return fmt.Errorf("it must be a whole number of %s, at least 1", name)
+		}
+		*field(c) = time.Duration(n) * unit
+		return nil
+	}
+}
+
+func split(v, separators string) []string {
+	var items []string
+	for item := range strings.FieldsFuncSeq(v, func(r rune) bool { return strings.ContainsRune(separators, r) }) {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+func list(field func(*Config) *[]string) setter {
+	return func(c *Config, v string) error { *field(c) = split(v, ", \t"); return nil }
+}
+
+func commas(field func(*Config) *[]string) setter {
+	return func(c *Config, v string) error { *field(c) = split(v, ","); return nil }
+}
+
+func oneOf(v string, choices ...string) error {
+	if slices.Contains(choices, v) {
+		return nil
+	}
+	return fmt.Errorf("it must be %s", strings.Join(choices, " or "))
+}
+
+func level(field func(*Config) *kind.Level) setter {
+	return func(c *Config, v string) (err error) {
+		if *field(c), err = kind.ParseLevel(strings.ToUpper(v)); err != nil {
+			err = fmt.Errorf("it must be one of %s", strings.Join(kind.Levels(), ", "))
+		}
+		return err
+	}
+}
+
+func order(c *Config, v string) (err error) {
+	c.Order, err = authz.ParseOrder(split(v, ","))
+	return err
+}
+
+func secrets(c *Config, v string) error { c.Secrets = split(v, ","); return nil }
+
+func logFormat(c *Config, v string) error {
+	c.LogJSON = v == "json"
+	return oneOf(v, "text", "json")
+}
+
+func logLevel(c *Config, v string) error {
+	levels := map[string]slog.Level{"DEBUG": slog.LevelDebug, "INFO": slog.LevelInfo, "WARNING": slog.LevelWarn,
+		"WARN": slog.LevelWarn, "ERROR": slog.LevelError, "CRITICAL": slog.LevelError + 4}
+	found, ok := levels[strings.ToUpper(v)]
+	if !ok {
+		return errors.New("it must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
+	}
+	c.LogLevel = found
+	return nil
+}
+
+func upstream(field func(*Config) *string) setter {
+	return func(c *Config, v string) error {
+		u, err := url.Parse(v)
+		good := err == nil && ((u.Scheme == "unix" && u.Path != "" && u.Host == "") || ((u.Scheme == "http" || u.Scheme == "https") && u.Host != ""))
+		if v != "" && !good {
+			return errors.New("it must be http://host:port, https://host or unix:///path/to/socket")
+		}
+		*field(c) = v
+		return nil
+	}
+}
+
+func address(field func(*Config) *string) setter {
+	return func(c *Config, v string) error {
+		if _, _, err := net.SplitHostPort(v); err != nil {
+			return errors.New("it must be host:port, such as 127.0.0.1:8080 or :8080")
+		}
+		*field(c) = v
+		return nil
+	}
+}
+
+func publicURL(c *Config, v string) error {
+	if v == "" {
+		return nil
+	}
+	u, err := url.Parse(v)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.User != nil {
+		return errors.New("it must be https://host, without a path")
+	}
+	c.PublicURL = u
+	return nil
+}
+
+// providerURL takes https alone, but for a provider on this machine: tokens and secrets go there.
+func providerURL(field func(*Config) *string) setter {
+	return func(c *Config, v string) error {
+		if v == "" {
+			*field(c) = ""
+			return nil
+		}
+		u, err := url.Parse(v)
+		if err != nil || u.Host == "" || (u.Scheme != "https" && !(u.Scheme == "http" && httpx.Loopback(u.Hostname()))) {
+			return errors.New("it must be an https:// address (http:// only for this machine)")
+		}
+		*field(c) = v
+		return nil
+	}
+}
+
+func proxies(c *Config, v string) error {
+	c.Proxies = split(v, ", \t")
+	_, err := httpx.ParseProxies(c.Proxies)
+	return err
+}
+
+func database(c *Config, v string) error {
+	path, ok := strings.CutPrefix(v, "sqlite:///")
+	if !ok {
+		return errors.New("this version keeps users in SQLite only: sqlite:///auth.db or sqlite:////absolute/path.db")
+	}
+	path, _, _ = strings.Cut(path, "?")
+	if path == "" || path == ":memory:" {
+		return errors.New("a database in memory would forget everybody; name a file")
+	}
+	c.Database = path
+	return nil
+}
+
+func groupPlugin(c *Config, v string) error {
+	c.OIDC.EntraGroups = v == EntraPlugin
+	if v != "" && !c.OIDC.EntraGroups {
+		return fmt.Errorf("Python plugins cannot be loaded; it must be empty or %s", EntraPlugin)
+	}
+	return nil
+}
+
+func challenge(_ *Config, v string) error {
+	if v != "S256" {
+		return errors.New("it must be S256 (RFC 9700 §2.1.1)")
+	}
+	return nil
+}
+
+func sessionType(c *Config, v string) error {
+	c.Session.Type = v
+	return oneOf(v, "filesystem", "redis")
+}
+
+func cookieName(c *Config, v string) error {
+	if v == "" || strings.ContainsFunc(v, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_' || r == '-')
+	}) {
+		return errors.New("it must be letters, digits, - and _")
+	}
+	c.Session.Cookie = v
+	return nil
+}
+
+func sameSite(c *Config, v string) error {
+	c.Session.SameSite = strings.ToLower(v)
+	return oneOf(c.Session.SameSite, "lax", "strict")
+}
