@@ -1,0 +1,135 @@
+package directory
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+)
+
+// Source is the database behind the cache.
+type Source interface {
+	UserByID(ctx context.Context, id int64) (User, error)
+	UserByToken(ctx context.Context, hash [32]byte) (User, time.Time, error)
+	UserByIdentity(ctx context.Context, id Identity) (User, error)
+	GrantsOf(ctx context.Context, userID int64) ([]authz.Grant, error)
+	Change(ctx context.Context) (int64, error)
+}
+
+// watchEvery is how often the change counter is read; fresh is how old its last reading may be before memory is not
+// trusted any more. Together they make a change on another replica effective within a second.
+const (
+	watchEvery = 400 * time.Millisecond
+	fresh      = time.Second
+)
+
+// Cache keeps people and their compiled grants in memory, so that a warm request needs no SQL. Every change of this
+// process empties it at once, and every change of another one within a second; when it cannot know, it asks the database.
+type Cache struct {
+	source     Source
+	order      []authz.Source
+	generation atomic.Int64
+	seen       atomic.Int64 // the counter's last value
+	readAt     atomic.Int64 // when it was read, in Unix nanoseconds
+
+	users      *otter.Cache[int64, entry[User]]
+	grants     *otter.Cache[int64, entry[*authz.Grants]]
+	tokens     *otter.Cache[[32]byte, entry[TokenOwner]]
+	identities *otter.Cache[Identity, entry[User]]
+}
+
+// TokenOwner is whose access token a secret is, and until when it is good.
+type TokenOwner struct {
+	User      User
+	ExpiresAt time.Time
+}
+
+type entry[T any] struct {
+	generation int64
+	value      T
+}
+
+// NewCache makes a cache over a database. Watch has to run beside it.
+func NewCache(source Source, order []authz.Source) (*Cache, error) {
+	c := &Cache{source: source, order: order}
+	var err error
+	if c.users, err = otter.New(&otter.Options[int64, entry[User]]{MaximumSize: 50_000}); err != nil {
+		return nil, err
+	}
+	if c.grants, err = otter.New(&otter.Options[int64, entry[*authz.Grants]]{MaximumSize: 20_000}); err != nil {
+		return nil, err
+	}
+	if c.tokens, err = otter.New(&otter.Options[[32]byte, entry[TokenOwner]]{MaximumSize: 50_000}); err != nil {
+		return nil, err
+	}
+	c.identities, err = otter.New(&otter.Options[Identity, entry[User]]{MaximumSize: 50_000})
+	return c, err
+}
+
+// Invalidate makes every later request ask the database once.
+func (c *Cache) Invalidate() { c.generation.Add(1) }
+
+// Watch reads the change counter until the context ends.
+func (c *Cache) Watch(ctx context.Context) {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		started := time.Now()
+		if value, err := c.source.Change(ctx); err == nil {
+			if c.seen.Swap(value) != value {
+				c.Invalidate()
+			}
+			c.readAt.Store(started.UnixNano())
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// cached gives a value from memory if nothing can have changed since it was read, else from the database.
+func cached[K comparable, T any](c *Cache, in *otter.Cache[K, entry[T]], key K, load func() (T, error)) (T, error) {
+	generation := c.generation.Load()
+	if known, ok := in.GetIfPresent(key); ok && known.generation == generation && time.Now().UnixNano()-c.readAt.Load() < int64(fresh) {
+		return known.value, nil
+	}
+	value, err := load()
+	if err == nil {
+		in.Set(key, entry[T]{generation, value})
+	}
+	return value, err
+}
+
+// User finds a user by id.
+func (c *Cache) User(ctx context.Context, id int64) (User, error) {
+	return cached(c, c.users, id, func() (User, error) { return c.source.UserByID(ctx, id) })
+}
+
+// UserByIdentity finds the user that a provider knows by a subject.
+func (c *Cache) UserByIdentity(ctx context.Context, id Identity) (User, error) {
+	return cached(c, c.identities, id, func() (User, error) { return c.source.UserByIdentity(ctx, id) })
+}
+
+// ByToken finds whose access token has the hash.
+func (c *Cache) ByToken(ctx context.Context, hash [32]byte) (TokenOwner, error) {
+	return cached(c, c.tokens, hash, func() (TokenOwner, error) {
+		user, expires, err := c.source.UserByToken(ctx, hash)
+		return TokenOwner{user, expires}, err
+	})
+}
+
+// Of gives all that is granted to a user, compiled.
+func (c *Cache) Of(ctx context.Context, userID int64) (*authz.Grants, error) {
+	return cached(c, c.grants, userID, func() (*authz.Grants, error) {
+		rows, err := c.source.GrantsOf(ctx, userID)
+		if err != nil {
+			return nil, err
+		}
+		return authz.Compile(c.order, rows), nil
+	})
+}

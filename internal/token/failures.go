@@ -1,0 +1,53 @@
+package token
+
+import (
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/time/rate"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+)
+
+// Failures counts failed attempts per address and per account, and refuses more for a while. Success costs nothing.
+type Failures struct {
+	limits *otter.Cache[string, *rate.Limiter]
+	every  rate.Limit
+	burst  int
+	now    func() time.Time
+}
+
+// NewFailures allows as many failures per minute, for each address and for each account.
+func NewFailures(perMinute int, now func() time.Time) (*Failures, error) {
+	limits, err := otter.New(&otter.Options[string, *rate.Limiter]{MaximumSize: 100_000,
+		ExpiryCalculator: otter.ExpiryAccessing[string, *rate.Limiter](10 * time.Minute)})
+	return &Failures{limits, rate.Limit(float64(perMinute) / 60), perMinute, now}, err
+}
+
+// Allowed says whether another attempt may be made; errs.Limited when not.
+func (f *Failures) Allowed(client, account string) error {
+	for _, key := range keys(client, account) {
+		if limit, ok := f.limits.GetIfPresent(key); ok && limit.TokensAt(f.now()) < 1 {
+			return errs.New(errs.Limited, "too many failed attempts; try again in a minute")
+		}
+	}
+	return nil
+}
+
+// Note counts a failed attempt.
+func (f *Failures) Note(client, account string) {
+	for _, key := range keys(client, account) {
+		limit, ok := f.limits.GetIfPresent(key)
+		if !ok {
+			limit, _ = f.limits.SetIfAbsent(key, rate.NewLimiter(f.every, f.burst))
+		}
+		limit.AllowN(f.now(), 1)
+	}
+}
+
+func keys(client, account string) []string {
+	if account == "" {
+		return []string{"address " + client}
+	}
+	return []string{"address " + client, "account " + account}
+}

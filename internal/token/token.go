@@ -1,0 +1,190 @@
+// Package token knows programs by their credentials: access tokens as basic password, and JWTs of the provider as bearer.
+package token
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
+)
+
+// Sessions finds the session of a request.
+type Sessions interface {
+	Load(r *http.Request) (session.Record, session.Key, error)
+}
+
+// People finds people, from memory where it is warm.
+type People interface {
+	User(ctx context.Context, id int64) (directory.User, error)
+	UserByIdentity(ctx context.Context, id directory.Identity) (directory.User, error)
+	ByToken(ctx context.Context, hash [32]byte) (directory.TokenOwner, error)
+}
+
+// Verifier checks a JWT and says whom the provider means, and until when it is good.
+type Verifier interface {
+	Verify(ctx context.Context, raw string) (directory.Identity, time.Time, error)
+}
+
+// Options are what an Authenticator is made of.
+type Options struct {
+	Sessions Sessions
+	People   People
+	Verifier Verifier
+	Failures *Failures
+	Client   func(*http.Request) string
+	Now      func() time.Time
+}
+
+// Authenticator says who a request is from, by exactly one credential.
+type Authenticator struct {
+	Options
+	verified *otter.Cache[[32]byte, verified]
+}
+
+type verified struct {
+	identity directory.Identity
+	expires  time.Time
+}
+
+// maxToken bounds a credential before it is parsed, in bytes.
+const maxToken = 16 << 10
+
+// jwtTrusted is how long a verified JWT is believed without checking its signature again: a key that the provider
+// withdraws stops working within this time.
+const jwtTrusted = time.Minute
+
+// New makes an Authenticator.
+func New(o Options) (*Authenticator, error) {
+	cache, err := otter.New(&otter.Options[[32]byte, verified]{MaximumSize: 20_000, ExpiryCalculator: otter.ExpiryWriting[[32]byte, verified](jwtTrusted)})
+	return &Authenticator{o, cache}, err
+}
+
+// errBad is the one answer to every credential that is wrong, so that none tells whether an account exists.
+var errBad = errs.New(errs.Unauthenticated, "the username or token is wrong, or has expired")
+
+// Authenticate says who a request is from: nil for nobody.
+func (a *Authenticator) Authenticate(r *http.Request) (*identity.Subject, error) {
+	headers := r.Header["Authorization"]
+	if len(headers) == 0 {
+		record, key, err := a.Sessions.Load(r)
+		if err != nil || key == "" {
+			return nil, err
+		}
+		return a.subject(r.Context(), record.UserID, identity.Session)
+	}
+	if len(headers) > 1 {
+		return nil, errs.New(errs.Invalid, "the request has several Authorization headers")
+	}
+	scheme, credential, _ := strings.Cut(headers[0], " ")
+	credential = strings.TrimSpace(credential)
+	if len(credential) > maxToken {
+		return nil, errBad
+	}
+	switch strings.ToLower(scheme) {
+	case "basic":
+		return a.basic(r, credential)
+	case "bearer":
+		return a.bearer(r, credential)
+	}
+	return nil, errs.New(errs.Unauthenticated, "the Authorization scheme must be Basic or Bearer")
+}
+
+func (a *Authenticator) subject(ctx context.Context, id int64, by identity.Credential) (*identity.Subject, error) {
+	user, err := a.People.User(ctx, id)
+	if errs.Is(err, errs.NotFound) || (err == nil && !user.Active) {
+		return nil, errs.New(errs.Unauthenticated, "the account does not exist any more, or is deactivated")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Subject(user, by), nil
+}
+
+// Subject gives a user as the subject of a request.
+func Subject(user directory.User, by identity.Credential) *identity.Subject {
+	return &identity.Subject{UserID: user.ID, Username: user.Username, DisplayName: user.DisplayName, Admin: user.Admin,
+		Active: user.Active, Service: user.Service, Credential: by}
+}
+
+func (a *Authenticator) basic(r *http.Request, credential string) (*identity.Subject, error) {
+	decoded, err := base64.StdEncoding.DecodeString(credential)
+	username, secret, ok := strings.Cut(string(decoded), ":")
+	if err != nil || !ok {
+		return nil, errBad
+	}
+	username = strings.ToLower(strings.TrimSpace(username))
+	client := a.Client(r)
+	if err := a.Failures.Allowed(client, ""); err != nil {
+		return nil, err
+	}
+	owner, err := a.People.ByToken(r.Context(), sha256.Sum256([]byte(secret)))
+	if err != nil && !errs.Is(err, errs.NotFound) {
+		return nil, err
+	}
+	same := subtle.ConstantTimeCompare([]byte(owner.User.Username), []byte(username)) == 1
+	if err != nil || !same || !owner.User.Active || !a.Now().Before(owner.ExpiresAt) {
+		// A right token passes however many wrong ones others sent for the account: they must not lock its owner out, and
+		// 256 random bits cannot be guessed.
+		refusal := a.Failures.Allowed(client, username)
+		a.Failures.Note(client, username)
+		if refusal != nil {
+			return nil, refusal
+		}
+		return nil, errBad
+	}
+	return Subject(owner.User, identity.AccessToken), nil
+}
+
+func (a *Authenticator) bearer(r *http.Request, raw string) (*identity.Subject, error) {
+	client := a.Client(r)
+	if err := a.Failures.Allowed(client, ""); err != nil {
+		return nil, err
+	}
+	if strings.Count(raw, ".") != 2 { // not a signed JWT (RFC 7519 §3.1)
+		a.Failures.Note(client, "")
+		return nil, errBad
+	}
+	hash := sha256.Sum256([]byte(raw))
+	known, ok := a.verified.GetIfPresent(hash)
+	if !ok {
+		id, expires, err := a.Verifier.Verify(r.Context(), raw)
+		if err != nil {
+			if errs.Is(err, errs.Unauthenticated) {
+				a.Failures.Note(client, "")
+			}
+			return nil, err
+		}
+		known = verified{id, expires}
+		a.verified.Set(hash, known)
+	}
+	if !a.Now().Before(known.expires) {
+		return nil, errBad
+	}
+	user, err := a.People.UserByIdentity(r.Context(), known.identity)
+	if errs.Is(err, errs.NotFound) || (err == nil && !user.Active) {
+		return nil, errs.New(errs.Unauthenticated, "no account is known for this token; sign in once with a browser")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Subject(user, identity.Bearer), nil
+}
+
+// NewSecret makes an access token of 256 random bits, and the hash that is stored of it.
+func NewSecret() (secret string, hash [32]byte) {
+	random := make([]byte, 32)
+	_, _ = rand.Read(random) // never fails (crypto/rand)
+	secret = "mlo_" + base64.RawURLEncoding.EncodeToString(random)
+	return secret, sha256.Sum256([]byte(secret))
+}
