@@ -1,0 +1,201 @@
+// Package api is the gateway's own REST API: users, groups, and the permissions of every kind of the table, with the
+// paths, bodies and answers of the Python plugin 11.0.2.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/upstream"
+)
+
+// Store keeps people and their permissions.
+type Store interface {
+	User(ctx context.Context, username string) (directory.User, error)
+	Users(ctx context.Context, page directory.Page, service *bool) ([]directory.User, error)
+	CreateUser(ctx context.Context, u directory.User) (directory.User, error)
+	DeleteUser(ctx context.Context, username string) error
+	Groups(ctx context.Context, page directory.Page) ([]directory.Group, error)
+	CreateGroup(ctx context.Context, name string) error
+	GroupMembers(ctx context.Context, name string) ([]directory.User, error)
+	GroupsOf(ctx context.Context, userID int64) ([]directory.Group, error)
+	SetAccessToken(ctx context.Context, token directory.AccessToken) error
+	Grants(ctx context.Context, p store.Principal, k kind.Name) ([]authz.Grant, error)
+	Patterns(ctx context.Context, p store.Principal, k kind.Name) ([]authz.Grant, error)
+	GrantsOn(ctx context.Context, k kind.Name, resource string) (users, groups []store.Holder, err error)
+	CreateGrant(ctx context.Context, p store.Principal, k kind.Name, resource string, level kind.Level) error
+	UpdateGrant(ctx context.Context, p store.Principal, k kind.Name, resource string, level kind.Level) error
+	DeleteGrant(ctx context.Context, p store.Principal, k kind.Name, resource string) error
+	CreatePattern(ctx context.Context, p store.Principal, g authz.Grant) error
+	UpdatePattern(ctx context.Context, p store.Principal, g authz.Grant) error
+	DeletePattern(ctx context.Context, p store.Principal, k kind.Name, id int64) error
+}
+
+// Grants gives all that is granted to a user.
+type Grants interface {
+	Of(ctx context.Context, userID int64) (*authz.Grants, error)
+}
+
+// Options are what the API is made of.
+type Options struct {
+	Store         Store
+	MLflow        *upstream.MLflow
+	Grants        Grants
+	Rules         authz.Rules
+	Authenticate  func(*http.Request) (*identity.Subject, error)
+	Origin        *httpx.Origin
+	TokenLifetime time.Duration
+	MaxJSON       int64
+	Log           *slog.Logger
+	Now           func() time.Time
+}
+
+// API serves the REST API.
+type API struct{ Options }
+
+// New makes the API.
+func New(o Options) *API { return &API{o} }
+
+// Mount adds every operation to a mux, under both of MLflow's prefixes, and the OpenAPI document of the first.
+func (a *API) Mount(mux *http.ServeMux) {
+	huma.NewError = func(status int, message string, details ...error) huma.StatusError {
+		return problem(status, message, details)
+	}
+	settings := huma.DefaultConfig("mlflow-oidc-auth", "1")
+	settings.DocsPath, settings.SchemasPath, settings.CreateHooks = "", "", nil
+	settings.OpenAPIPath = ""
+	public := humago.New(mux, settings)
+	for _, prefix := range []string{"/api/2.0/mlflow", "/ajax-api/2.0/mlflow"} {
+		r := &registrar{api: public, prefix: prefix, hidden: prefix != "/api/2.0/mlflow", use: a}
+		a.users(r)
+		a.groups(r)
+		a.permissions(r)
+	}
+	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, r *http.Request) {
+		httpx.WriteJSON(w, http.StatusOK, public.OpenAPI())
+	})
+}
+
+// Problem is an error in the form of the rest of the gateway.
+type Problem struct {
+	httpx.ErrorBody
+	status int
+}
+
+// Error gives the message.
+func (p *Problem) Error() string { return p.Message }
+
+// GetStatus gives the HTTP status (huma.StatusError).
+func (p *Problem) GetStatus() int { return p.status }
+
+// ContentType is plain JSON, not problem+json (huma.ContentTypeFilter).
+func (p *Problem) ContentType(string) string { return "application/json" }
+
+func problem(status int, message string, details []error) *Problem {
+	for _, detail := range details {
+		message += "; " + detail.Error()
+	}
+	code := errs.Invalid
+	switch {
+	case status >= 500:
+		code = errs.Internal
+	case status == http.StatusRequestEntityTooLarge:
+		code = errs.TooLarge
+	case status == http.StatusUnprocessableEntity:
+		status = http.StatusBadRequest
+	}
+	return &Problem{httpx.BodyOf(errs.New(code, "%s", message)), status}
+}
+
+// answer gives an error of ours its status.
+func (a *API) problem(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	status := httpx.Status(err)
+	if status >= http.StatusInternalServerError {
+		a.Log.ErrorContext(ctx, "request failed", "status", status, "error", err)
+	}
+	return &Problem{httpx.BodyOf(err), status}
+}
+
+// registrar registers operations under a prefix, each behind authentication.
+type registrar struct {
+	api    huma.API
+	prefix string
+	hidden bool
+	use    *API
+}
+
+// add registers an operation. The handler gets the subject; without one it is not called.
+func add[I any, O any](r *registrar, method, path string, status int, summary string, do func(ctx context.Context, s *identity.Subject, in *I) (O, error)) {
+	type output struct{ Body O }
+	huma.Register(r.api, huma.Operation{
+		OperationID: method + r.prefix + path, Method: method, Path: r.prefix + path, DefaultStatus: status, Summary: summary,
+		Hidden: r.hidden, MaxBodyBytes: 1 << 20, Middlewares: huma.Middlewares{r.use.authenticate},
+		Security: []map[string][]string{{"basic": {}}, {"bearer": {}}},
+	}, func(ctx context.Context, in *I) (*output, error) {
+		result, err := do(ctx, identity.From(ctx), in)
+		if err != nil {
+			return nil, r.use.problem(ctx, err)
+		}
+		return &output{result}, nil
+	})
+}
+
+// authenticate is the one door of the API: who is it, and does a browser's request come from a page of ours.
+func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(ctx)
+	subject, err := a.Authenticate(r)
+	if err == nil && subject == nil {
+		err = errs.New(errs.Unauthenticated, "sign in first, or send your username and access token")
+	}
+	if err == nil && subject.Credential == identity.Session && r.Method != http.MethodGet && !a.Origin.SameOrigin(r) {
+		err = errs.New(errs.Denied, "this request came from another site and was refused")
+	}
+	if err != nil {
+		if errs.Is(err, errs.Unauthenticated) {
+			w.Header()["WWW-Authenticate"] = []string{`Basic realm="mlflow"`, `Bearer realm="mlflow"`}
+		}
+		httpx.WriteError(w, r, a.Log, err)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	next(huma.WithContext(ctx, identity.With(ctx.Context(), subject)))
+}
+
+// message is the plugin's answer to a change.
+type message struct {
+	Status  string `json:"status,omitempty"`
+	Message string `json:"message"`
+}
+
+func administrator(s *identity.Subject) error {
+	if !s.Admin {
+		return errs.New(errs.Denied, "only administrators may do this")
+	}
+	return nil
+}
+
+// Paging are the query fields of every listing.
+type Paging struct {
+	Limit  int    `query:"limit" minimum:"0" maximum:"10000"`
+	Offset int    `query:"offset" minimum:"0"`
+	Search string `query:"search" maxLength:"255"`
+}
+
+func (p Paging) page() directory.Page {
+	return directory.Page{Limit: p.Limit, Offset: p.Offset, Search: p.Search}
+}

@@ -1,0 +1,228 @@
+// Package app is the only package that sees everything: it wires the parts together and runs them.
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/api"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/gateway"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login/oidc"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/filesystem"
+	redisstore "github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/redis"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/token"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/upstream"
+)
+
+// App is the whole gateway, ready to serve.
+type App struct {
+	Store    *store.DB
+	Cache    *directory.Cache
+	MLflow   *upstream.MLflow
+	Sessions *session.Manager
+
+	settings *config.Config
+	log      *slog.Logger
+	handler  http.Handler
+	closers  []func() error
+}
+
+// New builds the gateway from its settings. Close takes it down again.
+func New(ctx context.Context, c *config.Config, log *slog.Logger) (*App, error) {
+	a := &App{settings: c, log: log}
+	if err := a.build(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) build(ctx context.Context) error {
+	c := a.settings
+	var err error
+	if a.Store, err = store.Open(ctx, c.Database); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.Store.Close)
+	if a.Cache, err = directory.NewCache(a.Store, c.Order); err != nil {
+		return err
+	}
+	a.Store.OnChange(a.Cache.Invalidate)
+	if a.MLflow, err = upstream.New(upstream.Options{Address: c.Upstream, ConnectTimeout: c.ConnectTimeout, Log: a.log}); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, func() error { a.MLflow.Close(); return nil })
+	proxies, err := httpx.ParseProxies(c.Proxies)
+	if err != nil {
+		return err
+	}
+	origin := &httpx.Origin{Public: c.PublicURL, Proxies: proxies}
+	if err := a.openSessions(origin); err != nil {
+		return err
+	}
+	keys, err := session.NewKeys(c.Secrets)
+	if err != nil {
+		return err
+	}
+	provider := oidc.New(c.OIDC, time.Now)
+	failures, err := token.NewFailures(c.FailuresMinute, time.Now)
+	if err != nil {
+		return err
+	}
+	auth, err := token.New(token.Options{Sessions: a.Sessions, People: a.Cache, Verifier: provider, Failures: failures,
+		Client: origin.Client, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	rules := authz.Rules{Default: c.Default, RestrictCreation: c.RestrictCreation}
+	proxy, err := gateway.New(gateway.Options{MLflow: a.MLflow, Auth: auth, Grants: a.Cache, Lifecycle: a.Store, Rules: rules,
+		Origin: origin, Log: a.log, MaxJSON: c.MaxJSON, MaxFiltered: c.MaxFiltered})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	login.New(login.Options{Provider: provider, ProviderID: oidc.ID, DisplayName: c.OIDC.DisplayName, AutoRedirect: c.OIDC.AutoRedirect,
+		RedirectURI: c.OIDC.RedirectURI, People: a.Store, Sessions: a.Sessions, Keys: keys, Origin: origin,
+		Authenticate: auth.Authenticate, Log: a.log, Now: time.Now}).Mount(mux)
+	api.New(api.Options{Store: a.Store, MLflow: a.MLflow, Grants: a.Cache, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
+		TokenLifetime: c.TokenLifetime, MaxJSON: c.MaxJSON, Log: a.log, Now: time.Now}).Mount(mux)
+	a.mountHealth(mux)
+	a.handler = split(mux, proxy)
+	return nil
+}
+
+func (a *App) openSessions(origin *httpx.Origin) error {
+	c := a.settings
+	var kept session.Store
+	switch c.Session.Type {
+	case "redis":
+		o := &redis.Options{Addr: net.JoinHostPort(c.Redis.Host, strconv.Itoa(c.Redis.Port)), DB: c.Redis.DB,
+			Username: c.Redis.Username, Password: c.Redis.Password}
+		if c.Redis.TLS {
+			o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.Redis.Host}
+		}
+		kept = redisstore.New(redis.NewClient(o), c.Session.KeyPrefix, time.Now)
+	default:
+		files, err := filesystem.Open(c.Session.Dir, c.Session.KeyPrefix, a.log, time.Now)
+		if err != nil {
+			return err
+		}
+		kept = files
+	}
+	a.closers = append(a.closers, kept.Close)
+	sameSite := http.SameSiteLaxMode
+	if c.Session.SameSite == "strict" {
+		sameSite = http.SameSiteStrictMode
+	}
+	var err error
+	a.Sessions, err = session.NewManager(session.Options{Store: kept, Log: a.log, CookieName: c.Session.Cookie, Permanent: c.Session.Permanent,
+		Lifetime: c.Session.Lifetime, MaxAge: c.Session.MaxAge, SameSite: sameSite,
+		Secure: func(r *http.Request) bool { return c.Session.Secure || origin.TLS(r) }})
+	return err
+}
+
+// own are the paths that the gateway answers itself; all others are MLflow's.
+var own = []string{"/login", "/callback", "/logout", "/auth/", "/health", "/openapi.json",
+	"/api/2.0/mlflow/permissions/", "/ajax-api/2.0/mlflow/permissions/", "/api/2.0/mlflow/users", "/ajax-api/2.0/mlflow/users"}
+
+// split sends the gateway's own paths to the mux. It compares the path as it was sent: an encoded spelling of such a path
+// is MLflow's business, and there it is in no table.
+func split(mux, proxy http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := r.URL.EscapedPath()
+		for _, prefix := range own {
+			if strings.HasPrefix(path, prefix) {
+				mux.ServeHTTP(w, r)
+				return
+			}
+		}
+		proxy.ServeHTTP(w, r)
+	})
+}
+
+func (a *App) mountHealth(mux *http.ServeMux) {
+	up := func(w http.ResponseWriter, _ *http.Request) {
+		httpx.WriteJSON(w, http.StatusOK, map[string]string{"status": "healthy"})
+	}
+	mux.HandleFunc("GET /health", up)
+	mux.HandleFunc("GET /health/live", up)
+	mux.HandleFunc("GET /health/ready", a.ready)
+}
+
+// ready tells whether requests can be served now: MLflow, the users database and the session store answer.
+func (a *App) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	checks, status, code := map[string]string{}, "ready", http.StatusOK
+	for name, check := range map[string]func(context.Context) error{
+		"mlflow": a.MLflow.Healthy, "database": a.Store.Ping, "sessions": a.Sessions.Store.Ping,
+	} {
+		checks[name] = "ok"
+		if err := check(ctx); err != nil {
+			a.log.WarnContext(ctx, "not ready", "check", name, "error", err)
+			checks[name], status, code = "unavailable", "not ready", http.StatusServiceUnavailable
+		}
+	}
+	httpx.WriteJSON(w, code, map[string]any{"status": status, "checks": checks})
+}
+
+// Handler is the whole gateway as one handler.
+func (a *App) Handler() http.Handler { return a.handler }
+
+// Serve serves on the listener until the context ends, and then lets requests in flight finish within the grace time.
+func (a *App) Serve(ctx context.Context, listener net.Listener) error {
+	watch, stopWatch := context.WithCancel(context.WithoutCancel(ctx))
+	watched := make(chan struct{})
+	go func() { defer close(watched); a.Cache.Watch(watch) }()
+	defer func() { stopWatch(); <-watched }()
+
+	server := &http.Server{Handler: a.handler, ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 120 * time.Second,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
+	served := make(chan error, 1)
+	go func() {
+		if a.settings.TLSCert != "" {
+			served <- server.ServeTLS(listener, a.settings.TLSCert, a.settings.TLSKey)
+			return
+		}
+		served <- server.Serve(listener)
+	}()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serving: %w", err)
+	case <-ctx.Done():
+	}
+	a.log.Info("stopping; requests in flight may finish", "grace", a.settings.Grace)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.settings.Grace)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil {
+		a.log.Warn("requests were cut at the end of the grace time", "error", err)
+		return server.Close()
+	}
+	return nil
+}
+
+// Close takes down what New built.
+func (a *App) Close() error {
+	var all []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		all = append(all, a.closers[i]())
+	}
+	a.closers = nil
+	return errors.Join(all...)
+}

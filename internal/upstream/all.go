@@ -1,0 +1,92 @@
+package upstream
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+)
+
+// Item is one resource as a search of MLflow shows it.
+type Item struct {
+	ID          string
+	Name        string
+	Description string
+	Tags        map[string]string
+	Aliases     map[string]string
+}
+
+// Matches tells whether the text is part of the item's name, in any case.
+func (i Item) Matches(text string) bool {
+	return strings.Contains(strings.ToLower(i.Name), strings.ToLower(text))
+}
+
+type pair struct {
+	Key     string `json:"key"`
+	Value   string `json:"value"`
+	Alias   string `json:"alias"`
+	Version string `json:"version"`
+}
+
+type found struct {
+	ExperimentID string `json:"experiment_id"`
+	Name         string `json:"name"`
+	Description  string `json:"description"`
+	Tags         []pair `json:"tags"`
+	Aliases      []pair `json:"aliases"`
+}
+
+func (f found) item() Item {
+	i := Item{ID: f.ExperimentID, Name: f.Name, Description: f.Description, Tags: map[string]string{}, Aliases: map[string]string{}}
+	if i.ID == "" {
+		i.ID = f.Name
+	}
+	for _, tag := range f.Tags {
+		i.Tags[tag.Key] = tag.Value
+	}
+	for _, alias := range f.Aliases {
+		i.Aliases[alias.Alias] = alias.Version
+	}
+	return i
+}
+
+// searches say where all resources of a kind are listed, and how many at a time.
+var searches = map[kind.Name]struct{ path, size string }{
+	kind.Experiment:      {"/api/2.0/mlflow/experiments/search", "5000"},
+	kind.RegisteredModel: {"/api/2.0/mlflow/registered-models/search", "1000"},
+}
+
+// All lists every resource of a kind, page by page.
+func (m *MLflow) All(ctx context.Context, k kind.Name) ([]Item, error) {
+	search, ok := searches[k]
+	if !ok {
+		return nil, errs.New(errs.Internal, "kind %s has no search", k)
+	}
+	var items []Item
+	query := url.Values{"max_results": {search.size}}
+	for {
+		raw, err := m.call(ctx, http.MethodGet, search.path, query, nil, lookupLimit)
+		if err != nil {
+			return nil, err
+		}
+		var page struct {
+			Experiments []found `json:"experiments"`
+			Models      []found `json:"registered_models"`
+			Next        string  `json:"next_page_token"`
+		}
+		if err := json.Unmarshal(raw, &page); err != nil {
+			return nil, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
+		}
+		for _, f := range append(page.Experiments, page.Models...) {
+			items = append(items, f.item())
+		}
+		if page.Next == "" {
+			return items, nil
+		}
+		query.Set("page_token", page.Next)
+	}
+}
