@@ -1,0 +1,66 @@
+// Command mlflow-oidc-auth puts single sign-on and per-resource permissions in front of MLflow.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/app"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := command().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "mlflow-oidc-auth:", err)
+		os.Exit(1)
+	}
+}
+
+func command() *cobra.Command {
+	root := &cobra.Command{Use: "mlflow-oidc-auth", Short: "Single sign-on and per-resource permissions in front of MLflow",
+		SilenceUsage: true, SilenceErrors: true}
+	given := map[string]*string{}
+	for o := range config.All() {
+		if o.Secret {
+			continue // a flag is seen by every user of the machine
+		}
+		given[o.Name] = root.PersistentFlags().String(o.Flag(), "", o.Help)
+	}
+	load := func(c *cobra.Command) (*config.Config, error) {
+		flags := map[string]string{}
+		for o := range config.All() {
+			if value := given[o.Name]; value != nil && c.Flags().Changed(o.Flag()) {
+				flags[o.Name] = *value
+			}
+		}
+		return config.Load(os.LookupEnv, ".env", flags)
+	}
+	root.AddCommand(
+		&cobra.Command{Use: "serve [-- arguments of mlflow server]", Short: "Serve, in front of MLFLOW_UPSTREAM or of an MLflow server of its own",
+			RunE: func(c *cobra.Command, args []string) error {
+				settings, err := load(c)
+				if err != nil {
+					return err
+				}
+				return app.Serve(c.Context(), settings, args, os.Stderr)
+			}},
+		&cobra.Command{Use: "config", Short: "Print the effective settings, secrets masked", Args: cobra.NoArgs,
+			RunE: func(c *cobra.Command, _ []string) error {
+				settings, err := load(c)
+				if err != nil {
+					return err
+				}
+				return settings.Print(c.OutOrStdout())
+			}},
+		&cobra.Command{Use: "routes", Short: "Print MLflow's routes, and what each needs", Args: cobra.NoArgs,
+			RunE: func(c *cobra.Command, _ []string) error { return app.PrintRoutes(c.OutOrStdout()) }},
+	)
+	return root
+}

@@ -1,0 +1,92 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/supervise"
+)
+
+// Serve runs the gateway until the context ends: in front of the upstream that the settings name, or in full mode in front
+// of an MLflow server of its own, which gets the arguments.
+func Serve(ctx context.Context, c *config.Config, mlflowArgs []string, output io.Writer) error {
+	if err := c.CheckServe(); err != nil {
+		return err
+	}
+	log := Logger(c, output)
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listening on LISTEN_ADDR %s: %w", c.Listen, err)
+	}
+	defer listener.Close()
+	if c.Upstream == "" {
+		server, err := supervise.Start(supervise.Options{Command: c.MLflowCommand, Args: mlflowArgs, Log: log, Output: output, Grace: c.Grace})
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if err := server.Stop(); err != nil {
+				log.Warn("MLflow's folder could not be removed", "error", err)
+			}
+		}()
+		c.Upstream = server.Address()
+	} else if len(mlflowArgs) > 0 {
+		return errors.New("arguments after -- are for the MLflow server of full mode, and MLFLOW_UPSTREAM names another one; leave one of the two out")
+	}
+	a, err := New(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	log.Info("serving", "address", "http://"+listener.Addr().String(), "upstream", c.Upstream)
+	return errors.Join(a.Serve(ctx, listener), a.Close())
+}
+
+// Logger makes the log that the settings ask for.
+func Logger(c *config.Config, output io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogJSON {
+		return slog.New(slog.NewJSONHandler(output, options))
+	}
+	return slog.New(slog.NewTextHandler(output, options))
+}
+
+// PrintRoutes writes the route table for people.
+func PrintRoutes(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "METHOD\tPATH\tNEEDS\tFILTER AND EFFECT")
+	for _, route := range policy.Routes() {
+		needs := []string{}
+		for _, need := range route.Needs {
+			if need.Level > 0 {
+				needs = append(needs, need.String())
+			}
+		}
+		switch {
+		case route.Access == policy.Administrators:
+			needs = append(needs, "administrator")
+		case route.Creates != "":
+			needs = append(needs, "may create "+string(route.Creates))
+		case route.Access == policy.SignedIn:
+			needs = append(needs, "signed in")
+		}
+		extra := []string{}
+		for _, part := range []string{string(route.Filter), string(route.Effect)} {
+			if part != "" {
+				extra = append(extra, part)
+			}
+		}
+		for _, check := range route.Checks {
+			extra = append(extra, string(check))
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", route.Method, route.Path, strings.Join(needs, ", "), strings.Join(extra, "; "))
+	}
+	return table.Flush()
+}
