@@ -1,0 +1,274 @@
+// Package devidp is a small OpenID provider for the development server and for tests, with faults by name. The gateway's
+// own binary does not contain it.
+package devidp
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// Person is someone who can sign in.
+type Person struct {
+	Subject  string
+	Username string
+	Email    string
+	Name     string
+	Groups   []string
+	Claims   map[string]any // further claims; nil removes one
+}
+
+// Options configure a provider.
+type Options struct {
+	Issuer       string // its own address, without a slash at the end
+	ClientID     string
+	ClientSecret string
+	RedirectURIs []string
+	People       []Person
+	AutoApprove  bool // login_hint signs in without the page, for programs
+	Now          func() time.Time
+}
+
+// Provider is an OpenID provider.
+type Provider struct {
+	Options
+	mu     sync.Mutex
+	key    *rsa.PrivateKey
+	keyID  string
+	faults map[Fault]bool
+	codes  map[string]grant
+	tokens map[string]Person // access tokens
+}
+
+type grant struct {
+	person    Person
+	nonce     string
+	challenge string
+	redirect  string
+	until     time.Time
+}
+
+// New makes a provider with a new key.
+func New(o Options) (*Provider, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	p := &Provider{Options: o, faults: map[Fault]bool{}, codes: map[string]grant{}, tokens: map[string]Person{}}
+	return p, p.RotateKey()
+}
+
+// RotateKey replaces the signing key.
+func (p *Provider) RotateKey() error {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return fmt.Errorf("making a key: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.key, p.keyID = key, random()[:8]
+	return nil
+}
+
+// SetPerson adds a person, or changes the one with the same subject.
+func (p *Provider) SetPerson(person Person) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.People = append(slices.DeleteFunc(slices.Clone(p.People), func(other Person) bool { return other.Subject == person.Subject }), person)
+}
+
+// Handler serves the provider.
+func (p *Provider) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/openid-configuration", p.discovery)
+	mux.HandleFunc("GET /jwks", p.jwks)
+	mux.HandleFunc("GET /authorize", p.authorize)
+	mux.HandleFunc("POST /authorize", p.authorize)
+	mux.HandleFunc("POST /token", p.token)
+	mux.HandleFunc("GET /userinfo", p.userinfo)
+	mux.HandleFunc("GET /logout", p.logout)
+	return mux
+}
+
+func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
+	if p.has(DiscoveryDown) {
+		http.Error(w, "down", http.StatusServiceUnavailable)
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{
+		"issuer": p.Issuer, "authorization_endpoint": p.Issuer + "/authorize", "token_endpoint": p.Issuer + "/token",
+		"userinfo_endpoint": p.Issuer + "/userinfo", "jwks_uri": p.Issuer + "/jwks", "end_session_endpoint": p.Issuer + "/logout",
+		"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
+		"id_token_signing_alg_values_supported": []string{"RS256"}, "code_challenge_methods_supported": []string{"S256"},
+		"scopes_supported": []string{"openid", "email", "profile", "groups"}, "authorization_response_iss_parameter_supported": true,
+	})
+}
+
+func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) {
+	if p.has(KeysDown) {
+		http.Error(w, "down", http.StatusServiceUnavailable)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	answer(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &p.key.PublicKey, KeyID: p.keyID, Algorithm: "RS256", Use: "sig"}}})
+}
+
+var page = template.Must(template.New("page").Parse(`<!doctype html><html lang="en"><head><meta charset="utf-8">
+<title>Development sign-in</title></head><body style="font:16px system-ui;max-width:30rem;margin:3rem auto">
+<h1>Development sign-in</h1><p>This provider asks for no password. It is for development only.</p>
+<form method="post">{{range .}}<p><button name="person" value="{{.Subject}}" style="font:inherit">{{.Name}} ({{.Email}})</button>
+{{range .Groups}}<small>{{.}} </small>{{end}}</p>{{end}}</form></body></html>`))
+
+func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	redirect := q.Get("redirect_uri")
+	if q.Get("client_id") != p.ClientID || !slices.Contains(p.RedirectURIs, redirect) {
+		http.Error(w, "unknown client_id or redirect_uri", http.StatusBadRequest)
+		return
+	}
+	back := url.Values{"state": {q.Get("state")}, "iss": {p.Issuer}}
+	switch {
+	case p.has(WrongIssuerParameter):
+		back.Set("iss", "http://127.0.0.1:1/other")
+	case p.has(NoIssuerParameter):
+		back.Del("iss")
+	}
+	if q.Get("response_type") != "code" || q.Get("code_challenge_method") != "S256" || q.Get("code_challenge") == "" {
+		back.Set("error", "invalid_request")
+		back.Set("error_description", "the code flow with PKCE S256 is needed")
+	}
+	if p.has(ErrorAnswer) {
+		back.Set("error", "access_denied")
+		back.Set("error_description", "<script>alert(1)</script>")
+	}
+	if back.Has("error") {
+		http.Redirect(w, r, redirect+"?"+back.Encode(), http.StatusSeeOther)
+		return
+	}
+	person, ok := p.chosen(r)
+	if !ok {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		p.mu.Lock()
+		people := p.People
+		p.mu.Unlock()
+		_ = page.Execute(w, people)
+		return
+	}
+	code := random()
+	p.mu.Lock()
+	p.codes[code] = grant{person, q.Get("nonce"), q.Get("code_challenge"), redirect, p.Now().Add(time.Minute)}
+	p.mu.Unlock()
+	back.Set("code", code)
+	http.Redirect(w, r, redirect+"?"+back.Encode(), http.StatusSeeOther)
+}
+
+func (p *Provider) chosen(r *http.Request) (Person, bool) {
+	subject := ""
+	if r.Method == http.MethodPost {
+		subject = r.PostFormValue("person")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, person := range p.People {
+		if person.Subject == subject || (p.AutoApprove && person.Username == r.URL.Query().Get("login_hint")) {
+			return person, true
+		}
+	}
+	return Person{}, false
+}
+
+func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
+	refuse := func(code string) { answer(w, http.StatusBadRequest, map[string]string{"error": code}) }
+	if p.has(TokensDown) {
+		http.Error(w, "down", http.StatusServiceUnavailable)
+		return
+	}
+	id, secret, basic := r.BasicAuth()
+	if !basic {
+		id, secret = r.PostFormValue("client_id"), r.PostFormValue("client_secret")
+	}
+	if id != p.ClientID || subtle.ConstantTimeCompare([]byte(secret), []byte(p.ClientSecret)) != 1 {
+		refuse("invalid_client")
+		return
+	}
+	p.mu.Lock()
+	g, ok := p.codes[r.PostFormValue("code")]
+	delete(p.codes, r.PostFormValue("code")) // used once (RFC 6749 §4.1.2)
+	p.mu.Unlock()
+	sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
+	if r.PostFormValue("grant_type") != "authorization_code" || !ok || p.Now().After(g.until) ||
+		g.redirect != r.PostFormValue("redirect_uri") || base64.RawURLEncoding.EncodeToString(sum[:]) != g.challenge {
+		refuse("invalid_grant")
+		return
+	}
+	access := random()
+	p.mu.Lock()
+	p.tokens[access] = g.person
+	p.mu.Unlock()
+	tokens := map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 300}
+	if !p.has(NoIDToken) {
+		tokens["id_token"] = p.idToken(g, access)
+	}
+	answer(w, http.StatusOK, tokens)
+}
+
+func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
+	access, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	p.mu.Lock()
+	person, ok := p.tokens[access]
+	p.mu.Unlock()
+	if !ok {
+		http.Error(w, "unknown token", http.StatusUnauthorized)
+		return
+	}
+	answer(w, http.StatusOK, person.claims())
+}
+
+// logout ends the provider's own session (it keeps none) and leads back.
+func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
+	to := r.URL.Query().Get("post_logout_redirect_uri")
+	for _, registered := range p.RedirectURIs {
+		if u, err := url.Parse(registered); err == nil && strings.HasPrefix(to, u.Scheme+"://"+u.Host+"/") {
+			http.Redirect(w, r, to, http.StatusSeeOther)
+			return
+		}
+	}
+	_, _ = fmt.Fprintln(w, "signed out")
+}
+
+func (person Person) claims() map[string]any {
+	claims := map[string]any{"sub": person.Subject, "email": person.Email, "email_verified": true, "name": person.Name,
+		"preferred_username": person.Username, "groups": person.Groups}
+	for name, value := range person.Claims {
+		if claims[name] = value; value == nil {
+			delete(claims, name)
+		}
+	}
+	return claims
+}
+
+func answer(w http.ResponseWriter, status int, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(value)
+}
+
+func random() string {
+	bytes := make([]byte, 24)
+	_, _ = rand.Read(bytes) // never fails (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(bytes)
+}
