@@ -1,0 +1,191 @@
+// Package mlflowtest runs a real MLflow server for tests, one for each test binary.
+package mlflowtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/supervise"
+)
+
+// Server is a running MLflow server, reached without the gateway.
+type Server struct {
+	Address string // in the form of MLFLOW_UPSTREAM
+	Socket  string
+	Client  *http.Client
+
+	supervised *supervise.Server
+	dir        string
+}
+
+var shared struct {
+	once   sync.Once
+	server *Server
+	err    error
+}
+
+// Main runs a package's tests and stops the server that they shared; it gives the exit code.
+func Main(m *testing.M) int {
+	code := m.Run()
+	if shared.server != nil {
+		if err := shared.server.stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
+}
+
+// Shared gives the server that all tests of the package share, and starts it for the first. The package's TestMain has to
+// be Main.
+func Shared(t testing.TB) *Server {
+	t.Helper()
+	shared.once.Do(func() { shared.server, shared.err = start() })
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.server
+}
+
+// New starts a server of the test's own, for tests that kill it.
+func New(t testing.TB) *Server {
+	t.Helper()
+	s, err := start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// Root is the folder of the module.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("no go.mod is above the working directory")
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// Bin finds a command of the Python environment that has MLflow: the folder MLFLOW_BIN, or .venv/bin of the module.
+func Bin(command string) (string, error) {
+	dir := os.Getenv("MLFLOW_BIN")
+	if dir == "" {
+		root, err := Root()
+		if err != nil {
+			return "", err
+		}
+		dir = filepath.Join(root, ".venv", "bin")
+	}
+	path := filepath.Join(dir, command)
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("%s is needed: run scripts/mlflow.sh, which makes it, or set MLFLOW_BIN: %w", path, err)
+	}
+	return path, nil
+}
+
+func start() (*Server, error) {
+	command, err := Bin("mlflow")
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "mlflowtest-")
+	if err != nil {
+		return nil, err
+	}
+	output, err := os.Create(filepath.Join(dir, "mlflow.log"))
+	if err != nil {
+		return nil, err
+	}
+	supervised, err := supervise.Start(supervise.Options{Command: command, Log: slog.New(slog.DiscardHandler), Output: output, Grace: 10 * time.Second,
+		Args: []string{"--workers", "1", "--backend-store-uri", "sqlite:///" + filepath.Join(dir, "mlflow.db"),
+			"--artifacts-destination", filepath.Join(dir, "artifacts")}})
+	if err != nil {
+		return nil, err
+	}
+	socket := strings.TrimPrefix(supervised.Address(), "unix://")
+	s := &Server{Address: supervised.Address(), Socket: socket, dir: dir, supervised: supervised,
+		Client: &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		}}}}
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		answer, err := s.Client.Get("http://localhost/health")
+		if err != nil {
+			continue
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode == http.StatusOK {
+			return s, nil
+		}
+	}
+	said, _ := os.ReadFile(output.Name())
+	return nil, fmt.Errorf("MLflow did not become healthy; its log:\n%s", said)
+}
+
+func (s *Server) stop() error {
+	s.Client.CloseIdleConnections()
+	if err := s.supervised.Stop(); err != nil {
+		return fmt.Errorf("stopping MLflow: %w", err)
+	}
+	return os.RemoveAll(s.dir)
+}
+
+// Do asks MLflow itself, beside the gateway: a map or nil as the body for JSON, a url.Values as the query. It gives the
+// answer's JSON, and fails the test when the status is not 200.
+func (s *Server) Do(t testing.TB, method, path string, query url.Values, body any) map[string]any {
+	t.Helper()
+	var content io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content = bytes.NewReader(raw)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), method, "http://localhost"+path+"?"+query.Encode(), content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	answer, err := s.Client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	raw, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said map[string]any
+	if err := json.Unmarshal(raw, &said); err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("MLflow answered %s %s with %d: %s", method, path, answer.StatusCode, raw)
+	}
+	return said
+}
