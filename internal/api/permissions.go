@@ -14,13 +14,14 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 )
 
-// holderPath names a principal: the user or the group of the path.
-type holderPath struct {
+// HolderPath names a principal: the user or the group of the path. What is embedded has to be exported for huma to fill it.
+type HolderPath struct {
 	Principal string `path:"principal" maxLength:"255"`
 }
 
-type grantPath struct {
-	holderPath
+// GrantPath names a principal's permission on one resource.
+type GrantPath struct {
+	HolderPath
 	Resource string `path:"resource" maxLength:"255"`
 }
 
@@ -29,12 +30,13 @@ type levelBody struct {
 }
 
 type grantChange struct {
-	grantPath
+	GrantPath
 	Body levelBody
 }
 
-type patternPath struct {
-	holderPath
+// PatternPath names one of a principal's patterns.
+type PatternPath struct {
+	HolderPath
 	ID int64 `path:"id"`
 }
 
@@ -45,12 +47,12 @@ type patternBody struct {
 }
 
 type newPattern struct {
-	holderPath
+	HolderPath
 	Body patternBody
 }
 
 type patternChange struct {
-	patternPath
+	PatternPath
 	Body patternBody
 }
 
@@ -88,7 +90,7 @@ func (a *API) grants(r *registrar, k kind.Kind, side side) {
 		created = k.CreatedStatus
 	}
 	add(r, http.MethodGet, base, 200, "The "+k.Title+" permissions of one of the "+side.segment,
-		func(ctx context.Context, s *identity.Subject, in *holderPath) ([]map[string]any, error) {
+		func(ctx context.Context, s *identity.Subject, in *HolderPath) ([]map[string]any, error) {
 			return a.listGrants(ctx, s, k, side, in.Principal)
 		})
 	change := func(do func(context.Context, store.Principal, kind.Name, string, kind.Level) error, done string) func(context.Context, *identity.Subject, *grantChange) (message, error) {
@@ -106,14 +108,14 @@ func (a *API) grants(r *registrar, k kind.Kind, side side) {
 	add(r, http.MethodPost, base+"/{resource}", created, "Give a permission", change(a.Store.CreateGrant, "created"))
 	add(r, http.MethodPatch, base+"/{resource}", 200, "Change a permission", change(a.Store.UpdateGrant, "updated"))
 	add(r, http.MethodDelete, base+"/{resource}", 200, "Take a permission away",
-		func(ctx context.Context, s *identity.Subject, in *grantPath) (message, error) {
+		func(ctx context.Context, s *identity.Subject, in *GrantPath) (message, error) {
 			if err := a.manages(ctx, s, k, in.Resource); err != nil {
 				return message{}, err
 			}
 			return a.success("deleted", k, in.Resource), a.Store.DeleteGrant(ctx, side.of(in.Principal), k.Name, in.Resource)
 		})
 	if side.user {
-		add(r, http.MethodGet, base+"/{resource}", 200, "One permission", func(ctx context.Context, s *identity.Subject, in *grantPath) (map[string]any, error) {
+		add(r, http.MethodGet, base+"/{resource}", 200, "One permission", func(ctx context.Context, s *identity.Subject, in *GrantPath) (map[string]any, error) {
 			return a.oneGrant(ctx, s, k, in)
 		})
 	}
@@ -160,7 +162,7 @@ func seesPrincipal(s *identity.Subject, side side, name string) error {
 	return administrator(s)
 }
 
-func (a *API) oneGrant(ctx context.Context, s *identity.Subject, k kind.Kind, in *grantPath) (map[string]any, error) {
+func (a *API) oneGrant(ctx context.Context, s *identity.Subject, k kind.Kind, in *GrantPath) (map[string]any, error) {
 	if s.Username != in.Principal {
 		if err := a.manages(ctx, s, k, in.Resource); err != nil {
 			return nil, err
@@ -210,7 +212,7 @@ func (a *API) patterns(r *registrar, k kind.Kind, side side) {
 	base := "/permissions/" + side.segment + "/{principal}/" + k.Patterns
 	wrapped := side.user && k.PatternEnvelope != ""
 	add(r, http.MethodGet, base, 200, "The "+k.Title+" patterns of one of the "+side.segment,
-		func(ctx context.Context, s *identity.Subject, in *holderPath) ([]map[string]any, error) {
+		func(ctx context.Context, s *identity.Subject, in *HolderPath) ([]map[string]any, error) {
 			if err := administrator(s); err != nil {
 				return nil, err
 			}
@@ -228,7 +230,7 @@ func (a *API) patterns(r *registrar, k kind.Kind, side side) {
 		}
 		return a.success("created", k, in.Body.Regex), a.Store.CreatePattern(ctx, side.of(in.Principal), g)
 	})
-	add(r, http.MethodGet, base+"/{id}", 200, "One pattern", func(ctx context.Context, s *identity.Subject, in *patternPath) (map[string]any, error) {
+	add(r, http.MethodGet, base+"/{id}", 200, "One pattern", func(ctx context.Context, s *identity.Subject, in *PatternPath) (map[string]any, error) {
 		if err := administrator(s); err != nil {
 			return nil, err
 		}
@@ -243,11 +245,11 @@ func (a *API) patterns(r *registrar, k kind.Kind, side side) {
 			return nil, err
 		}
 		if wrapped {
-			return a.onePattern(ctx, k, side, &in.patternPath, true)
+			return a.onePattern(ctx, k, side, &in.PatternPath, true)
 		}
 		return map[string]any{"status": "success", "message": a.success("updated", k, in.Body.Regex).Message}, nil
 	})
-	add(r, http.MethodDelete, base+"/{id}", 200, "Delete a pattern", func(ctx context.Context, s *identity.Subject, in *patternPath) (message, error) {
+	add(r, http.MethodDelete, base+"/{id}", 200, "Delete a pattern", func(ctx context.Context, s *identity.Subject, in *PatternPath) (message, error) {
 		if err := administrator(s); err != nil {
 			return message{}, err
 		}
@@ -274,7 +276,7 @@ func patternRow(k kind.Kind, side side, p authz.Grant) map[string]any {
 	return row
 }
 
-func (a *API) onePattern(ctx context.Context, k kind.Kind, side side, in *patternPath, wrapped bool) (map[string]any, error) {
+func (a *API) onePattern(ctx context.Context, k kind.Kind, side side, in *PatternPath, wrapped bool) (map[string]any, error) {
 	patterns, err := a.Store.Patterns(ctx, side.of(in.Principal), k.Name)
 	if err != nil {
 		return nil, err
