@@ -37,7 +37,7 @@ func (c *call) source(ctx context.Context, source string) (authz.Resource, error
 		return authz.Resource{Kind: kind.RegisteredModel, ID: name, Name: name}, nil
 	case "mlflow-artifacts":
 		path := strings.TrimPrefix(u.Path, "/")
-		if u.RawQuery != "" || u.Fragment != "" || u.RawPath != "" || path == "" {
+		if u.Host != "" || u.Opaque != "" || u.RawQuery != "" || u.Fragment != "" || u.RawPath != "" || path == "" {
 			return authz.Resource{}, errs.New(errs.Invalid, "source %q is not a plain path of the artifact store", source)
 		}
 		return c.resolve(extract.Target{Ref: policy.ArtifactTree, Value: path})

@@ -23,9 +23,10 @@ import (
 
 // Server is a running MLflow server, reached without the gateway.
 type Server struct {
-	Address string // in the form of MLFLOW_UPSTREAM
-	Socket  string
-	Client  *http.Client
+	Address  string // in the form of MLFLOW_UPSTREAM
+	Socket   string
+	Database string // the path of its SQLite database
+	Client   *http.Client
 
 	supervised *supervise.Server
 	dir        string
@@ -129,7 +130,7 @@ func start() (*Server, error) {
 		return nil, err
 	}
 	socket := strings.TrimPrefix(supervised.Address(), "unix://")
-	s := &Server{Address: supervised.Address(), Socket: socket, dir: dir, supervised: supervised,
+	s := &Server{Address: supervised.Address(), Socket: socket, Database: filepath.Join(dir, "mlflow.db"), dir: dir, supervised: supervised,
 		Client: &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		}}}}
