@@ -94,7 +94,9 @@ func TestSearchTenThousandExperiments(t *testing.T) {
 	open := world.New(t, recorder.URL, map[string]string{"DEFAULT_MLFLOW_PERMISSION": "READ"})
 	closed := world.New(t, recorder.URL, nil)
 	path := "/api/2.0/mlflow/experiments/search"
-	body := func(size int) map[string]any { return map[string]any{"max_results": size, "order_by": []string{"name ASC"}} }
+	body := func(size int) map[string]any {
+		return map[string]any{"max_results": size, "order_by": []string{"name ASC"}}
+	}
 
 	grant := func(w *world.World, c *world.Client, level kind.Level, ids ...string) {
 		t.Helper()
