@@ -105,10 +105,23 @@ func lastValue(r *http.Request, header string) string {
 // SameOrigin tells whether a request with an unsafe method comes from a page of our own. Sec-Fetch-Site decides where the
 // browser sends it, else Origin; a request with a session cookie and neither header is not from a browser of today, and refused.
 func (o *Origin) SameOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
-		return site == "same-origin" && (r.Header.Get("Origin") == "" || r.Header.Get("Origin") == o.Of(r))
+		return site == "same-origin" && (origin == "" || origin == spelled(o.Of(r)))
 	}
-	return r.Header.Get("Origin") == o.Of(r)
+	return origin == spelled(o.Of(r))
+}
+
+// spelled gives an origin as browsers spell it: lower case, without the port that the scheme stands for (RFC 6454, 6.2).
+func spelled(origin string) string {
+	origin = strings.ToLower(origin)
+	if host, ok := strings.CutSuffix(origin, ":443"); ok && strings.HasPrefix(origin, "https:") {
+		return host
+	}
+	if host, ok := strings.CutSuffix(origin, ":80"); ok && strings.HasPrefix(origin, "http:") {
+		return host
+	}
+	return origin
 }
 
 // Navigation tells whether a browser asks for a page, so that it may be led to the login page. An API client never is.

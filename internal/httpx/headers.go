@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -37,18 +38,23 @@ func hasPrefix(name string, prefixes []string) bool {
 	return false
 }
 
-// CheckHeaders refuses requests that ask to be understood in another way than their first line says.
+// CheckHeaders refuses requests that ask to be understood in another way than their first line says. Each value of a
+// repeated header counts.
 func CheckHeaders(r *http.Request) string {
 	for _, name := range []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"} {
-		if r.Header.Get(name) != "" {
+		if given(r.Header, name) {
 			return "the header " + name + " is not supported"
 		}
 	}
-	if r.Header.Get("Upgrade") != "" {
+	if given(r.Header, "Upgrade") {
 		return "protocol upgrades are not supported"
 	}
-	if strings.TrimSpace(r.Header.Get("X-Mlflow-Workspace")) != "" {
+	if given(r.Header, "X-Mlflow-Workspace") {
 		return "workspaces are not enabled on this server; do not send X-MLFLOW-WORKSPACE"
 	}
 	return ""
+}
+
+func given(h http.Header, name string) bool {
+	return slices.ContainsFunc(h[name], func(value string) bool { return strings.TrimSpace(value) != "" })
 }
