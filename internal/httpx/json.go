@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -113,14 +114,20 @@ func encodeText(b *bytes.Buffer, s string) {
 // ReadObject reads a request's JSON body. MLflow takes application/json only (mlflow/server/handlers.py,
 // _validate_content_type); everything that its parser and ours could read differently is refused.
 func ReadObject(r *http.Request, limit int64) (*Object, error) {
-	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
+	mediaType, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || mediaType != "application/json" {
 		return nil, errs.New(errs.Invalid, "the request needs the header Content-Type: application/json")
+	}
+	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return nil, errs.New(errs.Invalid, "the request's charset %q is not supported; JSON is UTF-8", charset)
 	}
 	if len(r.Header.Values("Content-Type")) > 1 {
 		return nil, errs.New(errs.Invalid, "the request has several Content-Type headers")
 	}
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return nil, errs.New(errs.Invalid, "the request's Content-Encoding %q is not supported here", encoding)
+	for _, encoding := range r.Header.Values("Content-Encoding") {
+		if encoding != "" && encoding != "identity" {
+			return nil, errs.New(errs.Invalid, "the request's Content-Encoding %q is not supported here", encoding)
+		}
 	}
 	body, err := ReadLimited(r.Body, limit)
 	if err != nil {
@@ -146,6 +153,9 @@ func ParseObject(body []byte) (*Object, error) {
 	if !utf8.Valid(body) {
 		return nil, errs.New(errs.Invalid, "the body is not UTF-8")
 	}
+	if loneSurrogate(body) {
+		return nil, errs.New(errs.Invalid, "the body has half of a surrogate pair, which is no character")
+	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	value, err := parseValue(d, 0)
@@ -160,6 +170,42 @@ func ParseObject(body []byte) (*Object, error) {
 		return nil, errs.New(errs.Invalid, "the body has something behind its JSON object")
 	}
 	return object, nil
+}
+
+// loneSurrogate finds an escape such as \ud800 without its other half. Go reads it as U+FFFD and Python as itself, so that
+// two keys or ids could be one thing here and two there. A backslash occurs in JSON's strings alone.
+func loneSurrogate(body []byte) bool {
+	for i := bytes.IndexByte(body, '\\'); i >= 0 && i+1 < len(body); {
+		switch first := unit(body[i:]); {
+		case 0xdc00 <= first && first <= 0xdfff:
+			return true
+		case 0xd800 <= first && first <= 0xdbff:
+			if second := unit(body[i+6:]); second < 0xdc00 || second > 0xdfff {
+				return true
+			}
+			i += 12
+		default:
+			i += 2 // the escaped character, which may be a backslash
+		}
+		next := bytes.IndexByte(body[i:], '\\')
+		if next < 0 {
+			return false
+		}
+		i += next
+	}
+	return false
+}
+
+// unit gives the UTF-16 unit of an escape that the text starts with, or -1.
+func unit(text []byte) int {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return int(n)
 }
 
 func jsonError(err error) error {
