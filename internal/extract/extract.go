@@ -83,8 +83,8 @@ func readQuery(r *http.Request, route *policy.Route) (url.Values, error) {
 			return nil, errs.New(errs.Invalid, "the query has the field %q in two spellings, %q and %q", field, other, name)
 		}
 		spelled[field] = name
-		for _, value := range values {
-			if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+		for _, text := range append(values, name) {
+			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 				return nil, errs.New(errs.Invalid, "the query's field %q is not UTF-8 text", name)
 			}
 		}
@@ -118,12 +118,38 @@ func (r *Request) Targets(m *policy.Match) ([]Target, error) {
 func (r *Request) values(m *policy.Match, need *policy.Need) ([]string, error) {
 	switch need.At.In {
 	case policy.Path:
-		return []string{m.Value(need.At.Fields[0])}, nil
+		return r.pathValue(m, need)
 	case policy.Query:
 		return r.queryValues(need)
 	default:
 		return r.bodyValues(need)
 	}
+}
+
+// pathValue gives a path parameter. MLflow lets it win over a field of the same name, which its client sends along; that
+// must then say the same. The artifact proxy's field "path" is another thing: a path below the one of the URL.
+func (r *Request) pathValue(m *policy.Match, need *policy.Need) ([]string, error) {
+	field := need.At.Fields[0]
+	value := m.Value(field)
+	if need.Ref == policy.ArtifactTree {
+		return []string{value}, nil
+	}
+	others := r.Query[field]
+	if r.Body != nil {
+		text, given, err := r.Body.Text(field)
+		if err != nil {
+			return nil, err
+		}
+		if given {
+			others = []string{text}
+		}
+	}
+	for _, other := range others {
+		if other != value {
+			return nil, errs.New(errs.Invalid, "the path and the request's field %q differ", field)
+		}
+	}
+	return []string{value}, nil
 }
 
 func (r *Request) queryValues(need *policy.Need) ([]string, error) {
@@ -226,6 +252,9 @@ func canonical(ref policy.Ref, field, value string) error {
 		if value == "" || !utf8.ValidString(value) || len(value) > 1000 {
 			return errs.New(errs.Invalid, "%s must not be empty, nor longer than 1000 bytes", field)
 		}
+		if strings.ContainsRune(value, 0) { // where a database's driver ends its strings
+			return errs.New(errs.Invalid, "%s must not hold a NUL character", field)
+		}
 	}
 	return nil
 }
@@ -262,9 +291,6 @@ func opaqueID(s string) bool {
 func TreeExperiment(path string) (string, error) {
 	if path == "" {
 		return "", errs.New(errs.Denied, "the root of the artifact store cannot be listed; name an experiment's folder")
-	}
-	if strings.HasSuffix(path, "/") {
-		path = strings.TrimSuffix(path, "/")
 	}
 	if err := httpx.RelativePath(path); err != nil {
 		return "", err
