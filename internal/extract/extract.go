@@ -109,6 +109,9 @@ func (r *Request) Targets(m *policy.Match) ([]Target, error) {
 			if err := canonical(need.Ref, need.At.Fields[0], value); err != nil {
 				return nil, err
 			}
+			if need.Ref == policy.ArtifactTree && need.Level == kind.Manage && wholeFolder(value) {
+				return nil, errs.New(errs.Denied, "a deletion must name something below the experiment's folder")
+			}
 			targets = append(targets, Target{need.Ref, value, need.Level})
 		}
 	}
@@ -285,9 +288,12 @@ func opaqueID(s string) bool {
 	return true
 }
 
+// wholeFolder tells whether an artifact path is the folder of an experiment. MLflow deletes recursively, and so all that
+// the experiment's runs have stored; its own clean-up (mlflow gc) deletes run by run.
+func wholeFolder(path string) bool { return !strings.Contains(strings.TrimSuffix(path, "/"), "/") }
+
 // TreeExperiment gives the experiment that governs a path of the artifact proxy: its first segment. The root, and paths
-// with more than one meaning, are refused. A deletion must name something below the experiment's folder, which the
-// caller of this function checks by the row.
+// with more than one meaning, are refused.
 func TreeExperiment(path string) (string, error) {
 	if path == "" {
 		return "", errs.New(errs.Denied, "the root of the artifact store cannot be listed; name an experiment's folder")

@@ -266,6 +266,19 @@ func TestTreeExperiment(t *testing.T) {
 	}
 }
 
+// MLflow deletes a folder with all that is in it: one request would take the artifacts of every run of an experiment.
+func TestDeletionOfAnExperimentsWholeFolder(t *testing.T) {
+	for path, ok := range map[string]bool{"2": false, "2/": false, "2%2F": false, ".": false, "2/abc": true, "2/abc/artifacts/": true} {
+		r, err := message("DELETE", "/api/2.0/mlflow-artifacts/artifacts/"+path, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, targets, err := run(r); (err == nil) != ok {
+			t.Errorf("%s: %v, %v", path, short(targets), err)
+		}
+	}
+}
+
 // The body that says nothing is dropped, and the one that is too large to say nothing is not read to its end.
 func TestBodyOfABodylessRequest(t *testing.T) {
 	for _, c := range []struct {
