@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -36,12 +38,13 @@ type node struct {
 // encoded slashes inside wildcards, and it refuses some of MLflow's patterns.
 type Matcher struct{ root *node }
 
-// NewMatcher builds the matcher. Two rows for one method and path are a mistake in the table, and an error.
+// NewMatcher builds the matcher. Two rows for one method and path, or a path that cannot mean what it says, are a mistake
+// in the table, and an error.
 func NewMatcher(routes []Route) (*Matcher, error) {
 	m := &Matcher{root: &node{}}
 	for i := range routes {
 		if err := m.add(&routes[i]); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("route %s %w", routes[i].Pattern(), err)
 		}
 	}
 	return m, nil
@@ -49,31 +52,43 @@ func NewMatcher(routes []Route) (*Matcher, error) {
 
 func (m *Matcher) add(route *Route) error {
 	at := m.root
-	rest := strings.TrimPrefix(route.Path, "/")
-	parameters := 0
+	rest, rooted := strings.CutPrefix(route.Path, "/")
+	if !rooted {
+		return errors.New("does not start with /")
+	}
+	var names []string
 	for rest != "" {
-		part, after, _ := strings.Cut(rest, "/")
+		part, after, more := strings.Cut(rest, "/")
 		rest = after
-		name, wild := strings.CutPrefix(part, "{")
+		if part == "" || more && rest == "" {
+			return errors.New("has an empty segment, which no request has")
+		}
+		name, tail, wild := parameter(part)
 		if !wild {
+			if strings.ContainsAny(part, "{}*") {
+				return fmt.Errorf("has the segment %s, which is neither a word nor a parameter", part)
+			}
 			at = at.child(part)
 			continue
 		}
-		name = strings.TrimSuffix(name, "}")
-		if parameters++; parameters > len(Match{}.names) {
-			return fmt.Errorf("route %s has too many parameters", route.Pattern())
+		if slices.Contains(names, name) {
+			return fmt.Errorf("has the parameter %s twice", part)
 		}
-		if tail, ok := strings.CutSuffix(name, "*"); ok {
-			if at.rest == nil {
-				at.rest = map[string]*Route{}
-			}
-			at.restName = tail
-			return put(at.rest, route)
+		if names = append(names, name); len(names) > len(Match{}.names) {
+			return errors.New("has too many parameters")
+		}
+		if tail && rest != "" {
+			return fmt.Errorf("has something behind %s, which takes all", part)
+		}
+		if tail {
+			return at.putRest(name, route)
 		}
 		if at.wildcard == nil {
 			at.wildcard = &node{name: name}
 		}
-		at = at.wildcard
+		if at = at.wildcard; at.name != name {
+			return fmt.Errorf("calls the parameter {%s} %s", at.name, part)
+		}
 	}
 	if at.routes == nil {
 		at.routes = map[string]*Route{}
@@ -81,9 +96,28 @@ func (m *Matcher) add(route *Route) error {
 	return put(at.routes, route)
 }
 
+// parameter reads {name} and {name*}.
+func parameter(part string) (name string, tail, ok bool) {
+	if len(part) < 2 || part[0] != '{' || part[len(part)-1] != '}' {
+		return "", false, false
+	}
+	name, tail = strings.CutSuffix(part[1:len(part)-1], "*")
+	return name, tail, name != "" && !strings.ContainsAny(name, "{}*")
+}
+
+func (n *node) putRest(name string, route *Route) error {
+	if n.rest == nil {
+		n.rest, n.restName = map[string]*Route{}, name
+	}
+	if n.restName != name {
+		return fmt.Errorf("calls the parameter {%s*} {%s*}", n.restName, name)
+	}
+	return put(n.rest, route)
+}
+
 func put(into map[string]*Route, route *Route) error {
 	if into[route.Method] != nil {
-		return fmt.Errorf("route %s is in the table twice", route.Pattern())
+		return errors.New("is in the table twice")
 	}
 	into[route.Method] = route
 	return nil
