@@ -141,6 +141,9 @@ func TestReadRefusesASecondMeaning(t *testing.T) {
 		{"duplicate key: the last wins", "POST", mlflow + "experiments/delete", `{"experiment_id":"1","experiment_id":"2"}`},
 		{"both spellings: the last wins", "POST", mlflow + "experiments/delete", `{"experiment_id":"1","experimentId":"2"}`},
 		{"both spellings in a list", "POST", mlflow + "runs/log-batch", `{"run_id":"a","metrics":[{"model_id":"own","modelId":"victim"}]}`},
+		{"NUL ends a key in protobuf, and the last wins", "POST", mlflow + "experiments/delete", `{"experiment_id":"1","experiment_id\u0000":"2"}`},
+		{"NUL ends a key in protobuf, in a list", "POST", mlflow + "runs/log-batch", `{"run_id":"a","metrics":[{"key":"k","model_id\u0000":"victim"}]}`},
+		{"NUL ends a key in protobuf, in a search", "POST", mlflow + "runs/search", `{"experiment_ids":["1"],"experiment_ids\u0000":["2"]}`},
 		{"JSON inside a string", "POST", mlflow + "experiments/delete", `"{\"experiment_id\":\"2\"}"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

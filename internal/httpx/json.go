@@ -258,6 +258,10 @@ func parseObject(d *json.Decoder, depth int) (any, error) {
 			return nil, err
 		}
 		key, _ := token.(string)
+		// protobuf's look-up of a field ends at NUL: "run_id\u0000" is run_id to MLflow (measured: protobuf 7.36.2, upb).
+		if strings.ContainsRune(key, 0) {
+			return nil, errs.New(errs.Invalid, "the body has the key %q with a NUL character", key)
+		}
 		field := Snake(key)
 		if i, dup := o.index[field]; dup {
 			if o.members[i].key == key {
