@@ -252,12 +252,18 @@ func canonical(ref policy.Ref, field, value string) error {
 			return err
 		}
 	case policy.Model, policy.ExperimentName:
-		if value == "" || !utf8.ValidString(value) || len(value) > 1000 {
-			return errs.New(errs.Invalid, "%s must not be empty, nor longer than 1000 bytes", field)
-		}
-		if strings.ContainsRune(value, 0) { // where a database's driver ends its strings
-			return errs.New(errs.Invalid, "%s must not hold a NUL character", field)
-		}
+		return Name(field, value)
+	}
+	return nil
+}
+
+// Name refuses what cannot be the name of an experiment or a model, or could be read as another one.
+func Name(field, value string) error {
+	switch {
+	case value == "" || !utf8.ValidString(value) || len(value) > 1000:
+		return errs.New(errs.Invalid, "%s must not be empty, nor longer than 1000 bytes", field)
+	case strings.ContainsRune(value, 0): // where a database's driver ends its strings
+		return errs.New(errs.Invalid, "%s must not hold a NUL character", field)
 	}
 	return nil
 }

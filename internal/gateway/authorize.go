@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"strings"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
@@ -43,8 +42,8 @@ func (c *call) create(k kind.Name, field string) error {
 	if err != nil {
 		return err
 	}
-	if strings.TrimSpace(name) == "" {
-		return errs.New(errs.Invalid, "the request needs %s", field)
+	if err := extract.Name(field, name); err != nil {
+		return err
 	}
 	if !c.gateway.Rules.DecideCreate(c.decider(), c.grants, authz.Resource{Kind: k, ID: name, Name: name}).Allowed {
 		return errs.New(errs.Denied, "you may not create the %s %q: creating needs EDIT on the name", title(k), name)
