@@ -1,34 +1,56 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
-// ParseDotenv reads a .env file as python-dotenv does, so that a working file keeps its meaning: export, single and
+// ParseDotenv reads a .env file as python-dotenv 1.2 does, so that a working file keeps its meaning: export, single and
 // double quotes with their escapes, values over several lines, comments, ${NAME} and ${NAME:-default}. An unbraced $NAME
-// is text. A key without "=" has no value and sets nothing. A line that cannot be read is an error that names it.
+// is text. A key without "=" has no value and sets nothing. Where python-dotenv leaves a line out that it cannot read,
+// this is an error that names the line: a setting must not get lost by a missing quote.
 func ParseDotenv(text string, getenv func(string) (string, bool)) (map[string]string, error) {
-	p := &dotenv{text: strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n"), line: 1}
-	values := map[string]string{}
+	if !utf8.ValidString(text) || strings.Contains(text, "\x00") { // the environment could not hold a NUL
+		return nil, errors.New("it is not UTF-8 text")
+	}
+	text = newlines.Replace(strings.TrimPrefix(text, "\ufeff"))
+	p := &dotenv{text: text, line: 1}
+	values, bare := map[string]string{}, map[string]bool{}
 	look := func(name string) (string, bool) {
 		if value, ok := getenv(name); ok { // the environment wins in expansions too
 			return value, true
 		}
 		value, ok := values[name]
-		return value, ok
+		return value, ok || bare[name] // a key without a value is empty, not missing
 	}
-	for p.skipBlank(); p.text != ""; p.skipBlank() {
+	for p.skip(isSpace); p.text != ""; p.skip(isSpace) {
 		name, value, given, err := p.binding()
 		if err != nil {
 			return nil, err
 		}
+		if name == "" { // a comment
+			continue
+		}
 		if given {
 			values[name] = expand(value, look)
+		} else {
+			delete(values, name)
 		}
+		bare[name] = !given
 	}
 	return values, nil
 }
+
+var newlines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
+// isSpace is what \s matches in Python.
+func isSpace(r rune) bool { return unicode.IsSpace(r) || ('\x1c' <= r && r <= '\x1f') }
+
+func isBlank(r rune) bool { return r != '\n' && isSpace(r) }
 
 type dotenv struct {
 	text string
@@ -42,17 +64,9 @@ func (p *dotenv) advance(n int) string {
 	return taken
 }
 
-func (p *dotenv) skipBlank() {
-	for p.text != "" {
-		switch trimmed := strings.TrimLeft(p.text, " \t\n\v\f"); {
-		case trimmed != p.text:
-			p.advance(len(p.text) - len(trimmed))
-		case p.text[0] == '#':
-			p.restOfLine()
-		default:
-			return
-		}
-	}
+// skip goes over the runes of a kind, and tells whether there were any.
+func (p *dotenv) skip(kind func(rune) bool) bool {
+	return p.advance(len(p.text)-len(strings.TrimLeftFunc(p.text, kind))) != ""
 }
 
 func (p *dotenv) restOfLine() string {
@@ -62,24 +76,27 @@ func (p *dotenv) restOfLine() string {
 	return p.advance(len(p.text))
 }
 
-func (p *dotenv) blanks() { p.advance(len(p.text) - len(strings.TrimLeft(p.text, " \t\v\f"))) }
-
 func (p *dotenv) wrong(what string) error { return fmt.Errorf("line %d: %s", p.line, what) }
 
 func (p *dotenv) binding() (name, value string, given bool, err error) {
-	if rest, ok := strings.CutPrefix(p.text, "export"); ok && rest != "" && strings.ContainsRune(" \t\v\f", rune(rest[0])) {
+	if rest, ok := strings.CutPrefix(p.text, "export"); ok && strings.TrimLeftFunc(rest, isBlank) != rest {
 		p.advance(len("export"))
-		p.blanks()
+		p.skip(isBlank)
+	}
+	if strings.HasPrefix(p.text, "#") { // a comment, alone or behind export
+		return "", "", false, p.end()
 	}
 	if name, err = p.key(); err != nil {
 		return "", "", false, err
 	}
-	p.blanks()
+	p.skip(isBlank)
 	if !strings.HasPrefix(p.text, "=") {
 		return name, "", false, p.end()
 	}
 	p.advance(1)
-	p.blanks()
+	if p.skip(isBlank) && strings.HasPrefix(p.text, "#") { // KEY= # comment; but KEY=#text is text
+		return name, "", true, p.end()
+	}
 	if value, err = p.value(); err != nil {
 		return "", "", false, err
 	}
@@ -90,11 +107,11 @@ func (p *dotenv) key() (string, error) {
 	if strings.HasPrefix(p.text, "'") {
 		end := strings.IndexByte(p.text[1:], '\'')
 		if end < 1 {
-			return "", p.wrong("a quoted name does not end")
+			return "", p.wrong("a quoted name is empty or does not end")
 		}
 		return strings.Trim(p.advance(end+2), "'"), nil
 	}
-	end := strings.IndexAny(p.text, "=# \t\n\v\f")
+	end := strings.IndexFunc(p.text, func(r rune) bool { return r == '=' || r == '#' || isSpace(r) })
 	if end < 0 {
 		end = len(p.text)
 	}
@@ -104,23 +121,15 @@ func (p *dotenv) key() (string, error) {
 	return p.advance(end), nil
 }
 
+var comment = regexp.MustCompile(`[\s\v\x1c-\x1f\x{85}\p{Z}]+#.*`) // a # starts a comment only behind a blank
+
 func (p *dotenv) value() (string, error) {
 	if p.text == "" {
 		return "", nil
 	}
 	quote := p.text[0]
 	if quote != '\'' && quote != '"' {
-		raw := p.restOfLine()
-		for i := 1; i < len(raw); i++ { // a # starts a comment only behind a blank
-			if raw[i] == '#' && strings.ContainsRune(" \t\v\f", rune(raw[i-1])) {
-				raw = raw[:i]
-				break
-			}
-		}
-		if strings.HasPrefix(raw, "#") {
-			raw = ""
-		}
-		return strings.TrimRight(raw, " \t\v\f"), nil
+		return strings.TrimRightFunc(comment.ReplaceAllString(p.restOfLine(), ""), isSpace), nil
 	}
 	for i := 1; i < len(p.text); i++ {
 		switch p.text[i] {
@@ -145,7 +154,7 @@ func unescape(s string, quote byte) string {
 }
 
 func (p *dotenv) end() error {
-	p.blanks()
+	p.skip(isBlank)
 	if strings.HasPrefix(p.text, "#") {
 		p.restOfLine()
 	}
@@ -155,26 +164,15 @@ func (p *dotenv) end() error {
 	return nil
 }
 
+// variable is python-dotenv's: a name has no colon, so that ${A:B} is text.
+var variable = regexp.MustCompile(`\$\{([^}:]*)(?::-([^}]*))?\}`)
+
 func expand(value string, look func(string) (string, bool)) string {
-	var b strings.Builder
-	for {
-		start := strings.Index(value, "${")
-		if start < 0 {
-			break
+	return variable.ReplaceAllStringFunc(value, func(reference string) string {
+		parts := variable.FindStringSubmatch(reference)
+		if found, ok := look(parts[1]); ok {
+			return found
 		}
-		end := strings.IndexByte(value[start:], '}')
-		if end < 0 {
-			break
-		}
-		name, fallback, _ := strings.Cut(value[start+2:start+end], ":-")
-		b.WriteString(value[:start])
-		if found, ok := look(name); ok {
-			b.WriteString(found)
-		} else {
-			b.WriteString(fallback)
-		}
-		value = value[start+end+1:]
-	}
-	b.WriteString(value)
-	return b.String()
+		return parts[2]
+	})
 }
