@@ -10,7 +10,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"slices"
+	"regexp"
 	"strings"
 	"time"
 
@@ -123,11 +123,7 @@ func Load(getenv func(string) (string, bool), dotenvPath string, flags map[strin
 		}
 		c.origins[o.Name], c.values[o.Name] = origin, value
 		if err := o.set(c, strings.TrimSpace(value)); err != nil {
-			held := fmt.Sprintf("%q", value)
-			if o.Secret {
-				held = "a value that is not shown"
-			}
-			wrong = append(wrong, fmt.Errorf("%s (from %s) is %s: %w", o.Name, origin, held, err))
+			wrong = append(wrong, fmt.Errorf("%s (from %s) is %q: %w", o.Name, origin, o.shown(value), err))
 		}
 	}
 	return c, errors.Join(wrong...)
@@ -180,27 +176,40 @@ func (c *Config) CheckServe() error {
 	return errors.Join(wrong...)
 }
 
+// words are what secrets of examples are made of.
+var words = strings.NewReplacer("secret", "", "changeme", "", "change", "", "password", "", "mlflow", "", "oidc", "", "super", "",
+	"key", "", "your", "", "this", "", "default", "", "example", "", "replace", "", "please", "", "test", "", "-", "", "_", "", " ", "")
+
+// guessable tells whether a secret is made of few characters, of words of examples, or of a row such as 0123456789abcdef.
 func guessable(secret string) bool {
-	distinct := map[rune]bool{}
-	for _, r := range secret {
-		distinct[r] = true
+	rest := words.Replace(strings.ToLower(secret))
+	distinct, steps, before := map[rune]bool{}, 0, rune(-1)
+	for _, r := range rest {
+		if distinct[r] = true; r == before || r == before+1 {
+			steps++
+		}
+		before = r
 	}
-	known := []string{"secret", "changeme", "password", "mlflow"}
-	lower := strings.Trim(strings.ToLower(secret), "-_ .!0123456789")
-	return len(distinct) < 6 || slices.Contains(known, strings.NewReplacer("-", "", "_", "").Replace(lower))
+	return len(distinct) < 6 || steps > len(rest)/2
+}
+
+const mask = "********"
+
+// credentials are what a URL can carry of them: user and password before the host, or a parameter with such a name.
+var credentials = regexp.MustCompile(`(?is)(://).*(@)|([?&;](?:pass|passwd|password|pwd|user|username|token|secret)=)[^&;]*`)
+
+// shown is a value as it may be printed: without secrets, also where they stand inside an address.
+func (o Option) shown(value string) string {
+	if o.Secret && value != "" {
+		return mask
+	}
+	return credentials.ReplaceAllString(value, "${1}${3}"+mask+"${2}")
 }
 
 // Print writes the effective settings, one a line with where it came from. Secrets are masked.
 func (c *Config) Print(w io.Writer) error {
 	for _, o := range options {
-		value := c.values[o.Name]
-		if o.Secret && value != "" {
-			value = "********"
-		}
-		if u, err := url.Parse(value); err == nil && u.User != nil {
-			value = u.Redacted()
-		}
-		if _, err := fmt.Fprintf(w, "%s=%s  # %s\n", o.Name, value, c.origins[o.Name]); err != nil {
+		if _, err := fmt.Fprintf(w, "%s=%s  # %s\n", o.Name, o.shown(c.values[o.Name]), c.origins[o.Name]); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,7 @@ var options = []Option{
 	{"TRUSTED_PROXIES", "", "addresses and networks of reverse proxies whose `X-Forwarded-*` headers are believed", false, proxies},
 	{"TLS_CERT_FILE", "", "certificate, to serve TLS without a proxy in front", false, text(func(c *Config) *string { return &c.TLSCert })},
 	{"TLS_KEY_FILE", "", "key of the certificate", false, text(func(c *Config) *string { return &c.TLSKey })},
-	{"MLFLOW_COMMAND", "mlflow", "the `mlflow` command of full mode", false, text(func(c *Config) *string { return &c.MLflowCommand })},
+	{"MLFLOW_COMMAND", "mlflow", "the `mlflow` command of full mode", false, filled(func(c *Config) *string { return &c.MLflowCommand })},
 	{"MAX_JSON_BODY_BYTES", "16777216", "largest JSON request that is read to decide", false, bytes(func(c *Config) *int64 { return &c.MaxJSON })},
 	{"MAX_FILTERED_BODY_BYTES", "67108864", "largest answer of MLflow that is read to filter", false, bytes(func(c *Config) *int64 { return &c.MaxFiltered })},
 	{"SHUTDOWN_GRACE_SECONDS", "30", "how long requests in flight may take when the gateway stops", false, seconds(func(c *Config) *time.Duration { return &c.Grace })},
@@ -63,13 +63,13 @@ var options = []Option{
 	{"OIDC_CLIENT_ID", "", "client id at the provider", false, text(func(c *Config) *string { return &c.OIDC.ClientID })},
 	{"OIDC_CLIENT_SECRET", "", "client secret at the provider", true, text(func(c *Config) *string { return &c.OIDC.ClientSecret })},
 	{"OIDC_PUBLIC_CLIENT", "false", "the client has no secret", false, boolean(func(c *Config) *bool { return &c.OIDC.PublicClient })},
-	{"OIDC_REDIRECT_URI", "", "`https://…/callback` as registered at the provider; empty: computed from the public address", false, text(func(c *Config) *string { return &c.OIDC.RedirectURI })},
+	{"OIDC_REDIRECT_URI", "", "`https://…/callback` as registered at the provider; empty: computed from the public address", false, redirectURI},
 	{"OIDC_SCOPE", "openid email profile", "separated by commas or blanks", false, list(func(c *Config) *[]string { return &c.OIDC.Scopes })},
 	{"OIDC_PROVIDER_DISPLAY_NAME", "Login with OIDC", "text on the sign-in button", false, text(func(c *Config) *string { return &c.OIDC.DisplayName })},
 	{"OIDC_GROUP_NAME", "mlflow", "groups that may sign in, comma-separated", false, commas(func(c *Config) *[]string { return &c.OIDC.Groups })},
 	{"OIDC_ADMIN_GROUP_NAME", "mlflow-admin", "groups whose members are administrators, comma-separated", false, commas(func(c *Config) *[]string { return &c.OIDC.AdminGroups })},
-	{"OIDC_GROUPS_ATTRIBUTE", "groups", "the claim with the groups; dots lead into nested claims", false, text(func(c *Config) *string { return &c.OIDC.GroupsClaim })},
-	{"OIDC_USERNAME_FIELD", "email,preferred_username", "claims with the username, the first that is there", false, commas(func(c *Config) *[]string { return &c.OIDC.UsernameClaims })},
+	{"OIDC_GROUPS_ATTRIBUTE", "groups", "the claim with the groups; dots lead into nested claims", false, filled(func(c *Config) *string { return &c.OIDC.GroupsClaim })},
+	{"OIDC_USERNAME_FIELD", "email,preferred_username", "claims with the username, the first that is there", false, usernames},
 	{"OIDC_DISPLAY_NAME_FIELD", "name", "claims with the name to show", false, commas(func(c *Config) *[]string { return &c.OIDC.NameClaims })},
 	{"OIDC_AUDIENCE", "", "audience of bearer tokens; empty: the client id", false, text(func(c *Config) *string { return &c.OIDC.Audience })},
 	{"OIDC_GROUP_DETECTION_PLUGIN", "", "`" + EntraPlugin + "` reads the groups from Microsoft Graph", false, groupPlugin},
@@ -80,7 +80,7 @@ var options = []Option{
 	{"AUTOMATIC_LOGIN_REDIRECT", "false", "go to the provider at once, without the sign-in page", false, boolean(func(c *Config) *bool { return &c.OIDC.AutoRedirect })},
 
 	{"SESSION_TYPE", "filesystem", "where sessions are kept: filesystem or redis", false, sessionType},
-	{"SESSION_FILE_DIR", "flask_session", "folder of sessions on the file system", false, text(func(c *Config) *string { return &c.Session.Dir })},
+	{"SESSION_FILE_DIR", "flask_session", "folder of sessions on the file system", false, filled(func(c *Config) *string { return &c.Session.Dir })},
 	{"SESSION_PERMANENT", "False", "the cookie outlives the browser", false, boolean(func(c *Config) *bool { return &c.Session.Permanent })},
 	{"PERMANENT_SESSION_LIFETIME", "86400", "seconds without use after which a session ends", false, seconds(func(c *Config) *time.Duration { return &c.Session.Lifetime })},
 	{"SESSION_KEY_PREFIX", "mlflow_oidc:", "prefix of the sessions' keys", false, text(func(c *Config) *string { return &c.Session.KeyPrefix })},
@@ -88,7 +88,7 @@ var options = []Option{
 	{"SESSION_COOKIE_MAX_AGE_SECONDS", "1209600", "seconds after which a session ends in any case", false, seconds(func(c *Config) *time.Duration { return &c.Session.MaxAge })},
 	{"SESSION_COOKIE_SAMESITE", "lax", "lax or strict", false, sameSite},
 	{"SESSION_COOKIE_SECURE", "false", "send the cookie over TLS alone; always so when the public address is https", false, boolean(func(c *Config) *bool { return &c.Session.Secure })},
-	{"REDIS_HOST", "localhost", "host of Redis", false, text(func(c *Config) *string { return &c.Redis.Host })},
+	{"REDIS_HOST", "localhost", "host of Redis", false, filled(func(c *Config) *string { return &c.Redis.Host })},
 	{"REDIS_PORT", "6379", "port of Redis", false, integer(func(c *Config) *int { return &c.Redis.Port }, 1, 65535)},
 	{"REDIS_DB", "0", "number of the Redis database", false, integer(func(c *Config) *int { return &c.Redis.DB }, 0, 1<<20)},
 	{"REDIS_USERNAME", "", "user at Redis", false, text(func(c *Config) *string { return &c.Redis.Username })},
@@ -100,6 +100,16 @@ type setter = func(*Config, string) error
 
 func text(field func(*Config) *string) setter {
 	return func(c *Config, v string) error { *field(c) = v; return nil }
+}
+
+func filled(field func(*Config) *string) setter {
+	return func(c *Config, v string) error {
+		if v == "" {
+			return errors.New("it must not be empty")
+		}
+		*field(c) = v
+		return nil
+	}
 }
 
 func boolean(field func(*Config) *bool) setter {
@@ -238,10 +248,27 @@ func publicURL(c *Config, v string) error {
 		return nil
 	}
 	u, err := url.Parse(v)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.User != nil {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return errors.New("it must be https://host, without a path")
 	}
 	c.PublicURL = u
+	return nil
+}
+
+func redirectURI(c *Config, v string) error {
+	u, err := url.Parse(v)
+	if v != "" && (err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || strings.Contains(v, "#")) {
+		return errors.New("it must be https://host/callback, as it is registered at the provider") // no fragment: RFC 6749 §3.1.2
+	}
+	c.OIDC.RedirectURI = v
+	return nil
+}
+
+func usernames(c *Config, v string) error {
+	c.OIDC.UsernameClaims = split(v, ",")
+	if len(c.OIDC.UsernameClaims) == 0 {
+		return errors.New("it must name a claim, such as email")
+	}
 	return nil
 }
 
