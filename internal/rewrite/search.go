@@ -95,9 +95,15 @@ func (s *Search) text(field string) (string, error) {
 }
 
 // Narrow puts the selection into the filter that MLflow gets, where MLflow can filter by it and the list is short enough.
-// Our condition comes first: whatever the caller's filter holds, a comment included, cannot take it away.
+// Our condition comes first, joined by AND: MLflow's filters are lists of comparisons that all must hold, and anything else
+// in them is refused, be it OR, a second statement, a comment or a quote that does not end
+// (mlflow/utils/search_utils.py, SearchExperimentsUtils). So the caller's filter cannot take it away.
 func (s *Search) Narrow(selection authz.Selection) (bool, error) {
-	if !selection.Exact || s.List.IDFilter == "" || len(selection.IDs) > MaxIDs || len(selection.IDs) == 0 {
+	if !selection.Exact || s.List.IDFilter == "" {
+		return false, nil
+	}
+	ids := numbers(selection.IDs)
+	if len(ids) == 0 || len(ids) > MaxIDs {
 		return false, nil
 	}
 	filter, err := s.text("filter")
@@ -108,12 +114,24 @@ func (s *Search) Narrow(selection authz.Selection) (bool, error) {
 	if selection.All {
 		operator = " NOT IN ("
 	}
-	condition := s.List.IDFilter + operator + "'" + strings.Join(selection.IDs, "','") + "')"
+	condition := s.List.IDFilter + operator + "'" + strings.Join(ids, "','") + "')"
 	if strings.TrimSpace(filter) != "" {
 		condition += " AND " + filter
 	}
 	s.body.Set("filter", condition)
 	return true, nil
+}
+
+// numbers leaves out what cannot be an id of MLflow, and what MLflow would refuse the whole search for. Whoever may grant
+// could have put a filter of their own there.
+func numbers(ids []string) []string {
+	var kept []string
+	for _, id := range ids {
+		if n, err := strconv.ParseInt(id, 10, 64); err == nil && n >= 0 && strconv.FormatInt(n, 10) == id {
+			kept = append(kept, id)
+		}
+	}
+	return kept
 }
 
 // At gives the request for a part of the rows: a query, or a body where the list is asked by POST.
