@@ -33,7 +33,8 @@ type Cache struct {
 	order      []authz.Source
 	generation atomic.Int64
 	seen       atomic.Int64 // the counter's last value
-	readAt     atomic.Int64 // when it was read, in Unix nanoseconds
+	began      time.Time
+	readAt     atomic.Int64 // when it was read, in nanoseconds since the beginning: a wall clock can be set back
 
 	users      *otter.Cache[int64, entry[User]]
 	grants     *otter.Cache[int64, entry[*authz.Grants]]
@@ -54,7 +55,8 @@ type entry[T any] struct {
 
 // NewCache makes a cache over a database. Watch has to run beside it.
 func NewCache(source Source, order []authz.Source) (*Cache, error) {
-	c := &Cache{source: source, order: order}
+	c := &Cache{source: source, order: order, began: time.Now()}
+	c.readAt.Store(-int64(fresh)) // not yet
 	var err error
 	if c.users, err = otter.New(&otter.Options[int64, entry[User]]{MaximumSize: 50_000}); err != nil {
 		return nil, err
@@ -77,13 +79,7 @@ func (c *Cache) Watch(ctx context.Context) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	for {
-		started := time.Now()
-		if value, err := c.source.Change(ctx); err == nil {
-			if c.seen.Swap(value) != value {
-				c.Invalidate()
-			}
-			c.readAt.Store(started.UnixNano())
-		}
+		c.look(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -92,10 +88,25 @@ func (c *Cache) Watch(ctx context.Context) {
 	}
 }
 
+// look reads the change counter once. What was read is as old as the beginning of the reading.
+func (c *Cache) look(ctx context.Context) {
+	started := time.Since(c.began)
+	value, err := c.source.Change(ctx)
+	if err != nil {
+		return
+	}
+	if c.seen.Swap(value) != value {
+		c.Invalidate()
+	}
+	c.readAt.Store(int64(started))
+}
+
+func (c *Cache) fresh() bool { return int64(time.Since(c.began))-c.readAt.Load() < int64(fresh) }
+
 // cached gives a value from memory if nothing can have changed since it was read, else from the database.
 func cached[K comparable, T any](c *Cache, in *otter.Cache[K, entry[T]], key K, load func() (T, error)) (T, error) {
 	generation := c.generation.Load()
-	if known, ok := in.GetIfPresent(key); ok && known.generation == generation && time.Now().UnixNano()-c.readAt.Load() < int64(fresh) {
+	if known, ok := in.GetIfPresent(key); ok && known.generation == generation && c.fresh() {
 		return known.value, nil
 	}
 	value, err := load()
