@@ -1,6 +1,7 @@
 package token
 
 import (
+	"crypto/sha256"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -45,9 +46,11 @@ func (f *Failures) Note(client, account string) {
 	}
 }
 
+// keys are what is counted. The account is what somebody claims, of any length, and kept as a hash, so that memory is bounded.
 func keys(client, account string) []string {
 	if account == "" {
 		return []string{"address " + client}
 	}
-	return []string{"address " + client, "account " + account}
+	sum := sha256.Sum256([]byte(account))
+	return []string{"address " + client, "account " + string(sum[:])}
 }
