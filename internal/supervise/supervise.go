@@ -3,6 +3,7 @@ package supervise
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -30,9 +30,10 @@ type Options struct {
 // Server is a supervised MLflow server.
 type Server struct {
 	Options
-	dir  string
-	stop context.CancelFunc
-	done chan struct{}
+	dir   string
+	stop  context.CancelFunc
+	done  chan struct{}
+	pause func(context.Context, time.Duration) // waits before the next start
 }
 
 const (
@@ -41,30 +42,56 @@ const (
 	settled    = time.Minute // a server that lived this long is started again at once
 )
 
-// ours are options that decide where MLflow listens, which only we may.
-var ours = []string{"--host", "-h", "--port", "-p", "--uvicorn-opts", "--gunicorn-opts", "--waitress-opts", "--app-name", "--dev", "--workers", "-w"}
+// drained is how long the output of a server that is gone may take to be read.
+const drained = 2 * time.Second
+
+// ours are options that decide where and as what MLflow listens, which only we may.
+var ours = []string{"--host", "-h", "--port", "-p", "--uvicorn-opts", "--gunicorn-opts", "--waitress-opts", "--app-name", "--dev"}
+
+// longestSocket is how many bytes the path of a socket can have on every system (sockaddr_un).
+const longestSocket = 103
 
 // Start starts the server and keeps it running until Stop. It does not wait until the server answers.
-func Start(o Options) (*Server, error) {
+func Start(o Options) (*Server, error) { return start(o, pause) }
+
+func start(o Options, pause func(context.Context, time.Duration)) (*Server, error) {
 	for _, arg := range o.Args {
-		name, _, _ := strings.Cut(arg, "=")
-		if slices.Contains(ours, name) && name != "--workers" && name != "-w" {
+		if name := option(arg); slices.Contains(ours, name) {
 			return nil, fmt.Errorf("%s cannot be given: the gateway decides where MLflow listens; use LISTEN_ADDR for the gateway's own address", name)
 		}
 	}
 	if _, err := exec.LookPath(o.Command); err != nil {
 		return nil, fmt.Errorf("the command %q was not found; run pip install mlflow, set MLFLOW_COMMAND, or name a running server with MLFLOW_UPSTREAM: %w", o.Command, err)
 	}
-	// The socket itself gets mode 0666 from uvicorn; its folder (mode 0700) is what keeps others out. A socket's path has
-	// at most 104 bytes, so the folder is a short one.
+	// The socket itself gets mode 0666 from uvicorn; its folder (mode 0700) is what keeps others out.
 	dir, err := os.MkdirTemp("", "mlo-")
 	if err != nil {
 		return nil, fmt.Errorf("making the folder of MLflow's socket: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{Options: o, dir: dir, stop: stop, done: make(chan struct{})}
+	s := &Server{Options: o, dir: dir, stop: stop, done: make(chan struct{}), pause: pause}
+	if len(s.socket()) > longestSocket {
+		stop()
+		return nil, errors.Join(fmt.Errorf("the path of MLflow's socket, %s, is too long; set TMPDIR to a shorter folder", s.socket()), os.Remove(dir))
+	}
 	go s.keep(ctx)
 	return s, nil
+}
+
+// option gives an argument's option in any spelling that click takes: --port=1, -p 1, -p1.
+func option(arg string) string {
+	name, _, _ := strings.Cut(arg, "=")
+	if strings.HasPrefix(name, "-") && !strings.HasPrefix(name, "--") && len(name) > 2 {
+		name = name[:2]
+	}
+	return name
+}
+
+func pause(ctx context.Context, delay time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(delay):
+	}
 }
 
 // Address is the server's address in the form of MLFLOW_UPSTREAM.
@@ -92,13 +119,21 @@ func (s *Server) keep(ctx context.Context) {
 			delay = firstDelay
 		}
 		s.Log.Error("MLflow has stopped and is started again", "after", time.Since(started).Round(time.Millisecond), "in", delay, "error", err)
-		select {
-		case <-ctx.Done():
+		if s.pause(ctx, delay); ctx.Err() != nil {
 			return
-		case <-time.After(delay):
 		}
 		delay = min(2*delay, mostDelay)
 	}
+}
+
+// arguments are those of `mlflow server`. Ours come last, where nothing that was given can take them back.
+func (s *Server) arguments() []string {
+	args := append([]string{"server"}, s.Args...)
+	named := slices.ContainsFunc(s.Args, func(arg string) bool { return slices.Contains([]string{"--workers", "-w"}, option(arg)) })
+	if !named && os.Getenv("MLFLOW_WORKERS") == "" {
+		args = append(args, "--workers", "2")
+	}
+	return append(args, "--uvicorn-opts", "--uds "+s.socket())
 }
 
 // run runs the server once, in a process group of its own, and takes the whole group down at the end.
@@ -106,73 +141,72 @@ func (s *Server) run(ctx context.Context) error {
 	if err := os.Remove(s.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("removing the old socket: %w", err)
 	}
-	args := append([]string{"server"}, s.Args...)
-	if !slices.ContainsFunc(s.Args, func(a string) bool { return strings.HasPrefix(a, "--workers") || a == "-w" }) {
-		args = append(args, "--workers", "2")
-	}
-	args = append(args, "--uvicorn-opts", "--uds "+s.socket())
-	command := exec.Command(s.Command, args...)
+	command := exec.Command(s.Command, s.arguments()...)
 	command.Env = environment(os.Environ())
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	output, err := command.StdoutPipe()
+	output, theirs, err := os.Pipe()
 	if err != nil {
-		return err
+		return fmt.Errorf("starting MLflow: %w", err)
 	}
-	command.Stderr = command.Stdout
-	if err := command.Start(); err != nil {
+	defer output.Close()
+	command.Stdout, command.Stderr = theirs, theirs
+	err = command.Start()
+	if err = errors.Join(err, theirs.Close()); err != nil {
 		return fmt.Errorf("starting MLflow: %w", err)
 	}
 	s.Log.Info("MLflow is starting", "command", s.Command, "pid", command.Process.Pid)
-	var copied sync.WaitGroup
-	copied.Go(func() { s.copy(output) })
-	ended := make(chan struct{})
-	go func() {
+	copied := make(chan struct{})
+	go func() { defer close(copied); s.copy(output) }()
+	exited := make(chan error, 1)
+	go func() { exited <- command.Wait() }()
+	return s.watch(ctx, command.Process.Pid, exited, copied, output)
+}
+
+// watch waits until the server exits or has to. Workers can outlive it; they end with it, for they hold the old socket.
+func (s *Server) watch(ctx context.Context, pid int, exited <-chan error, copied <-chan struct{}, output *os.File) error {
+	group := -pid
+	var err error
+	select {
+	case err = <-exited:
+	case <-ctx.Done():
+		_ = syscall.Kill(group, syscall.SIGTERM) // it may be gone already
 		select {
-		case <-ctx.Done():
-			s.end(command.Process.Pid, ended)
-		case <-ended:
+		case <-copied: // nobody is left to write
+		case <-time.After(s.Grace):
 		}
-	}()
-	copied.Wait()
-	err = command.Wait()
-	close(ended)
-	_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // what is left of the group; none is the usual case
+		_ = syscall.Kill(group, syscall.SIGKILL) // before it is waited for: until then the group's number is its own
+		err = <-exited
+	}
+	_ = syscall.Kill(group, syscall.SIGKILL)            // what is left of the group; none is the usual case
+	_ = output.SetReadDeadline(time.Now().Add(drained)) // what left the group may hold the pipe for ever
+	<-copied
 	return err
 }
 
-func (s *Server) end(pid int, ended <-chan struct{}) {
-	_ = syscall.Kill(-pid, syscall.SIGTERM) // it may be gone already
-	select {
-	case <-ended:
-	case <-time.After(s.Grace):
-		_ = syscall.Kill(-pid, syscall.SIGKILL)
-	}
-}
+// longestLine is how many bytes of a line are passed on as one.
+const longestLine = 64 << 10
 
 func (s *Server) copy(from io.Reader) {
-	lines := bufio.NewReader(from)
+	lines := bufio.NewReaderSize(from, longestLine)
 	for {
-		line, err := lines.ReadString('\n')
-		if line != "" {
-			fmt.Fprintf(s.Output, "mlflow | %s\n", strings.TrimRight(line, "\r\n"))
+		line, err := lines.ReadSlice('\n')
+		if len(line) > 0 {
+			fmt.Fprintf(s.Output, "mlflow | %s\n", bytes.TrimRight(line, "\r\n"))
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return
 		}
 	}
 }
 
-var secretPrefixes = []string{"SECRET_KEY", "OIDC_", "SESSION_", "REDIS_", "LISTEN_ADDR", "MLFLOW_UPSTREAM", "PUBLIC_URL", "TLS_"}
+// withheld are what MLflow does not get: the gateway's own settings, for MLflow runs code of its users, who must not read
+// them; what decides where it listens; and MLFLOW_TRACKING_…, with which job workers call the server back, and which must
+// not lead anywhere else.
+var withheld = []string{"SECRET_KEY", "OIDC_", "SESSION_", "REDIS_", "LISTEN_ADDR", "MLFLOW_UPSTREAM", "PUBLIC_URL", "TLS_",
+	"MLFLOW_TRACKING_", "MLFLOW_HOST=", "MLFLOW_PORT=", "MLFLOW_UVICORN_OPTS=", "MLFLOW_GUNICORN_OPTS="}
 
-// environment leaves out the gateway's own settings: MLflow runs code of its users, who must not read them. What calls the
-// server back (job workers) uses MLFLOW_TRACKING_URI, which must not lead anywhere else.
 func environment(all []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(entry string) bool {
-		for _, prefix := range secretPrefixes {
-			if strings.HasPrefix(entry, prefix) {
-				return true
-			}
-		}
-		return strings.HasPrefix(entry, "MLFLOW_TRACKING_")
+		return slices.ContainsFunc(withheld, func(prefix string) bool { return strings.HasPrefix(entry, prefix) })
 	})
 }
