@@ -40,6 +40,7 @@ type Options struct {
 	People       []Person
 	AutoApprove  bool // login_hint signs in without the page, for programs
 	Now          func() time.Time
+	Key          *rsa.PrivateKey // signs until the first RotateKey; nil: a new one
 }
 
 // Provider is an OpenID provider.
@@ -61,12 +62,16 @@ type grant struct {
 	until     time.Time
 }
 
-// New makes a provider with a new key.
+// New makes a provider.
 func New(o Options) (*Provider, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	p := &Provider{Options: o, faults: map[Fault]bool{}, codes: map[string]grant{}, tokens: map[string]Person{}}
+	if o.Key != nil {
+		p.key, p.keyID = o.Key, random()[:8]
+		return p, nil
+	}
 	return p, p.RotateKey()
 }
 
@@ -107,13 +112,20 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "down", http.StatusServiceUnavailable)
 		return
 	}
-	answer(w, http.StatusOK, map[string]any{
+	document := map[string]any{
 		"issuer": p.Issuer, "authorization_endpoint": p.Issuer + "/authorize", "token_endpoint": p.Issuer + "/token",
 		"userinfo_endpoint": p.Issuer + "/userinfo", "jwks_uri": p.Issuer + "/jwks", "end_session_endpoint": p.Issuer + "/logout",
 		"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
 		"id_token_signing_alg_values_supported": []string{"RS256"}, "code_challenge_methods_supported": []string{"S256"},
 		"scopes_supported": []string{"openid", "email", "profile", "groups"}, "authorization_response_iss_parameter_supported": true,
-	})
+	}
+	if p.has(OtherDiscovery) {
+		document["issuer"] = "http://127.0.0.1:1/other"
+	}
+	if p.has(PlainKeys) {
+		document["jwks_uri"] = "http://keys.invalid/jwks"
+	}
+	answer(w, http.StatusOK, document)
 }
 
 func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) {
@@ -226,6 +238,10 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
+	if p.has(UserInfoDown) {
+		http.Error(w, "down", http.StatusServiceUnavailable)
+		return
+	}
 	access, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	p.mu.Lock()
 	person, ok := p.tokens[access]

@@ -26,6 +26,9 @@ const (
 	WrongNonce           Fault = "wrong-nonce"
 	NoNonce              Fault = "no-nonce"
 	NoExpiry             Fault = "no-expiry"
+	NoIssuedAt           Fault = "no-iat"
+	ExpiryAsText         Fault = "expiry-as-text"
+	NotBeforeAsText      Fault = "not-before-as-text"
 	NoSubject            Fault = "no-subject"
 	BadSignature         Fault = "bad-signature"
 	AlgorithmNone        Fault = "alg-none"
@@ -34,20 +37,25 @@ const (
 	UnknownKey           Fault = "unknown-kid"
 	NoParty              Fault = "several-audiences-no-azp"
 	WrongParty           Fault = "several-audiences-wrong-azp"
+	OtherParty           Fault = "one-audience-wrong-azp"
+	PartyAsList          Fault = "azp-as-list"
 	WrongAccessTokenHash Fault = "wrong-at-hash"
 	NoIDToken            Fault = "no-id-token"
 	WrongIssuerParameter Fault = "wrong-iss-parameter"
 	NoIssuerParameter    Fault = "no-iss-parameter"
 	ErrorAnswer          Fault = "error-answer"
 	TokensDown           Fault = "token-endpoint-down"
+	UserInfoDown         Fault = "userinfo-down"
 	DiscoveryDown        Fault = "discovery-down"
+	OtherDiscovery       Fault = "discovery-of-another-issuer"
+	PlainKeys            Fault = "jwks-over-plain-http"
 	KeysDown             Fault = "jwks-down"
 )
 
 // TokenFaults are the faults that make an ID token invalid; each must refuse a sign-in.
-var TokenFaults = []Fault{WrongIssuer, WrongAudience, Expired, NotYetValid, IssuedInFuture, WrongNonce, NoNonce, NoExpiry, NoSubject,
-	BadSignature, AlgorithmNone, AlgorithmHS256, PublicKeyAsSecret, UnknownKey, NoParty, WrongParty, WrongAccessTokenHash, NoIDToken,
-	WrongIssuerParameter, NoIssuerParameter}
+var TokenFaults = []Fault{WrongIssuer, WrongAudience, Expired, NotYetValid, IssuedInFuture, WrongNonce, NoNonce, NoExpiry, NoIssuedAt,
+	ExpiryAsText, NotBeforeAsText, NoSubject, BadSignature, AlgorithmNone, AlgorithmHS256, PublicKeyAsSecret, UnknownKey, NoParty, WrongParty, OtherParty, PartyAsList,
+	WrongAccessTokenHash, NoIDToken, WrongIssuerParameter, NoIssuerParameter}
 
 // SetFaults makes the provider misbehave in these ways, and in no other.
 func (p *Provider) SetFaults(faults ...Fault) {
@@ -101,15 +109,20 @@ func (p *Provider) sign(given map[string]any) string {
 		}
 	}
 	for fault, change := range map[Fault]map[string]any{
-		WrongIssuer:    {"iss": "http://127.0.0.1:1/other"},
-		WrongAudience:  {"aud": "another"},
-		Expired:        {"exp": now.Add(-time.Minute).Unix()},
-		NotYetValid:    {"nbf": now.Add(time.Minute).Unix()},
-		IssuedInFuture: {"iat": now.Add(time.Minute).Unix()},
-		NoParty:        {"aud": []string{p.ClientID, "another"}},
-		WrongParty:     {"aud": []string{p.ClientID, "another"}, "azp": "another"},
-		NoExpiry:       {"exp": nil},
-		NoSubject:      {"sub": nil},
+		WrongIssuer:     {"iss": "http://127.0.0.1:1/other"},
+		WrongAudience:   {"aud": "another"},
+		Expired:         {"exp": now.Add(-time.Minute).Unix()},
+		NotYetValid:     {"nbf": now.Add(time.Minute).Unix()},
+		IssuedInFuture:  {"iat": now.Add(time.Minute).Unix()},
+		NoParty:         {"aud": []string{p.ClientID, "another"}},
+		WrongParty:      {"aud": []string{p.ClientID, "another"}, "azp": "another"},
+		OtherParty:      {"azp": "another"},
+		PartyAsList:     {"azp": []string{p.ClientID}},
+		NoExpiry:        {"exp": nil},
+		NoIssuedAt:      {"iat": nil},
+		ExpiryAsText:    {"exp": "tomorrow"},
+		NotBeforeAsText: {"nbf": "99999999999"},
+		NoSubject:       {"sub": nil},
 	} {
 		for name, value := range change {
 			if !p.has(fault) {
