@@ -71,6 +71,8 @@ const (
 	trusted = time.Second
 	// slide is how often the moved expiry is written.
 	slide = time.Minute
+	// remembered is how long an ended session is known as such here: longer than a request may take that found it before.
+	remembered = time.Minute
 )
 
 // NewManager makes a manager over a store.
@@ -140,6 +142,11 @@ func (m *Manager) slide(ctx context.Context, key Key, record Record, now time.Ti
 		m.Log.WarnContext(ctx, "a session's expiry could not be moved", "error", err)
 		return record
 	}
+	if _, ended := m.ended.Load(key); ended { // between our reading and our writing, which brought it back
+		if err := m.Store.Delete(ctx, key); err != nil {
+			m.Log.ErrorContext(ctx, "an ended session could not be removed", "error", err)
+		}
+	}
 	return moved
 }
 
@@ -158,7 +165,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) (Record, error) {
 
 func (m *Manager) delete(ctx context.Context, key Key) error {
 	m.ended.Store(key, struct{}{})
-	time.AfterFunc(2*trusted, func() { m.ended.Delete(key) })
+	time.AfterFunc(remembered, func() { m.ended.Delete(key) })
 	m.cache.Invalidate(key)
 	return m.Store.Delete(ctx, key)
 }

@@ -2,11 +2,15 @@ package session_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +119,129 @@ func TestAttackReplayAfterLogout(t *testing.T) {
 	if _, _, err := m.Load(request(cookie)); !errors.Is(err, session.ErrNotFound) {
 		t.Errorf("the ended session gives %v", err)
 	}
+}
+
+// meddling is a store in which something happens just after a record was read.
+type meddling struct {
+	session.Store
+	after func()
+}
+
+func (m *meddling) Load(ctx context.Context, key session.Key) (session.Record, error) {
+	record, err := m.Store.Load(ctx, key)
+	if after := m.after; after != nil {
+		m.after = nil
+		after()
+	}
+	return record, err
+}
+
+// The attack: keep requests coming with a stolen cookie, so that one of them writes the session back after its owner
+// signed out.
+func TestAttackRequestUnderWayRevivesSession(t *testing.T) {
+	clock, dir := sessiontest.NewClock(), filepath.Join(t.TempDir(), "s")
+	store := &meddling{}
+	m := manager(t, dir, clock, func(o *session.Options) { store.Store, o.Store = o.Store, store })
+	cookie := start(t, m, request())
+	clock.Advance(30 * time.Minute) // the next use moves the expiry
+	store.after = func() {
+		if _, err := m.End(httptest.NewRecorder(), request(cookie)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, _, err := m.Load(request(cookie)); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("the request under way got %v", err)
+	}
+	if _, _, err := manager(t, dir, clock, nil).Load(request(cookie)); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("after a restart the ended session gives %v", err)
+	}
+}
+
+// unavailable is a store that cannot be asked.
+type unavailable struct{ session.Store }
+
+func (unavailable) Load(context.Context, session.Key) (session.Record, error) {
+	return session.Record{}, errs.New(errs.Unavailable, "down")
+}
+
+func (unavailable) Save(context.Context, session.Key, session.Record) error {
+	return errs.New(errs.Unavailable, "down")
+}
+
+func TestStoreDownIsNotSignedOut(t *testing.T) {
+	clock, dir := sessiontest.NewClock(), filepath.Join(t.TempDir(), "s")
+	cookie := start(t, manager(t, dir, clock, nil), request())
+	down := manager(t, dir, clock, func(o *session.Options) { o.Store = unavailable{o.Store} })
+	if _, _, err := down.Load(request(cookie)); !errs.Is(err, errs.Unavailable) {
+		t.Errorf("load gave %v", err)
+	}
+	w := httptest.NewRecorder()
+	if err := down.Start(w, request(), session.Record{UserID: 7}); !errs.Is(err, errs.Unavailable) || len(w.Result().Cookies()) != 0 {
+		t.Errorf("start gave %v and cookies %v", err, w.Result().Cookies())
+	}
+}
+
+func TestCookieOfAPermanentSessionOverTLS(t *testing.T) {
+	m := manager(t, filepath.Join(t.TempDir(), "s"), sessiontest.NewClock(), func(o *session.Options) { o.Permanent = true })
+	r := request()
+	r.TLS = &tls.ConnectionState{}
+	if c := start(t, m, r); !c.Secure || !c.HttpOnly || c.MaxAge != 24*60*60 || c.Path != "/" || c.Domain != "" {
+		t.Errorf("cookie %s", c.Raw)
+	}
+}
+
+func TestUnusedSessionExpires(t *testing.T) {
+	clock := sessiontest.NewClock()
+	m := manager(t, filepath.Join(t.TempDir(), "s"), clock, nil)
+	cookie := start(t, m, request())
+	if _, _, err := m.Load(request(cookie)); err != nil { // now it is in memory
+		t.Fatal(err)
+	}
+	clock.Advance(time.Hour)
+	if _, _, err := m.Load(request(cookie)); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("load gave %v", err)
+	}
+}
+
+// The store holds no id: who reads it cannot sign in with what is there.
+func TestAttackStoreRead(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "s")
+	m := manager(t, dir, sessiontest.NewClock(), nil)
+	cookie := start(t, m, request())
+	names, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(names) != 1 {
+		t.Fatalf("%v, %v", names, err)
+	}
+	body, err := os.ReadFile(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(append(body, names[0]...), []byte(cookie.Value)) {
+		t.Error("the store holds the id")
+	}
+	key := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(names[0]), "p_"), ".json")
+	if _, _, err := m.Load(request(&http.Cookie{Name: "session", Value: key})); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("the key as a cookie gives %v", err)
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	keys, err := session.NewKeys([]string{"the-first-secret-key", "the-second-secret-key"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	sealed, err := keys.Seal("login", []byte("state"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sealed)
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, given []byte) {
+		plain, err := keys.Open("login", given)
+		if (err == nil) != bytes.Equal(given, sealed) || (err == nil && string(plain) != "state") {
+			t.Errorf("%x opened to %q, %v", given, plain, err)
+		}
+	})
 }
 
 func TestCookiesThatAreNoSession(t *testing.T) {
