@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -83,12 +82,23 @@ const (
 	statePurpose = "sign-in state"
 	tokenPurpose = "id token"
 	statePrefix  = "mlflow_oidc_signin_"
+	hostPrefix   = "__Host-"
 	stateFor     = 10 * time.Minute
-	stateMost    = 5 // sign-ins under way in one browser
+	stateMost    = 5    // sign-ins under way in one browser
+	nextMost     = 2048 // bytes of the page to return to: a browser drops a cookie of more than 4096
 )
 
+// next gives the page to return to, on this origin alone.
+func next(r *http.Request) string {
+	to := httpx.LocalPath(r.URL.Query().Get("next"))
+	if len(to) > nextMost {
+		return "/"
+	}
+	return to
+}
+
 func (l *Login) page(w http.ResponseWriter, r *http.Request) {
-	next := httpx.LocalPath(r.URL.Query().Get("next"))
+	next := next(r)
 	if l.AutoRedirect {
 		http.Redirect(w, r, "/login/start?next="+url.QueryEscape(next), http.StatusSeeOther)
 		return
@@ -98,7 +108,7 @@ func (l *Login) page(w http.ResponseWriter, r *http.Request) {
 
 func (l *Login) start(w http.ResponseWriter, r *http.Request) {
 	s := state{State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(),
-		Next: httpx.LocalPath(r.URL.Query().Get("next")), Until: l.Now().Add(stateFor)}
+		Next: next(r), Until: l.Now().Add(stateFor)}
 	to, err := l.Provider.Start(r.Context(), l.redirect(r), s.State, s.Nonce, s.Verifier)
 	if err == nil {
 		err = l.keep(w, r, s)
@@ -145,12 +155,29 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l.Log.InfoContext(r.Context(), "signed in", "user", user.Username, "admin", user.Admin, "client", l.Origin.Client(r))
-	http.Redirect(w, r, s.Next, http.StatusSeeOther)
+	l.land(w, r, s.Next)
 }
 
-func cookieName(stateValue string) string {
+// land leads to the page asked for. A browser keeps a strict cookie back from a redirect that another site began, and so
+// the provider's answer would lead to the login page again; from a page of our own it goes on with the cookie.
+func (l *Login) land(w http.ResponseWriter, r *http.Request, next string) {
+	if l.Sessions.SameSite != http.SameSiteStrictMode {
+		http.Redirect(w, r, next, http.StatusSeeOther)
+		return
+	}
+	w.Header().Set("Refresh", "0; url="+next)
+	render(w, http.StatusOK, view{Title: "You are signed in", Link: next, Label: "Go on"})
+}
+
+// cookieName gives each sign-in a cookie of its own, so that several tabs can sign in at once. Over TLS the name is one that
+// no sibling domain can plant a cookie under (RFC 6265bis §4.1.3.2).
+func (l *Login) cookieName(r *http.Request, stateValue string) string {
 	sum := sha256.Sum256([]byte(stateValue))
-	return statePrefix + hex.EncodeToString(sum[:8])
+	name := statePrefix + hex.EncodeToString(sum[:8])
+	if l.Sessions.Secure(r) {
+		return hostPrefix + name
+	}
+	return name
 }
 
 func (l *Login) keep(w http.ResponseWriter, r *http.Request, s state) error {
@@ -162,15 +189,16 @@ func (l *Login) keep(w http.ResponseWriter, r *http.Request, s state) error {
 	if err != nil {
 		return err
 	}
-	var kept int
+	var pending []string // oldest first, as browsers send them (RFC 6265 §5.4)
 	for _, cookie := range r.Cookies() {
-		if strings.HasPrefix(cookie.Name, statePrefix) {
-			if kept++; kept >= stateMost {
-				l.cookie(w, r, cookie.Name, "", -1)
-			}
+		if strings.HasPrefix(strings.TrimPrefix(cookie.Name, hostPrefix), statePrefix) {
+			pending = append(pending, cookie.Name)
 		}
 	}
-	l.cookie(w, r, cookieName(s.State), base64.RawURLEncoding.EncodeToString(sealed), int(stateFor.Seconds()))
+	for _, name := range pending[:max(0, len(pending)-stateMost+1)] {
+		l.cookie(w, r, name, "", -1)
+	}
+	l.cookie(w, r, l.cookieName(r, s.State), base64.RawURLEncoding.EncodeToString(sealed), int(stateFor.Seconds()))
 	return nil
 }
 
@@ -181,7 +209,7 @@ func (l *Login) take(w http.ResponseWriter, r *http.Request) (state, error) {
 	if len(given) != 1 || given[0] == "" {
 		return state{}, gone
 	}
-	cookie, err := r.Cookie(cookieName(given[0]))
+	cookie, err := r.Cookie(l.cookieName(r, given[0]))
 	if err != nil {
 		return state{}, gone
 	}
@@ -236,6 +264,10 @@ func (l *Login) logout(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if l.AutoRedirect { // the login page would sign in again at once
+		render(w, http.StatusOK, view{Title: "You are signed out", Link: "/login", Label: "Sign in again"})
+		return
+	}
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 
@@ -271,33 +303,4 @@ func random() string {
 	bytes := make([]byte, 32)
 	_, _ = rand.Read(bytes) // never fails (crypto/rand)
 	return base64.RawURLEncoding.EncodeToString(bytes)
-}
-
-type view struct{ Title, Message, Link, Post, Label string }
-
-const style = `body{font:16px/1.5 system-ui,sans-serif;margin:0;display:grid;min-height:100vh;place-items:center;background:#f4f6f8;color:#11171c}` +
-	`main{background:#fff;padding:2.5rem;border-radius:12px;max-width:26rem;box-shadow:0 1px 8px #0002;text-align:center}` +
-	`a.button,button{display:inline-block;font:inherit;background:#0e538b;color:#fff;padding:.7rem 1.4rem;border:0;border-radius:6px;text-decoration:none;cursor:pointer}` +
-	`@media(prefers-color-scheme:dark){body{background:#11171c;color:#e8ecf0}main{background:#1f272d}}`
-
-var page = template.Must(template.New("page").Parse(`<!doctype html><html lang="en"><head><meta charset="utf-8">` +
-	`<meta name="viewport" content="width=device-width,initial-scale=1"><title>{{.Title}}</title><style>` + style + `</style></head>` +
-	`<body><main><h1>{{.Title}}</h1>{{with .Message}}<p role="alert">{{.}}</p>{{end}}` +
-	`{{if .Link}}<p><a class="button" href="{{.Link}}">{{.Label}}</a></p>{{end}}` +
-	`{{if .Post}}<form method="post" action="{{.Post}}"><button>{{.Label}}</button></form>{{end}}</main></body></html>`))
-
-var policy = func() string {
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; frame-ancestors 'none'; base-uri 'none'"
-}()
-
-func render(w http.ResponseWriter, status int, v view) {
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", policy)
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	w.WriteHeader(status)
-	_ = page.Execute(w, v)
 }

@@ -3,29 +3,26 @@ package oidc
 import (
 	"context"
 	"encoding/json"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
-	"unicode/utf8"
+	"unicode"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 )
 
+// maxName is how many bytes of a name the users database holds.
+const maxName = 255
+
 // login turns verified claims into a sign-in: who, in which groups, and whether that lets them in.
-func (p *Provider) login(ctx context.Context, claims map[string]any, accessToken string) (directory.Login, error) {
-	subject := text(claims["sub"])
-	if subject == "" && p.settings.DiscoveryURL == "" {
-		subject = text(claims["id"]) // plain OAuth 2 providers have no sub
+func (p *Provider) login(ctx context.Context, f *found, claims map[string]any, accessToken string) (directory.Login, error) {
+	subject, err := p.subject(claims)
+	if err != nil {
+		return directory.Login{}, err
 	}
-	if subject == "" {
-		return directory.Login{}, errs.New(errs.Unauthenticated, "the identity provider names no subject")
-	}
-	username := strings.ToLower(first(claims, p.settings.UsernameClaims))
-	if username == "" || len(username) > 255 || !utf8.ValidString(username) || strings.ContainsAny(username, ":/\x00\n\r") {
-		return directory.Login{}, errs.New(errs.Denied, "the identity provider gives no username: none of the claims %s can be used",
-			strings.Join(p.settings.UsernameClaims, ", "))
+	username, err := p.username(claims)
+	if err != nil {
+		return directory.Login{}, err
 	}
 	groups, err := p.groups(ctx, claims, accessToken)
 	if err != nil {
@@ -35,12 +32,63 @@ func (p *Provider) login(ctx context.Context, claims map[string]any, accessToken
 	if !admin && !intersects(groups, p.settings.Groups) {
 		return directory.Login{}, ErrNotAllowed
 	}
-	name := first(claims, p.settings.NameClaims)
+	_, name := first(claims, p.settings.NameClaims)
 	if name == "" {
 		name = username
 	}
-	return directory.Login{Identity: directory.Identity{Provider: ID, Subject: subject}, Username: username, DisplayName: name,
-		Groups: groups, Admin: admin}, nil
+	return directory.Login{Identity: directory.Identity{Provider: f.provider, Subject: subject}, Username: username,
+		DisplayName: shortened(name), Groups: groups, Admin: admin}, nil
+}
+
+// subject gives whom the provider means, to the letter: two subjects that differ in a blank are two people.
+func (p *Provider) subject(claims map[string]any) (string, error) {
+	value, ok := claims["sub"]
+	if !ok && p.settings.DiscoveryURL == "" {
+		value = claims["id"] // plain OAuth 2 providers have no sub
+	}
+	var subject string
+	switch v := value.(type) {
+	case string:
+		subject = v
+	case json.Number:
+		subject = v.String()
+	}
+	if strings.TrimSpace(subject) == "" || len(subject) > maxName {
+		return "", errs.New(errs.Unauthenticated, "the identity provider names no subject")
+	}
+	return subject, nil
+}
+
+// username gives the name under which people grant permissions to this one.
+func (p *Provider) username(claims map[string]any) (string, error) {
+	claim, given := first(claims, p.settings.UsernameClaims)
+	username := strings.ToLower(given)
+	if username == "" || len(username) > maxName || strings.ContainsAny(username, ":/") || strings.ContainsFunc(username, unprintable) || lookalike(given) {
+		return "", errs.New(errs.Denied, "the identity provider gives no username: none of the claims %s can be used",
+			strings.Join(p.settings.UsernameClaims, ", "))
+	}
+	// An address that nobody checked may be somebody else's, for whom permissions wait.
+	if claim == "email" && claims["email_verified"] != nil && claims["email_verified"] != true && claims["email_verified"] != "true" {
+		return "", errs.New(errs.Denied, "the identity provider says that your e-mail address is not verified; verify it there, "+
+			"or ask an administrator to take the username from another claim (OIDC_USERNAME_FIELD)")
+	}
+	return username, nil
+}
+
+func unprintable(r rune) bool { return !unicode.IsPrint(r) }
+
+// lookalike tells whether lower-casing makes ASCII of another letter, as of the Kelvin sign and the dotted capital I: the
+// name would become somebody else's.
+func lookalike(name string) bool {
+	return strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII && unicode.ToLower(r) <= unicode.MaxASCII })
+}
+
+// shortened cuts a text to what the users database holds, between characters.
+func shortened(text string) string {
+	if len(text) <= maxName {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxName], "")
 }
 
 // ErrNotAllowed says that a person is in none of the groups that may sign in.
@@ -56,13 +104,14 @@ func text(v any) string {
 	return ""
 }
 
-func first(claims map[string]any, names []string) string {
+// first gives the first of the claims that has a value, and the value.
+func first(claims map[string]any, names []string) (claim, value string) {
 	for _, name := range names {
 		if value := text(claims[name]); value != "" {
-			return value
+			return name, value
 		}
 	}
-	return ""
+	return "", ""
 }
 
 func intersects(a, b []string) bool {
@@ -82,78 +131,32 @@ func (p *Provider) groups(ctx context.Context, claims map[string]any, accessToke
 		}
 	}
 	switch v := value.(type) {
-	case string:
-		return []string{v}, nil
-	case []any:
-		var groups []string
-		for _, item := range v {
-			if name := text(item); name != "" && !slices.Contains(groups, name) {
-				groups = append(groups, name)
-			}
-		}
-		return groups, nil
 	case nil:
 		return nil, nil
+	case string:
+		return names([]any{v})
+	case []any:
+		return names(v)
 	}
-	return nil, errs.New(errs.Denied, "the identity provider's claim %q is not a list of groups", p.settings.GroupsClaim)
+	return nil, errNoGroups
 }
 
-// maxGraphPages bounds what one sign-in asks of Microsoft Graph; a page holds up to 999 groups.
-const maxGraphPages = 100
+var errNoGroups = errs.New(errs.Denied, "the identity provider's claim of groups (OIDC_GROUPS_ATTRIBUTE) is not a list of names")
 
-// graphGroups reads the person's groups from Microsoft Graph, all pages. A Graph that fails refuses the sign-in: without
-// its groups a person could be let in with less refused than should be.
-func (p *Provider) graphGroups(ctx context.Context, accessToken string) ([]string, error) {
-	base, err := url.Parse(p.settings.GraphURL)
-	if err != nil {
-		return nil, errs.Wrap(errs.Internal, err, "GRAPH_URL cannot be used")
-	}
-	next := base.JoinPath("/v1.0/me/memberOf").String() + "?$select=displayName&$top=999"
+// names reads the names of groups, to the letter. A list that cannot be understood whole is refused: a group can also take
+// away, and so must not be missing.
+func names(list []any) ([]string, error) {
 	var groups []string
-	for range maxGraphPages {
-		var page struct {
-			Next  string `json:"@odata.nextLink"`
-			Value []struct {
-				Type string `json:"@odata.type"`
-				Name string `json:"displayName"`
-			} `json:"value"`
+	seen := map[string]bool{}
+	for _, item := range list {
+		name, ok := item.(string)
+		if !ok || len(name) > maxName {
+			return nil, errNoGroups
 		}
-		if err := p.graphPage(ctx, next, accessToken, &page); err != nil {
-			return nil, err
+		if name != "" && !seen[name] {
+			seen[name] = true
+			groups = append(groups, name)
 		}
-		for _, item := range page.Value {
-			if item.Name != "" && (item.Type == "" || item.Type == "#microsoft.graph.group") && !slices.Contains(groups, item.Name) {
-				groups = append(groups, item.Name)
-			}
-		}
-		if page.Next == "" {
-			return groups, nil
-		}
-		// The token goes to Graph alone, whatever an answer says.
-		if u, err := url.Parse(page.Next); err != nil || u.Scheme != base.Scheme || u.Host != base.Host {
-			return nil, errs.New(errs.Unavailable, "Microsoft Graph's answer leads elsewhere; the sign-in was refused")
-		}
-		next = page.Next
 	}
-	return nil, errs.New(errs.Unavailable, "Microsoft Graph lists more groups than can be read; the sign-in was refused")
-}
-
-func (p *Provider) graphPage(ctx context.Context, address, accessToken string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return errs.Wrap(errs.Internal, err, "GRAPH_URL cannot be used")
-	}
-	request.Header.Set("Authorization", "Bearer "+accessToken)
-	answer, err := p.client.Do(request)
-	if err != nil {
-		return errs.Wrap(errs.Unavailable, err, "Microsoft Graph cannot be reached, so your groups are not known; try again shortly")
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return errs.New(errs.Unavailable, "Microsoft Graph answered %d, so your groups are not known; try again shortly", answer.StatusCode)
-	}
-	if err := json.NewDecoder(answer.Body).Decode(into); err != nil {
-		return errs.Wrap(errs.Unavailable, err, "Microsoft Graph's answer cannot be read, so your groups are not known")
-	}
-	return nil
+	return groups, nil
 }

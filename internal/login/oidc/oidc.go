@@ -4,15 +4,12 @@ package oidc
 
 import (
 	"context"
-	"crypto/subtle"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,17 +19,11 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 )
 
-// ID is the name of the one provider, by which identities and sessions refer to it.
+// ID is the name of the one provider, as the login pages show it. Identities name the issuer itself: a subject means
+// nothing at another one.
 const ID = "oidc"
-
-// leeway is how far the provider's clock may be from ours.
-const leeway = 30 * time.Second
-
-// algorithms are the signatures that are accepted: asymmetric ones alone (RFC 8725 §3.1, §3.2).
-var algorithms = []string{"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA"}
 
 // Provider is one OpenID provider. It is discovered at first use, and again while it could not be reached, so that the
 // gateway starts and serves signed-in people without it.
@@ -41,27 +32,29 @@ type Provider struct {
 	client   *http.Client
 	now      func() time.Time
 
-	mu    sync.Mutex
-	found *found
-}
-
-// found is what discovery, or the settings, say of the provider.
-type found struct {
-	endpoint    oauth2.Endpoint
-	userInfo    string
-	endSession  string
-	issuer      string
-	sendsIssuer bool // RFC 9207
-	idTokens    *gooidc.IDTokenVerifier
-	bearers     *gooidc.IDTokenVerifier
-	provider    *gooidc.Provider // nil without discovery
+	mu       sync.Mutex
+	found    *found
+	foundAt  time.Time
+	askAgain time.Time
+	running  *discovery // nil: none is under way
 }
 
 // New makes a provider from the settings; nothing is asked yet.
 func New(settings config.OIDC, now func() time.Time) *Provider {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: !settings.VerifyTLS} //nolint:gosec // OIDC_VERIFY_SSL=false is the operator's word
-	return &Provider{settings: settings, now: now, client: &http.Client{Timeout: settings.HTTPTimeout, Transport: limited{transport}}}
+	return &Provider{settings: settings, now: now,
+		client: &http.Client{Timeout: settings.HTTPTimeout, Transport: limited{transport}, CheckRedirect: redirected}}
+}
+
+// redirected follows a provider elsewhere only with what is no secret: never with a token, a code or the client's secret,
+// and never to plain HTTP.
+func redirected(to *http.Request, via []*http.Request) error {
+	from := via[0]
+	if len(via) > 3 || from.Method != http.MethodGet || from.Header.Get("Authorization") != "" || !secure(to.URL) {
+		return http.ErrUseLastResponse
+	}
+	return nil
 }
 
 // limited bounds every answer of a provider to 4 MiB.
@@ -78,71 +71,6 @@ func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (p *Provider) context(ctx context.Context) context.Context {
 	return gooidc.ClientContext(ctx, p.client)
-}
-
-func (p *Provider) discovered(ctx context.Context) (*found, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.found != nil {
-		return p.found, nil
-	}
-	if p.settings.DiscoveryURL == "" {
-		p.found = &found{issuer: p.settings.Issuer, userInfo: p.settings.UserURL,
-			endpoint: oauth2.Endpoint{AuthURL: p.settings.AuthorizationURL, TokenURL: p.settings.TokenURL}}
-		return p.found, nil
-	}
-	f, err := p.discover(ctx)
-	if err != nil {
-		return nil, errs.Wrap(errs.Unavailable, err, "the identity provider cannot be reached right now; try again shortly")
-	}
-	p.found = f
-	return f, nil
-}
-
-func (p *Provider) discover(ctx context.Context) (*found, error) {
-	issuer, ok := strings.CutSuffix(p.settings.DiscoveryURL, "/.well-known/openid-configuration")
-	if !ok {
-		issuer = strings.TrimSuffix(p.settings.DiscoveryURL, "/")
-	}
-	ctx = p.context(ctx)
-	if p.settings.Issuer != "" {
-		ctx = gooidc.InsecureIssuerURLContext(ctx, p.settings.Issuer)
-	}
-	provider, err := gooidc.NewProvider(ctx, issuer)
-	if err != nil && strings.Contains(err.Error(), "did not match") { // some issuers end in a slash
-		provider, err = gooidc.NewProvider(ctx, issuer+"/")
-	}
-	if err != nil {
-		return nil, err
-	}
-	var document struct {
-		Issuer      string `json:"issuer"`
-		JWKS        string `json:"jwks_uri"`
-		EndSession  string `json:"end_session_endpoint"`
-		UserInfo    string `json:"userinfo_endpoint"`
-		SendsIssuer bool   `json:"authorization_response_iss_parameter_supported"`
-	}
-	if err := provider.Claims(&document); err != nil {
-		return nil, err
-	}
-	if p.settings.Issuer != "" {
-		document.Issuer = p.settings.Issuer
-	}
-	// The key set outlives the request that discovered it, and so must its context.
-	keys := gooidc.NewRemoteKeySet(p.context(context.Background()), document.JWKS)
-	audience := p.settings.Audience
-	if audience == "" {
-		audience = p.settings.ClientID
-	}
-	return &found{endpoint: provider.Endpoint(), userInfo: document.UserInfo, endSession: document.EndSession,
-		issuer: document.Issuer, sendsIssuer: document.SendsIssuer, provider: provider,
-		idTokens: gooidc.NewVerifier(document.Issuer, keys, p.verification(p.settings.ClientID)),
-		bearers:  gooidc.NewVerifier(document.Issuer, keys, p.verification(audience))}, nil
-}
-
-// verification leaves the times to us: go-oidc's own leeway is not ours.
-func (p *Provider) verification(audience string) *gooidc.Config {
-	return &gooidc.Config{ClientID: audience, SupportedSigningAlgs: algorithms, SkipExpiryCheck: true, Now: p.now}
 }
 
 func (p *Provider) oauth(f *found, redirect string) *oauth2.Config {
@@ -185,19 +113,14 @@ func (p *Provider) Finish(ctx context.Context, answer url.Values, redirect, nonc
 		return login, "", err
 	}
 	raw, _ := tokens.Extra("id_token").(string)
-	claims, id, err := p.verify(ctx, f.idTokens, raw, p.settings.ClientID)
+	claims, id, err := p.verify(ctx, f.idTokens, raw)
+	if err == nil {
+		err = p.checkIDToken(claims, id, nonce, tokens)
+	}
 	if err != nil {
 		return directory.Login{}, "", err
 	}
-	if nonce == "" || subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(nonce)) != 1 {
-		return directory.Login{}, "", errs.New(errs.Unauthenticated, "the identity provider's answer belongs to another sign-in; start again")
-	}
-	if id.AccessTokenHash != "" {
-		if err := id.VerifyAccessToken(tokens.AccessToken); err != nil {
-			return directory.Login{}, "", errs.Wrap(errs.Unauthenticated, err, "the identity provider's tokens do not belong together")
-		}
-	}
-	login, err := p.login(ctx, claims, tokens.AccessToken)
+	login, err := p.login(ctx, f, claims, tokens.AccessToken)
 	return login, raw, err
 }
 
@@ -212,74 +135,12 @@ func (f *found) checkAnswer(answer url.Values) error {
 		return errs.New(errs.Unauthenticated, "the answer is not from the identity provider that was asked; start again")
 	}
 	if code := answer.Get("error"); code != "" {
-		return errs.New(errs.Denied, "the identity provider answered %q: %s", code, answer.Get("error_description"))
+		return errs.New(errs.Denied, "the identity provider answered %q: %s", shortened(code), shortened(answer.Get("error_description")))
 	}
 	if answer.Get("code") == "" {
 		return errs.New(errs.Invalid, "the identity provider's answer has no code; start again")
 	}
 	return nil
-}
-
-// verify checks a JWT: signature, issuer and audience by go-oidc; azp and times by OpenID Connect Core §3.1.3.7.
-func (p *Provider) verify(ctx context.Context, verifier *gooidc.IDTokenVerifier, raw, audience string) (map[string]any, *gooidc.IDToken, error) {
-	bad := func(cause error, why string) (map[string]any, *gooidc.IDToken, error) {
-		return nil, nil, errs.Wrap(errs.Unauthenticated, cause, "the token is not valid: %s", why)
-	}
-	if raw == "" {
-		return bad(nil, "the identity provider sent none")
-	}
-	if len(raw) > 64<<10 {
-		return bad(nil, "it is too long")
-	}
-	id, err := verifier.Verify(p.context(ctx), raw)
-	if err != nil {
-		if strings.Contains(err.Error(), "fetching keys") {
-			return nil, nil, errs.Wrap(errs.Unavailable, err, "the identity provider's keys cannot be fetched right now; try again shortly")
-		}
-		return bad(err, "its signature, issuer or audience is wrong")
-	}
-	var claims map[string]any
-	if err := id.Claims(&claims); err != nil {
-		return bad(err, "its claims cannot be read")
-	}
-	now := p.now()
-	azp, hasAzp := claims["azp"].(string)
-	notBefore, hasNotBefore := claims["nbf"].(float64)
-	switch {
-	case id.Expiry.IsZero() || id.Expiry.Unix() <= 0 || now.After(id.Expiry.Add(leeway)):
-		return bad(nil, "it has expired, or the clocks differ")
-	case hasNotBefore && now.Add(leeway).Before(time.Unix(int64(notBefore), 0)):
-		return bad(nil, "it is not valid yet, or the clocks differ")
-	case id.IssuedAt.After(now.Add(leeway)):
-		return bad(nil, "it was issued in the future, or the clocks differ")
-	case id.Subject == "":
-		return bad(nil, "it has no subject")
-	case audience == p.settings.ClientID && len(id.Audience) > 1 && !hasAzp:
-		return bad(nil, "it is for several audiences and names no authorized party")
-	case audience == p.settings.ClientID && hasAzp && len(id.Audience) > 1 && azp != audience:
-		return bad(nil, "it was made for another party")
-	}
-	return claims, id, nil
-}
-
-// Verify checks a bearer JWT of this provider.
-func (p *Provider) Verify(ctx context.Context, raw string) (directory.Identity, time.Time, error) {
-	f, err := p.discovered(ctx)
-	if err != nil {
-		return directory.Identity{}, time.Time{}, err
-	}
-	if f.bearers == nil {
-		return directory.Identity{}, time.Time{}, errs.New(errs.Unauthenticated, "bearer tokens need OIDC_DISCOVERY_URL")
-	}
-	audience := p.settings.Audience
-	if audience == "" {
-		audience = p.settings.ClientID
-	}
-	_, id, err := p.verify(ctx, f.bearers, raw, audience)
-	if err != nil {
-		return directory.Identity{}, time.Time{}, err
-	}
-	return directory.Identity{Provider: ID, Subject: id.Subject}, id.Expiry.Add(leeway), nil
 }
 
 func (p *Provider) fromUserInfo(ctx context.Context, f *found, tokens *oauth2.Token) (directory.Login, error) {
@@ -293,11 +154,14 @@ func (p *Provider) fromUserInfo(ctx context.Context, f *found, tokens *oauth2.To
 		return directory.Login{}, errs.Wrap(errs.Unavailable, err, "the identity provider cannot be reached right now; try again shortly")
 	}
 	defer answer.Body.Close()
-	var claims map[string]any
-	if answer.StatusCode != http.StatusOK || json.NewDecoder(answer.Body).Decode(&claims) != nil {
+	if answer.StatusCode != http.StatusOK {
 		return directory.Login{}, errs.New(errs.Unavailable, "the identity provider does not say who signed in (status %d)", answer.StatusCode)
 	}
-	return p.login(ctx, claims, tokens.AccessToken)
+	claims, err := decode(answer.Body)
+	if err != nil {
+		return directory.Login{}, errs.Wrap(errs.Unavailable, err, "the identity provider does not say who signed in: its answer cannot be read")
+	}
+	return p.login(ctx, f, claims, tokens.AccessToken)
 }
 
 // Logout gives the address at the provider where its own session ends (OpenID Connect RP-Initiated Logout 1.0), "" without one.
@@ -307,7 +171,7 @@ func (p *Provider) Logout(ctx context.Context, idToken, returnTo string) string 
 		return ""
 	}
 	u, err := url.Parse(f.endSession)
-	if err != nil || (u.Scheme != "https" && !httpx.Loopback(u.Hostname())) {
+	if err != nil || !secure(u) {
 		return ""
 	}
 	query := u.Query()

@@ -1,0 +1,179 @@
+package oidc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	gooidc "github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+)
+
+const (
+	// freshFor is how long a discovery, and the keys read after it, are believed: a key that the provider withdraws stops
+	// working within this time.
+	freshFor = 5 * time.Minute
+	// usableFor is how long they are used on while the provider does not answer, so that a pause of it stops no program.
+	usableFor = time.Hour
+	// retryAfter is how soon a provider that does not answer is asked again while an older discovery can be used.
+	retryAfter = 15 * time.Second
+)
+
+// found is what discovery, or the settings, say of the provider.
+type found struct {
+	endpoint    oauth2.Endpoint
+	userInfo    string // asked only without discovery
+	endSession  string
+	issuer      string // what an answer may call itself; empty: unknown
+	provider    string // the half of an identity beside the subject
+	sendsIssuer bool   // RFC 9207
+	idTokens    *gooidc.IDTokenVerifier
+	bearers     *gooidc.IDTokenVerifier
+}
+
+// discovery is one attempt, which all who need it at the time share.
+type discovery struct {
+	done  chan struct{}
+	found *found
+	err   error
+}
+
+// configured takes the endpoints from the settings. There is no ID token then, and so no nonce and no signature: what keeps
+// a stolen code from being used in another browser is the state and PKCE, which the provider has to support.
+func (p *Provider) configured() *found {
+	f := &found{issuer: p.settings.Issuer, provider: p.settings.Issuer, userInfo: p.settings.UserURL,
+		endpoint: oauth2.Endpoint{AuthURL: p.settings.AuthorizationURL, TokenURL: p.settings.TokenURL}}
+	if f.provider == "" {
+		f.provider = p.settings.UserURL // whoever says who somebody is
+	}
+	return f
+}
+
+// discovered gives what is known of the provider, and asks it first when that is nothing, or too old.
+func (p *Provider) discovered(ctx context.Context) (*found, error) {
+	if p.settings.DiscoveryURL == "" {
+		return p.configured(), nil
+	}
+	p.mu.Lock()
+	now := p.now()
+	known := p.found
+	if known != nil && !now.Before(p.foundAt.Add(usableFor)) {
+		known = nil
+	}
+	if known != nil && now.Before(p.askAgain) {
+		p.mu.Unlock()
+		return known, nil
+	}
+	if p.running == nil {
+		p.running = &discovery{done: make(chan struct{})}
+		go p.rediscover(p.running)
+	}
+	running := p.running
+	p.mu.Unlock()
+
+	var err error
+	select {
+	case <-running.done:
+		if err = running.err; err == nil {
+			return running.found, nil
+		}
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if known != nil {
+		return known, nil
+	}
+	return nil, errs.Wrap(errs.Unavailable, err, "the identity provider cannot be reached right now; try again shortly")
+}
+
+// rediscover asks the provider. It does so for all who wait, and hence not in the context of the first of them.
+func (p *Provider) rediscover(into *discovery) {
+	f, err := p.discover(p.context(context.Background()))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil {
+		p.found, p.foundAt, p.askAgain = f, p.now(), p.now().Add(freshFor)
+	} else {
+		p.askAgain = p.now().Add(retryAfter)
+	}
+	into.found, into.err, p.running = f, err, nil
+	close(into.done)
+}
+
+func (p *Provider) discover(ctx context.Context) (*found, error) {
+	issuer, ok := strings.CutSuffix(p.settings.DiscoveryURL, "/.well-known/openid-configuration")
+	if !ok {
+		issuer = strings.TrimSuffix(p.settings.DiscoveryURL, "/")
+	}
+	if p.settings.Issuer != "" {
+		ctx = gooidc.InsecureIssuerURLContext(ctx, p.settings.Issuer) // the operator's word
+	}
+	provider, err := gooidc.NewProvider(ctx, issuer)
+	var mismatch *gooidc.IssuerMismatchError
+	if errors.As(err, &mismatch) { // some issuers end in a slash; any other difference is refused again
+		provider, err = gooidc.NewProvider(ctx, issuer+"/")
+	}
+	if err != nil {
+		return nil, err
+	}
+	var says document
+	if err := provider.Claims(&says); err != nil {
+		return nil, err
+	}
+	if p.settings.Issuer != "" {
+		says.Issuer = p.settings.Issuer
+	}
+	if err := says.check(); err != nil {
+		return nil, err
+	}
+	// The key set outlives the request that discovered it, and so must its context.
+	keys := gooidc.NewRemoteKeySet(p.context(context.Background()), says.Keys)
+	return &found{endpoint: provider.Endpoint(), endSession: says.EndSession,
+		issuer: says.Issuer, provider: says.Issuer, sendsIssuer: says.SendsIssuer,
+		idTokens: gooidc.NewVerifier(says.Issuer, keys, p.verification(p.settings.ClientID)),
+		bearers:  gooidc.NewVerifier(says.Issuer, keys, p.verification(p.audience()))}, nil
+}
+
+// document are the parts of a discovery document that are used (OpenID Connect Discovery 1.0 §3).
+type document struct {
+	Issuer        string `json:"issuer"`
+	Authorization string `json:"authorization_endpoint"`
+	Token         string `json:"token_endpoint"`
+	Keys          string `json:"jwks_uri"`
+	EndSession    string `json:"end_session_endpoint"`
+	SendsIssuer   bool   `json:"authorization_response_iss_parameter_supported"`
+}
+
+// check refuses endpoints over plain HTTP: the client's secret, codes and keys travel there.
+func (d document) check() error {
+	for name, address := range map[string]string{"authorization_endpoint": d.Authorization, "token_endpoint": d.Token, "jwks_uri": d.Keys} {
+		if u, err := url.Parse(address); err != nil || !secure(u) {
+			return fmt.Errorf("the discovery document's %s %q is no https:// address", name, address)
+		}
+	}
+	return nil
+}
+
+// secure tells whether an address of the provider may be used: over TLS, or on this machine.
+func secure(u *url.URL) bool {
+	return u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && httpx.Loopback(u.Hostname()))
+}
+
+// verification leaves the times to us: go-oidc's own leeway is not ours.
+func (p *Provider) verification(audience string) *gooidc.Config {
+	return &gooidc.Config{ClientID: audience, SupportedSigningAlgs: algorithms, SkipExpiryCheck: true, Now: p.now}
+}
+
+// audience is whom a bearer token must be for.
+func (p *Provider) audience() string {
+	if p.settings.Audience != "" {
+		return p.settings.Audience
+	}
+	return p.settings.ClientID
+}
