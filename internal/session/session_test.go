@@ -225,21 +225,34 @@ func TestAttackStoreRead(t *testing.T) {
 	}
 }
 
-func FuzzOpen(f *testing.F) {
+// What was sealed opens to itself, and with any byte changed or cut off to nothing.
+func FuzzSealed(f *testing.F) {
 	keys, err := session.NewKeys([]string{"the-first-secret-key", "the-second-secret-key"})
 	if err != nil {
 		f.Fatal(err)
 	}
-	sealed, err := keys.Seal("login", []byte("state"))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(sealed)
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, given []byte) {
-		plain, err := keys.Open("login", given)
-		if (err == nil) != bytes.Equal(given, sealed) || (err == nil && string(plain) != "state") {
-			t.Errorf("%x opened to %q, %v", given, plain, err)
+	f.Add([]byte("state"), 0, byte(0))
+	f.Add([]byte("state"), 30, byte(1))
+	f.Add([]byte{}, 5, byte(255))
+	f.Fuzz(func(t *testing.T, plain []byte, at int, change byte) {
+		sealed, err := keys.Seal("login", plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if opened, err := keys.Open("login", sealed); err != nil || !bytes.Equal(opened, plain) {
+			t.Errorf("%x opened to %x, %v", plain, opened, err)
+		}
+		at = int(uint(at) % uint(len(sealed)))
+		if opened, err := keys.Open("login", sealed[:at]); err == nil {
+			t.Errorf("cut at %d it opened to %x", at, opened)
+		}
+		if sealed[at] ^= change; change != 0 {
+			if opened, err := keys.Open("login", sealed); err == nil {
+				t.Errorf("changed at %d it opened to %x", at, opened)
+			}
+		}
+		if opened, err := keys.Open("login", plain); err == nil {
+			t.Errorf("what was never sealed opened to %x", opened)
 		}
 	})
 }

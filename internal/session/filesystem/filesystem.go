@@ -141,12 +141,16 @@ func (s *Store) sweeping() {
 
 // sweep removes expired sessions, and leaves every file alone that is not ours.
 func (s *Store) sweep() {
-	names, err := filepath.Glob(filepath.Join(s.dir, s.prefix+"*"))
+	files, err := os.ReadDir(s.dir)
 	if err != nil {
-		return
+		return // the next sweep tries again
 	}
-	for _, name := range names {
-		rest := strings.TrimPrefix(filepath.Base(name), s.prefix)
+	for _, file := range files {
+		rest, prefixed := strings.CutPrefix(file.Name(), s.prefix)
+		if !prefixed {
+			continue
+		}
+		name := filepath.Join(s.dir, file.Name())
 		key, ours := strings.CutSuffix(rest, ".json")
 		info, err := os.Stat(name)
 		switch {

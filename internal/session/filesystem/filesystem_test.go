@@ -55,7 +55,7 @@ func TestAttackWritableFolder(t *testing.T) {
 }
 
 func TestSweepLeavesForeignFilesAlone(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "s")
+	dir := filepath.Join(t.TempDir(), "[s]*") // a name that is a pattern too
 	clock := sessiontest.NewClock()
 	s := openAt(t, dir, clock)
 	expired, live := session.Key(strings.Repeat("a", 64)), session.Key(strings.Repeat("b", 64))
