@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -162,13 +163,16 @@ func TestAttackSameSubjectOfAnotherIssuer(t *testing.T) {
 type graph struct {
 	*httptest.Server
 	answers map[string]func(w http.ResponseWriter) // by the query's page
+	mu      sync.Mutex
 	tokens  []string
 }
 
 func newGraph(t *testing.T) *graph {
 	g := &graph{answers: map[string]func(http.ResponseWriter){}}
 	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.mu.Lock() // a broken request is sent again while its handler still ends
 		g.tokens = append(g.tokens, r.Header.Get("Authorization"))
+		g.mu.Unlock()
 		answer := g.answers[r.URL.Query().Get("page")]
 		if r.URL.Path != "/v1.0/me/memberOf" || answer == nil {
 			w.WriteHeader(http.StatusNotFound)
@@ -223,7 +227,10 @@ func TestGroupsFromGraph(t *testing.T) {
 // Without all of the groups nobody is let in: a missing one could be what takes away.
 func TestAttackGraphThatFails(t *testing.T) {
 	fail := func(status int) func(http.ResponseWriter) {
-		return func(w http.ResponseWriter) { w.WriteHeader(status) }
+		return func(w http.ResponseWriter) { // with a body that would do
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(`{"value":[]}`))
+		}
 	}
 	elsewhere := newGraph(t)
 	elsewhere.page("", "", "mlflow-admin")
