@@ -1,0 +1,103 @@
+package bench_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/bench"
+)
+
+var world *bench.World
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "bench")
+	if err == nil {
+		defer os.RemoveAll(folder)
+		world, err = bench.Start(context.Background(), folder)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "the world could not be started:", err)
+		return 1
+	}
+	code := m.Run()
+	if err := world.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, "the world could not be closed:", err)
+		return 1
+	}
+	return code
+}
+
+func TestWarmRequestsCostNoStatementAndNoLookup(t *testing.T) {
+	for _, credential := range world.Credentials {
+		t.Run(credential.Name, func(t *testing.T) {
+			cost, err := world.Cost(t.Context(), credential, 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if cost.Statements != 0 {
+				t.Errorf("%d warm requests ran %d statements, want none", cost.Requests, cost.Statements)
+			}
+			if cost.Upstream != cost.Requests {
+				t.Errorf("%d warm requests became %d requests to MLflow, want as many", cost.Requests, cost.Upstream)
+			}
+		})
+	}
+}
+
+// A change makes the next request ask the database: else the count of warm requests would prove nothing.
+func TestFirstRequestsAfterAChangeCostStatements(t *testing.T) {
+	costs, err := world.ColdCosts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, cost := range costs {
+		if cost.Statements == 0 {
+			t.Errorf("%s: requests after a change ran no statement, so statements are not counted", world.Credentials[i].Name)
+		}
+	}
+}
+
+// An artifact that was held whole in memory, in either direction, would be 256 MiB of heap.
+func TestArtifactsAreStreamed(t *testing.T) {
+	const size, most = 256 << 20, 32 << 20
+	for name, transfer := range map[string]func(context.Context, string, bench.Credential, int64) (bench.Growth, error){
+		"download": world.Download, "upload": world.Upload,
+	} {
+		t.Run(name, func(t *testing.T) {
+			grown, err := transfer(t.Context(), world.Gateway, world.Credentials[0], size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if grown.Heap >= most {
+				t.Errorf("the heap grew by %d MiB, want less than %d", grown.Heap>>20, most>>20)
+			}
+		})
+	}
+}
+
+func TestRatio(t *testing.T) {
+	got := bench.Ratio([]time.Duration{20, 10, 90}, []time.Duration{10, 10, 30})
+	if want := (bench.Spread{Min: 1, Median: 2, Max: 3}); got != want {
+		t.Errorf("Ratio = %v, want %v", got, want)
+	}
+}
+
+func BenchmarkRequest(b *testing.B) {
+	for _, credential := range world.Credentials {
+		for _, target := range []struct{ name, address string }{{"direct", world.Direct}, {"bare", world.Bare}, {"gateway", world.Gateway}} {
+			b.Run(credential.Name+"/"+target.name, func(b *testing.B) {
+				client := world.NewClient()
+				defer client.Close()
+				b.ReportAllocs()
+				if _, err := client.Send(b.Context(), target.address, credential, b.N); err != nil {
+					b.Fatal(err)
+				}
+			})
+		}
+	}
+}
