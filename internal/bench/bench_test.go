@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -84,6 +85,23 @@ func TestRatio(t *testing.T) {
 	got := bench.Ratio([]time.Duration{20, 10, 90}, []time.Duration{10, 10, 30})
 	if want := (bench.Spread{Min: 1, Median: 2, Max: 3}); got != want {
 		t.Errorf("Ratio = %v, want %v", got, want)
+	}
+}
+
+func TestMeasureGivesEveryRound(t *testing.T) {
+	measured, err := world.Measure(t.Context(), bench.Plan{Rounds: 3, Requests: 8, Senders: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(measured) != 3 {
+		t.Errorf("%d credentials were measured, want 3", len(measured))
+	}
+	for _, m := range measured {
+		for name, series := range map[string][]time.Duration{"direct": m.Direct, "bare": m.Bare, "gateway": m.Gateway} {
+			if len(series) != 3 || slices.Min(series) <= 0 {
+				t.Errorf("%s, %s: the medians of 3 rounds are %v", m.Credential.Name, name, series)
+			}
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"time"
 )
@@ -69,25 +68,4 @@ func (w *World) Measure(ctx context.Context, plan Plan) ([]Latency, error) {
 		}
 	}
 	return measured, nil
-}
-
-// Allocations is what a request allocates in the whole process: client, target and stub together.
-type Allocations struct {
-	Objects float64
-	Bytes   float64
-}
-
-// Allocations counts what the requests to a target allocate.
-func (w *World) Allocations(ctx context.Context, target string, by Credential, requests int) (Allocations, error) {
-	client := w.NewClient()
-	defer client.Close()
-	if _, err := client.Send(ctx, target, by, 100); err != nil {
-		return Allocations{}, err
-	}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	_, err := client.Send(ctx, target, by, requests)
-	runtime.ReadMemStats(&after)
-	return Allocations{float64(after.Mallocs-before.Mallocs) / float64(requests),
-		float64(after.TotalAlloc-before.TotalAlloc) / float64(requests)}, err
 }

@@ -23,7 +23,7 @@ type settings struct {
 
 func main() {
 	var s settings
-	flag.IntVar(&s.rounds, "rounds", 40, "rounds of the comparison")
+	flag.IntVar(&s.rounds, "rounds", 30, "rounds of the comparison")
 	flag.IntVar(&s.requests, "requests", 200, "requests in each round, to each target, with each credential")
 	flag.Int64Var(&s.size, "size", 1<<30, "bytes of the artifact that is downloaded and uploaded")
 	flag.Parse()
@@ -52,7 +52,7 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 	}()
 	fmt.Fprintf(out, "%s %s/%s, %d cores, GOMAXPROCS %d. Client, stub, bare proxy and gateway share one process and loopback.\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.GOMAXPROCS(0))
-	for _, part := range []func(context.Context, *bench.World, settings, *tabwriter.Writer) error{latencies, allocations, costs, transfers} {
+	for _, part := range []func(context.Context, *bench.World, settings, *tabwriter.Writer) error{latencies, usage, costs, transfers} {
 		fmt.Fprintln(out)
 		table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 		if err := part(ctx, world, s, table); err != nil {
@@ -86,21 +86,21 @@ func rounded(of []time.Duration) time.Duration { return bench.Median(of).Round(t
 
 func spread(s bench.Spread) string { return fmt.Sprintf("%.2f / %.2f / %.2f", s.Min, s.Median, s.Max) }
 
-func allocations(ctx context.Context, world *bench.World, _ settings, table *tabwriter.Writer) error {
-	const requests = 2000
-	fmt.Fprintf(table, "Allocations per request, over %d requests; those of a direct request (client and stub) are taken off.\n", requests)
-	fmt.Fprintln(table, "credential\tbare proxy\tgateway")
+func usage(ctx context.Context, world *bench.World, _ settings, table *tabwriter.Writer) error {
+	const requests = 3000
+	fmt.Fprintf(table, "What a request takes, over %d requests; what a direct request takes (client and stub) is taken off.\n", requests)
+	fmt.Fprintln(table, "credential\tbare proxy: allocations\tCPU\tgateway: allocations\tCPU")
 	for _, credential := range world.Credentials {
-		var counted [3]bench.Allocations
+		var used [3]bench.Usage
 		for i, target := range []string{world.Direct, world.Bare, world.Gateway} {
 			var err error
-			if counted[i], err = world.Allocations(ctx, target, credential, requests); err != nil {
+			if used[i], err = world.Usage(ctx, target, credential, requests); err != nil {
 				return err
 			}
 		}
 		fmt.Fprintf(table, "%s", credential.Name)
-		for _, proxied := range counted[1:] {
-			fmt.Fprintf(table, "\t%.0f (%.1f KiB)", proxied.Objects-counted[0].Objects, (proxied.Bytes-counted[0].Bytes)/1024)
+		for _, u := range used[1:] {
+			fmt.Fprintf(table, "\t%.0f (%.1f KiB)\t%v", u.Objects-used[0].Objects, (u.Bytes-used[0].Bytes)/1024, (u.CPU - used[0].CPU).Round(time.Microsecond))
 		}
 		fmt.Fprintln(table)
 	}
