@@ -86,12 +86,19 @@ func New(o Options) (*MLflow, error) {
 	return m, nil
 }
 
+// onePiece is the length in bytes up to which an answer of known length is sent in one piece, when it is complete. Flushing
+// it would cost a goroutine and a second write for nothing.
+const onePiece = 2 << 10
+
 // Forward sends a prepared request to MLflow and streams the answer back. When modify is given it sees the answer before
 // any of it is sent, and its error becomes the answer instead.
 func (m *MLflow) Forward(w http.ResponseWriter, r *http.Request, modify func(*http.Response) error) {
 	proxy := *m.proxy
 	proxy.ModifyResponse = func(answer *http.Response) error {
 		m.cleanAnswer(answer)
+		if answer.ContentLength >= 0 && answer.ContentLength <= onePiece {
+			proxy.FlushInterval = 0
+		}
 		if modify != nil {
 			return modify(answer)
 		}
