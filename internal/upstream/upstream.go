@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -108,9 +109,11 @@ func (m *MLflow) Forward(w http.ResponseWriter, r *http.Request, modify func(*ht
 }
 
 // Prepare makes the request that goes to MLflow: the canonical path and query, the upstream's own host, and none of the
-// client's headers that could claim an identity, an origin or a workspace.
+// client's headers that could claim an identity, an origin or a workspace. The two requests share what neither changes;
+// Forward copies the values of headers before any of them is.
 func (m *MLflow) Prepare(r *http.Request, path httpx.Path, query url.Values, client string) *http.Request {
-	out := r.Clone(r.Context())
+	out := r.WithContext(r.Context())
+	out.Header = maps.Clone(r.Header)
 	out.URL = &url.URL{Scheme: m.base.Scheme, Host: m.base.Host, Path: m.base.Path + path.Decoded, RawQuery: query.Encode()}
 	out.Host = m.base.Host
 	out.RequestURI = ""
