@@ -7,11 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/supervise"
 )
 
@@ -56,37 +53,4 @@ func Logger(c *config.Config, output io.Writer) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(output, options))
 	}
 	return slog.New(slog.NewTextHandler(output, options))
-}
-
-// PrintRoutes writes the route table for people.
-func PrintRoutes(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "METHOD\tPATH\tNEEDS\tFILTER AND EFFECT")
-	for _, route := range policy.Routes() {
-		needs := []string{}
-		for _, need := range route.Needs {
-			if need.Level > 0 {
-				needs = append(needs, need.String())
-			}
-		}
-		switch {
-		case route.Access == policy.Administrators:
-			needs = append(needs, "administrator")
-		case route.Creates != "":
-			needs = append(needs, "may create "+string(route.Creates))
-		case route.Access == policy.SignedIn:
-			needs = append(needs, "signed in")
-		}
-		extra := []string{}
-		for _, part := range []string{string(route.Filter), string(route.Effect)} {
-			if part != "" {
-				extra = append(extra, part)
-			}
-		}
-		for _, check := range route.Checks {
-			extra = append(extra, string(check))
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", route.Method, route.Path, strings.Join(needs, ", "), strings.Join(extra, "; "))
-	}
-	return table.Flush()
 }

@@ -226,7 +226,11 @@ func Markdown(w io.Writer) error {
 		if o.Default != "" {
 			value = "`" + o.Default + "`"
 		}
-		if _, err := fmt.Fprintf(w, "| `%s` | %s | %s |\n", o.Name, value, o.Help); err != nil {
+		help := o.Help
+		if o.Secret {
+			help += "; a secret, and so without a flag"
+		}
+		if _, err := fmt.Fprintf(w, "| `%s` | %s | %s |\n", o.Name, value, help); err != nil {
 			return err
 		}
 	}

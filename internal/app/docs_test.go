@@ -1,0 +1,116 @@
+package app_test
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/app"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
+)
+
+var update = flag.Bool("update", false, "write the generated parts of docs/ anew")
+
+const root = "../.."
+
+// marker is the line of a page below which everything is generated.
+const marker = "<!-- Below this line all is generated: go test ./internal/app -run TestDocs -update -->\n"
+
+func TestDocsShowTheTablesOfTheSource(t *testing.T) {
+	for _, page := range []struct {
+		name  string
+		write func(io.Writer) error
+	}{
+		{"settings.md", config.Markdown},
+		{"authorization.md", app.MarkdownRoutes},
+	} {
+		t.Run(page.name, func(t *testing.T) {
+			path := filepath.Join(root, "docs", page.name)
+			kept := readFile(t, path)
+			prose, _, found := strings.Cut(kept, marker)
+			if !found {
+				t.Fatalf("%s has no line %q", path, marker)
+			}
+			var table bytes.Buffer
+			if err := page.write(&table); err != nil {
+				t.Fatal(err)
+			}
+			want := prose + marker + "\n" + table.String()
+			if *update {
+				if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(want, kept); diff != "" {
+				t.Errorf("%s is stale; run: go test ./internal/app -run TestDocs -update\n%s", path, diff)
+			}
+		})
+	}
+}
+
+func TestMarkdownRoutesLeaveOutNothingButTwins(t *testing.T) {
+	var table bytes.Buffer
+	if err := app.MarkdownRoutes(&table); err != nil {
+		t.Fatal(err)
+	}
+	for _, route := range policy.Routes() {
+		row := "| " + route.Method + " | `" + route.Path + "` |"
+		twin := strings.Replace(row, "/ajax-api/", "/api/", 1)
+		if n := strings.Count(table.String(), row) + strings.Count(table.String(), twin); n == 0 || (row == twin && n != 2) {
+			t.Errorf("%s is in the table %d times", route.Pattern(), n)
+		}
+	}
+}
+
+// dotenvBlock is a fenced example of a .env file.
+var dotenvBlock = regexp.MustCompile("(?s)```dotenv\n(.*?)```")
+
+// A reader copies these into a file: each must load, and name no setting that does not exist.
+func TestReadmeExamplesOfDotenvLoad(t *testing.T) {
+	examples := dotenvBlock.FindAllStringSubmatch(readFile(t, filepath.Join(root, "README.md")), -1)
+	if len(examples) == 0 {
+		t.Fatal("README.md has no example of a .env file")
+	}
+	var names []string
+	for option := range config.All() {
+		names = append(names, option.Name)
+	}
+	nothing := func(string) (string, bool) { return "", false }
+	for _, example := range examples {
+		values, err := config.ParseDotenv(example[1], nothing)
+		if err != nil {
+			t.Errorf("%v in:\n%s", err, example[1])
+		}
+		for name := range values {
+			if !slices.Contains(names, name) {
+				t.Errorf("there is no setting %s, which is in:\n%s", name, example[1])
+			}
+		}
+		path := filepath.Join(t.TempDir(), ".env")
+		if err := os.WriteFile(path, []byte(example[1]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := config.Load(nothing, path, nil); err != nil {
+			t.Errorf("%v in:\n%s", err, example[1])
+		}
+	}
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

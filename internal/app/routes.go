@@ -1,0 +1,86 @@
+package app
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
+)
+
+// routeRow is a row of the route table in words.
+type routeRow struct{ method, path, needs, extra, why string }
+
+func routeRows() []routeRow {
+	var rows []routeRow
+	for _, route := range policy.Routes() {
+		rows = append(rows, routeRow{route.Method, route.Path, strings.Join(needs(route), ", "), strings.Join(extras(route), "; "), route.Why})
+	}
+	return rows
+}
+
+// needs says what a route asks of its caller. A need without a level only collects ids for a filter.
+func needs(route policy.Route) []string {
+	var all []string
+	for _, need := range route.Needs {
+		if need.Level > 0 {
+			all = append(all, need.String())
+		}
+	}
+	switch {
+	case route.Access == policy.Administrators:
+		all = append(all, "administrator")
+	case route.Creates != "":
+		all = append(all, "may create "+string(route.Creates))
+	case route.Access == policy.SignedIn:
+		all = append(all, "signed in")
+	}
+	return all
+}
+
+// extras says what a route does beside deciding: its filter, its effect on grants, its checks.
+func extras(route policy.Route) []string {
+	var all []string
+	for _, part := range []string{string(route.Filter), string(route.Effect)} {
+		if part != "" {
+			all = append(all, part)
+		}
+	}
+	for _, check := range route.Checks {
+		all = append(all, string(check))
+	}
+	return all
+}
+
+// PrintRoutes writes the route table for people.
+func PrintRoutes(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "METHOD\tPATH\tNEEDS\tFILTER, EFFECT AND CHECKS")
+	for _, row := range routeRows() {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", row.method, row.path, row.needs, row.extra)
+	}
+	return table.Flush()
+}
+
+// MarkdownRoutes writes the route table for the documentation. A path under /ajax-api that is the same as the one under
+// /api before it is left out.
+func MarkdownRoutes(w io.Writer) error {
+	if _, err := fmt.Fprint(w, "| method | path | needs | filter, effect and checks | why |\n|---|---|---|---|---|\n"); err != nil {
+		return err
+	}
+	cell := strings.NewReplacer("|", `\|`).Replace
+	var before routeRow
+	for _, row := range routeRows() {
+		twin := row
+		twin.path = strings.Replace(row.path, "/ajax-api/", "/api/", 1)
+		if twin == before {
+			continue
+		}
+		before = row
+		if _, err := fmt.Fprintf(w, "| %s | `%s` | %s | %s | %s |\n", row.method, row.path, cell(row.needs), cell(row.extra), cell(row.why)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
