@@ -16,6 +16,7 @@ package() {
   DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$1" >/dev/null
 }
 package redis-server redis-server
+./scripts/mlflow.sh
 
 go vet ./...
 log=$(mktemp)
