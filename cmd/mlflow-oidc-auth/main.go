@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -31,7 +32,8 @@ func command() *cobra.Command {
 		if o.Secret {
 			continue // a flag is seen by every user of the machine
 		}
-		given[o.Name] = root.PersistentFlags().String(o.Flag(), "", o.Help)
+		// pflag takes the first word in backquotes for the name of the value
+		given[o.Name] = root.PersistentFlags().String(o.Flag(), "", strings.ReplaceAll(o.Help, "`", ""))
 	}
 	load := func(c *cobra.Command) (*config.Config, error) {
 		flags := map[string]string{}
