@@ -14,16 +14,24 @@ const style = `body{font:16px/1.5 system-ui,sans-serif;margin:0;display:grid;min
 	`a.button,button{display:inline-block;font:inherit;background:#0e538b;color:#fff;padding:.7rem 1.4rem;border:0;border-radius:6px;text-decoration:none;cursor:pointer}` +
 	`@media(prefers-color-scheme:dark){body{background:#11171c;color:#e8ecf0}main{background:#1f272d}}`
 
+// script carries the fragment of the address over the sign-in: MLflow's UI keeps its own paths there (/#/experiments/1),
+// and a browser does not send it to any server.
+const script = `const to=document.querySelector('a[href^="/login/start?"]');if(to&&location.hash){const u=new URL(to.href);` +
+	`u.searchParams.set('next',u.searchParams.get('next')+location.hash);to.href=u}`
+
 var page = template.Must(template.New("page").Parse(`<!doctype html><html lang="en"><head><meta charset="utf-8">` +
 	`<meta name="viewport" content="width=device-width,initial-scale=1"><title>{{.Title}}</title><style>` + style + `</style></head>` +
 	`<body><main><h1>{{.Title}}</h1>{{with .Message}}<p role="alert">{{.}}</p>{{end}}` +
 	`{{if .Link}}<p><a class="button" href="{{.Link}}">{{.Label}}</a></p>{{end}}` +
-	`{{if .Post}}<form method="post" action="{{.Post}}"><button>{{.Label}}</button></form>{{end}}</main></body></html>`))
+	`{{if .Post}}<form method="post" action="{{.Post}}"><button>{{.Label}}</button></form>{{end}}</main><script>` + script + `</script></body></html>`))
 
-var policy = func() string {
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; frame-ancestors 'none'; base-uri 'none'"
-}()
+var policy = "default-src 'none'; style-src " + source(style) + "; script-src " + source(script) + "; frame-ancestors 'none'; base-uri 'none'"
+
+// source names an inline style or script in a Content-Security-Policy.
+func source(inline string) string {
+	sum := sha256.Sum256([]byte(inline))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
 
 func render(w http.ResponseWriter, status int, v view) {
 	h := w.Header()
