@@ -1,27 +1,47 @@
 #!/usr/bin/env bash
-# Brings all that the tests need and runs all of them, with the race detector on.
+# Brings all that the tests need and runs all of them: the Go tests with the race detector on, and then the ones from end to
+# end, with the mlflow client and a browser.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 command -v go >/dev/null || { echo "test.sh: Go 1.26 or newer is needed on PATH" >&2; exit 1; }
 
-# package NAME COMMAND: installs a Debian package when its command is missing.
-package() {
-  command -v "$2" >/dev/null && return
-  echo "test.sh: installing $1" >&2
+# install PACKAGE: installs a Debian package, or says that it is missing.
+install() {
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "test.sh: $2 is needed on PATH: install the package $1" >&2
+    echo "test.sh: something is missing on PATH: install the package $1" >&2
     exit 1
   fi
-  apt-get update -qq
+  echo "test.sh: installing $1" >&2
+  apt-get -o DPkg::Lock::Timeout=300 update -qq
   DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$1" >/dev/null
 }
+
+# package NAME COMMAND…: installs a Debian package when none of the commands is there.
+package() {
+  local name=$1
+  shift
+  for command in "$@"; do
+    if command -v "$command" >/dev/null; then return; fi
+  done
+  install "$name"
+}
 package redis-server redis-server
+package build-essential gcc cc # the race detector needs a C compiler
+package curl curl
+package procps ps
+package chromium chromium chromium-browser google-chrome
+if [ ! -x .venv/bin/python ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then install python3-venv; fi
 ./scripts/mlflow.sh
+if ! cmp -s test/e2e/requirements.txt .venv/e2e; then
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check -r test/e2e/requirements.txt >&2
+  cp test/e2e/requirements.txt .venv/e2e
+fi
 
 go vet ./...
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
 status=0
-go test -race -json -timeout 20m ./... >"$log" || status=$?
-go run ./scripts/testcount "$log"
+go test -race -json -timeout 20m ./... >"$results/go.json" || status=$?
+.venv/bin/python -m pytest -q --junitxml "$results/python.xml" test/e2e || status=$?
+go run ./scripts/testcount "$results/go.json" "$results/python.xml"
 exit "$status"

@@ -1,26 +1,53 @@
-// Command testcount reads the output of go test -json, prints what failed, and closes with the number of tests.
+// Command testcount reads the output of go test -json and the JUnit file of pytest. It prints which Go tests failed (pytest has
+// printed its own), and closes with the number of tests.
 package main
 
 import (
 	"bufio"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"os"
 	"strings"
 )
 
+type count struct{ passed, failed, skipped int }
+
+func (c count) String() string {
+	return fmt.Sprintf("%d passed, %d failed, %d skipped", c.passed, c.failed, c.skipped)
+}
+
+func main() {
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: testcount GO_JSON JUNIT_XML")
+		os.Exit(2)
+	}
+	inGo, err := readGo(os.Args[1])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "testcount:", err)
+		os.Exit(1)
+	}
+	inPython, err := readJUnit(os.Args[2])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "testcount:", err)
+		os.Exit(1)
+	}
+	fmt.Println("go:", inGo)
+	fmt.Println("python:", inPython)
+	fmt.Println(count{inGo.passed + inPython.passed, inGo.failed + inPython.failed, inGo.skipped + inPython.skipped})
+}
+
 type event struct {
 	Action, Package, Test, Output string
 }
 
-func main() {
-	file, err := os.Open(os.Args[1])
+func readGo(path string) (count, error) {
+	file, err := os.Open(path)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return count{}, err
 	}
 	defer file.Close()
-	count := map[string]int{}
+	var c count
 	output := map[string]*strings.Builder{}
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<24)
@@ -31,20 +58,16 @@ func main() {
 			continue
 		}
 		key := e.Package + " " + e.Test
-		switch {
-		case e.Action == "output":
+		switch e.Action {
+		case "output":
 			if output[key] == nil {
 				output[key] = &strings.Builder{}
 			}
 			output[key].WriteString(e.Output)
-		case e.Action == "build-output":
+		case "build-output":
 			fmt.Print(e.Output)
-		case e.Action == "pass" || e.Action == "fail" || e.Action == "skip":
-			if e.Test != "" {
-				count[e.Action]++
-			} else if e.Action == "pass" {
-				fmt.Println("ok  ", e.Package)
-			}
+		case "pass", "fail", "skip":
+			c.add(e)
 			if b := output[key]; b != nil && e.Action == "fail" {
 				fmt.Print(b.String())
 			} else if b != nil && e.Action == "skip" && e.Test != "" {
@@ -53,9 +76,46 @@ func main() {
 			delete(output, key)
 		}
 	}
-	if err := lines.Err(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	return c, lines.Err()
+}
+
+// add counts the end of a test; the end of a package only says that it is good.
+func (c *count) add(e event) {
+	switch {
+	case e.Test == "" && e.Action == "pass":
+		fmt.Println("ok  ", e.Package)
+	case e.Test == "":
+	case e.Action == "pass":
+		c.passed++
+	case e.Action == "fail":
+		c.failed++
+	default:
+		c.skipped++
 	}
-	fmt.Printf("%d passed, %d failed, %d skipped\n", count["pass"], count["fail"], count["skip"])
+}
+
+func readJUnit(path string) (count, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return count{}, err
+	}
+	var report struct {
+		Suites []struct {
+			Tests    int `xml:"tests,attr"`
+			Failures int `xml:"failures,attr"`
+			Errors   int `xml:"errors,attr"`
+			Skipped  int `xml:"skipped,attr"`
+		} `xml:"testsuite"`
+	}
+	if err := xml.Unmarshal(raw, &report); err != nil {
+		return count{}, fmt.Errorf("reading %s: %w", path, err)
+	}
+	var c count
+	for _, suite := range report.Suites {
+		failed := suite.Failures + suite.Errors
+		c.passed += suite.Tests - failed - suite.Skipped
+		c.failed += failed
+		c.skipped += suite.Skipped
+	}
+	return c, nil
 }
