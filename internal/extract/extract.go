@@ -3,6 +3,7 @@
 package extract
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -41,7 +42,7 @@ func Read(r *http.Request, path httpx.Path, m *policy.Match, limit int64) (*Requ
 			return nil, err
 		}
 	case policy.NoBody:
-		if err := noBody(r); err != nil {
+		if err := noBody(r, m); err != nil {
 			return nil, err
 		}
 	}
@@ -49,20 +50,39 @@ func Read(r *http.Request, path httpx.Path, m *policy.Match, limit int64) (*Requ
 }
 
 // noBody refuses a body where the row has none: MLflow executes a GET by its JSON body when the query is empty
-// (mlflow/server/handlers.py, _get_request_message), and so would do something else than was decided. An empty JSON
-// object says nothing, and some clients send it with DELETE.
-func noBody(r *http.Request) error {
+// (mlflow/server/handlers.py, _get_request_message), and so would do something else than was decided. With DELETE
+// some clients send an empty JSON object, and some repeat what the path says (MLflow's DeleteLoggedModel); that is no other
+// meaning, and the body is not forwarded.
+func noBody(r *http.Request, m *policy.Match) error {
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	body, err := httpx.ReadLimited(r.Body, 64)
+	body, err := httpx.ReadLimited(r.Body, 4096)
 	if err != nil {
 		return err
 	}
-	if text := strings.TrimSpace(string(body)); text != "" && !(r.Method == http.MethodDelete && text == "{}") {
-		return errs.New(errs.Invalid, "this request must not have a body")
+	text := strings.TrimSpace(string(body))
+	if text == "" || (r.Method == http.MethodDelete && repeats(text, m)) {
+		return nil
 	}
-	return nil
+	return errs.New(errs.Invalid, "this request must not have a body")
+}
+
+// repeats tells whether a JSON object says nothing but what the path says.
+func repeats(text string, m *policy.Match) bool {
+	object, err := httpx.ParseObject([]byte(text))
+	if err != nil {
+		return false
+	}
+	said := string(object.Encode())
+	for i := range m.Route.Needs {
+		at := m.Route.Needs[i].At
+		same, err := json.Marshal(map[string]string{at.Fields[0]: m.Value(at.Fields[0])})
+		if err == nil && at.In == policy.Path && said == string(same) {
+			return true
+		}
+	}
+	return said == "{}"
 }
 
 func readQuery(r *http.Request, route *policy.Route) (url.Values, error) {
