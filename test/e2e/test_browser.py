@@ -52,7 +52,7 @@ def sign_in(page, person, address):
 
 def state_of(world, chromium, person):
     with opened(chromium) as page:
-        sign_in(page, person, world.url + "/auth/status")
+        sign_in(page, person, world.url + "/login?next=/auth/status")
         return page.context.storage_state()
 
 

@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -48,11 +49,13 @@ class Replica:
         self.log = directory / "replica.log"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen([ROOT / "bin/mlflow-oidc-auth", "serve"], cwd=directory, stdout=output, stderr=subprocess.STDOUT, env=os.environ | {
-                "LISTEN_ADDR": "127.0.0.1:0", "MLFLOW_UPSTREAM": f"unix://{world.socket()}", "SECRET_KEY": "r" * 43,
+                "LISTEN_ADDR": "127.0.0.1:0", "MLFLOW_UPSTREAM": f"unix://{world.socket()}", "SECRET_KEY": secrets.token_urlsafe(32),
                 "OIDC_USERS_DB_URI": f"sqlite:///{world.dir}/auth.db", "SESSION_FILE_DIR": str(directory / "sessions"),
                 "OIDC_DISCOVERY_URL": "http://127.0.0.1:9/.well-known/openid-configuration", "OIDC_CLIENT_ID": "replica", "OIDC_CLIENT_SECRET": "secret",
                 "OIDC_GROUP_NAME": "mlflow", "OIDC_ADMIN_GROUP_NAME": "mlflow-admin"})
-        self.address = eventually(lambda: re.search(r"address=http://(\S+)", self.log.read_text()) or self.process.poll(), "the replica serves")[1]
+        eventually(lambda: "msg=serving" in self.log.read_text() or self.process.poll() is not None, "the replica serves")
+        assert self.process.poll() is None, self.log.read_text()
+        self.address = re.search(r"address=http://(\S+)", self.log.read_text())[1]
 
     def stop(self):
         """Sends SIGTERM, and gives back once no new connection is taken."""
@@ -94,10 +97,10 @@ def upload(world, address, path, pieces):
 
 def test_upload_under_way_is_finished_before_the_gateway_stops(world, work, replica):
     path = f"/api/2.0/mlflow-artifacts/artifacts/{work.experiment}/{work.run}/artifacts/slow.bin"
-    piece = b"x" * (1 << 16)
+    piece = b"x" * (1 << 20)
 
     def pieces():
-        for _ in range(20):
+        for _ in range(20):  # more than all buffers on the way hold: the gateway is reading
             yield piece
         replica.stop()
         for _ in range(20):

@@ -12,6 +12,9 @@ from test_outage import tuple_of, upload
 from world import ADA, FRED, VERA, eventually
 
 
+BEFORE, AFTER = b"before " * (4 << 20), b"after"  # more than the buffers on the way hold: the gateway is reading it
+
+
 def printed(world):
     """Gives the commands of the greeting, word for word."""
     section = world.output().split("Three things to try")[1].split("Everything is kept in")[0]
@@ -66,10 +69,10 @@ def restarted(world):
     stopping, result = threading.Event(), {"tokens": world.tokens, "taken": taken, "path": path}
 
     def pieces():
-        yield b"before "
+        yield BEFORE
         stopping.set()
         eventually(lambda: "requests in flight may finish" in world.output(), "the gateway is stopping")
-        yield b"after"
+        yield AFTER
     uploading = threading.Thread(target=lambda: result.update(upload=upload(world, taken, path, pieces())[0]))
     uploading.start()
     assert stopping.wait(60)
@@ -83,7 +86,7 @@ def restarted(world):
 def test_interrupt_stops_everything_and_cuts_nothing(restarted, world):
     assert restarted["stop"] == (0, [])
     assert restarted["upload"] == 200
-    assert world.ask(VERA, "GET", restarted["path"]).content == b"before after"
+    assert world.ask(VERA, "GET", restarted["path"]).content == BEFORE + AFTER
 
 
 def test_taken_port_is_told_and_another_chosen(restarted, world):
