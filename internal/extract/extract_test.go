@@ -293,7 +293,7 @@ func TestBodyOfABodylessRequest(t *testing.T) {
 		{"empty object", "GET", "{}", errs.Invalid, false},
 		{"empty object of a DELETE", "DELETE", " {} ", 0, true},
 		{"fields of a DELETE", "DELETE", `{"a":1}`, errs.Invalid, false},
-		{"large", "GET", strings.Repeat(" ", 65), errs.TooLarge, false},
+		{"large", "GET", strings.Repeat(" ", 4097), errs.TooLarge, false},
 	} {
 		for _, transfer := range []string{fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(c.body), c.body),
 			fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(c.body), c.body)} {

@@ -185,7 +185,7 @@ func TestLocalPathStaysHere(t *testing.T) {
 		{"root", "/", "/"},
 		{"path and query", "/a/b?c=d&e=%2F", "/a/b?c=d&e=%2F"},
 		{"an address inside the query", "/a?next=https://evil.example", "/a?next=https://evil.example"},
-		{"fragment is dropped", "/a#b", "/a"},
+		{"fragment, where MLflow's UI keeps its paths", "/?a=b#/experiments/1", "/?a=b#/experiments/1"},
 		{"UTF-8", "/ä", "/%C3%A4"},
 		{"empty", "", "/"},
 		{"no slash", "a", "/"},

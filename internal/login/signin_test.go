@@ -416,12 +416,12 @@ func TestPages(t *testing.T) {
 			}
 		}
 		policy := page.Header.Get("Content-Security-Policy")
-		for _, part := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "style-src 'sha256-"} {
+		for _, part := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "style-src 'sha256-", "script-src 'sha256-"} {
 			if !strings.Contains(policy, part) {
 				t.Errorf("%s: the policy %q lacks %q", name, policy, part)
 			}
 		}
-		if strings.Contains(policy, "unsafe") || strings.Contains(page.body, "<script") || strings.Contains(page.body, " style=") {
+		if strings.Contains(policy, "unsafe") || strings.Count(page.body, "<script") != 1 || strings.Contains(page.body, " style=") {
 			t.Errorf("%s: policy %q: %s", name, policy, page.body)
 		}
 	}
