@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -40,6 +41,7 @@ type App struct {
 
 	settings *config.Config
 	log      *slog.Logger
+	unready  sync.Map // names of checks that failed the last time
 	handler  http.Handler
 	closers  []func() error
 }
@@ -154,32 +156,6 @@ func split(mux, proxy http.Handler) http.Handler {
 		}
 		proxy.ServeHTTP(w, r)
 	})
-}
-
-func (a *App) mountHealth(mux *http.ServeMux) {
-	up := func(w http.ResponseWriter, _ *http.Request) {
-		httpx.WriteJSON(w, http.StatusOK, map[string]string{"status": "healthy"})
-	}
-	mux.HandleFunc("GET /health", up)
-	mux.HandleFunc("GET /health/live", up)
-	mux.HandleFunc("GET /health/ready", a.ready)
-}
-
-// ready tells whether requests can be served now: MLflow, the users database and the session store answer.
-func (a *App) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
-	defer cancel()
-	checks, status, code := map[string]string{}, "ready", http.StatusOK
-	for name, check := range map[string]func(context.Context) error{
-		"mlflow": a.MLflow.Healthy, "database": a.Store.Ping, "sessions": a.Sessions.Store.Ping,
-	} {
-		checks[name] = "ok"
-		if err := check(ctx); err != nil {
-			a.log.WarnContext(ctx, "not ready", "check", name, "error", err)
-			checks[name], status, code = "unavailable", "not ready", http.StatusServiceUnavailable
-		}
-	}
-	httpx.WriteJSON(w, code, map[string]any{"status": status, "checks": checks})
 }
 
 // Handler is the whole gateway as one handler.
