@@ -1,6 +1,7 @@
 -- +goose Up
+-- AUTOINCREMENT: sessions name a user by id, and an id that was used again would make them somebody else's.
 CREATE TABLE gw_users (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     username VARCHAR(255) NOT NULL UNIQUE,
     display_name VARCHAR(255) NOT NULL,
     is_admin BOOLEAN NOT NULL,
@@ -11,7 +12,7 @@ CREATE TABLE gw_users (
     updated_at TIMESTAMP NOT NULL
 );
 CREATE TABLE gw_groups (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     name VARCHAR(255) NOT NULL UNIQUE,
     external_id VARCHAR(255) NOT NULL DEFAULT ''
 );
@@ -38,7 +39,7 @@ CREATE TABLE gw_access_tokens (
 );
 -- A principal is a user or a group, never both. SQL lets NULL repeat in a unique key, so each key holds for its own kind of principal.
 CREATE TABLE gw_grants (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id INTEGER REFERENCES gw_users (id) ON DELETE CASCADE,
     group_id INTEGER REFERENCES gw_groups (id) ON DELETE CASCADE,
     kind VARCHAR(64) NOT NULL,
@@ -51,7 +52,7 @@ CREATE TABLE gw_grants (
 );
 CREATE INDEX gw_grants_resource ON gw_grants (kind, workspace, resource);
 CREATE TABLE gw_patterns (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id INTEGER REFERENCES gw_users (id) ON DELETE CASCADE,
     group_id INTEGER REFERENCES gw_groups (id) ON DELETE CASCADE,
     kind VARCHAR(64) NOT NULL,
