@@ -4,8 +4,10 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -24,13 +26,15 @@ import (
 // Store keeps people and their permissions.
 type Store interface {
 	User(ctx context.Context, username string) (directory.User, error)
-	Users(ctx context.Context, page directory.Page, service *bool) ([]directory.User, error)
+	Users(ctx context.Context, service bool) ([]directory.User, error)
 	CreateUser(ctx context.Context, u directory.User) (directory.User, error)
+	SetRoles(ctx context.Context, username string, admin, service bool) error
 	DeleteUser(ctx context.Context, username string) error
-	Groups(ctx context.Context, page directory.Page) ([]directory.Group, error)
+	Groups(ctx context.Context) ([]directory.Group, error)
 	CreateGroup(ctx context.Context, name string) error
 	GroupMembers(ctx context.Context, name string) ([]directory.User, error)
 	GroupsOf(ctx context.Context, userID int64) ([]directory.Group, error)
+	PrincipalID(ctx context.Context, p store.Principal) (int64, error)
 	SetAccessToken(ctx context.Context, token directory.AccessToken) error
 	Grants(ctx context.Context, p store.Principal, k kind.Name) ([]authz.Grant, error)
 	Patterns(ctx context.Context, p store.Principal, k kind.Name) ([]authz.Grant, error)
@@ -56,8 +60,8 @@ type Options struct {
 	Rules         authz.Rules
 	Authenticate  func(*http.Request) (*identity.Subject, error)
 	Origin        *httpx.Origin
+	Cookie        string // the name of the session cookie, for the OpenAPI document
 	TokenLifetime time.Duration
-	MaxJSON       int64
 	Log           *slog.Logger
 	Now           func() time.Time
 }
@@ -68,7 +72,11 @@ type API struct{ Options }
 // New makes the API.
 func New(o Options) *API { return &API{o} }
 
-// Mount adds every operation to a mux, under both of MLflow's prefixes, and the OpenAPI document of the first.
+// prefixes are where MLflow's own API is found; the first is the documented one.
+var prefixes = []string{"/api/2.0/mlflow", "/ajax-api/2.0/mlflow"}
+
+// Mount adds every operation to a mux, under both of MLflow's prefixes, and the OpenAPI document of the first. The document
+// needs no sign-in: it tells nothing but what this program can do.
 func (a *API) Mount(mux *http.ServeMux) {
 	huma.NewError = func(status int, message string, details ...error) huma.StatusError {
 		return problem(status, message, details)
@@ -76,16 +84,30 @@ func (a *API) Mount(mux *http.ServeMux) {
 	settings := huma.DefaultConfig("mlflow-oidc-auth", "1")
 	settings.DocsPath, settings.SchemasPath, settings.CreateHooks = "", "", nil
 	settings.OpenAPIPath = ""
+	settings.AllowAdditionalPropertiesByDefault = true
+	settings.Formats = map[string]huma.Format{"application/json": format, "json": format}
+	settings.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"session": {Type: "apiKey", In: "cookie", Name: a.Cookie, Description: "a browser that has signed in"},
+		"basic":   {Type: "http", Scheme: "basic", Description: "username and access token"},
+		"bearer":  {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "an ID token or access token of the identity provider"},
+	}
 	public := humago.New(mux, settings)
-	for _, prefix := range []string{"/api/2.0/mlflow", "/ajax-api/2.0/mlflow"} {
-		r := &registrar{api: public, prefix: prefix, hidden: prefix != "/api/2.0/mlflow", use: a}
+	for i, prefix := range prefixes {
+		r := &registrar{api: public, prefix: prefix, hidden: i > 0, use: a}
 		a.users(r)
 		a.groups(r)
 		a.permissions(r)
+		for _, rest := range []string{"/users/", "/permissions/"} {
+			mux.HandleFunc(prefix+rest, a.unknown)
+		}
 	}
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteJSON(w, http.StatusOK, public.OpenAPI())
 	})
+}
+
+func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
+	httpx.WriteError(w, r, a.Log, errs.New(errs.NotFound, "there is no such operation"))
 }
 
 // Problem is an error in the form of the rest of the gateway.
@@ -103,9 +125,14 @@ func (p *Problem) GetStatus() int { return p.status }
 // ContentType is plain JSON, not problem+json (huma.ContentTypeFilter).
 func (p *Problem) ContentType(string) string { return "application/json" }
 
+// problem is what is wrong with the form of a request. The answer says where, and does not repeat what was sent.
 func problem(status int, message string, details []error) *Problem {
 	for _, detail := range details {
-		message += "; " + detail.Error()
+		if at, ok := detail.(*huma.ErrorDetail); ok && at.Location != "" {
+			message += "; " + at.Location + ": " + at.Message
+		} else {
+			message += "; " + detail.Error()
+		}
 	}
 	code := errs.Invalid
 	switch {
@@ -113,16 +140,17 @@ func problem(status int, message string, details []error) *Problem {
 		code = errs.Internal
 	case status == http.StatusRequestEntityTooLarge:
 		code = errs.TooLarge
-	case status == http.StatusUnprocessableEntity:
-		status = http.StatusBadRequest
+	case status == http.StatusBadRequest, status == http.StatusUnsupportedMediaType:
+		status = http.StatusUnprocessableEntity // as the plugin answers whatever it cannot read
 	}
 	return &Problem{httpx.BodyOf(errs.New(code, "%s", message)), status}
 }
 
-// answer gives an error of ours its status.
+// problem gives an error of ours its status.
 func (a *API) problem(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
+	var known *Problem
+	if err == nil || errors.As(err, &known) {
+		return err
 	}
 	status := httpx.Status(err)
 	if status >= http.StatusInternalServerError {
@@ -139,19 +167,31 @@ type registrar struct {
 	use    *API
 }
 
+func (r *registrar) operation(method, path string, status int, summary string) huma.Operation {
+	return huma.Operation{
+		OperationID: strings.ToLower(method) + strings.NewReplacer("/", "-", "{", "", "}", "").Replace(r.prefix+path),
+		Method:      method, Path: r.prefix + path, DefaultStatus: status, Summary: summary, Hidden: r.hidden,
+		MaxBodyBytes: 1 << 20, Middlewares: huma.Middlewares{r.use.authenticate},
+		Security: []map[string][]string{{"session": {}}, {"basic": {}}, {"bearer": {}}},
+	}
+}
+
 // add registers an operation. The handler gets the subject; without one it is not called.
 func add[I any, O any](r *registrar, method, path string, status int, summary string, do func(ctx context.Context, s *identity.Subject, in *I) (O, error)) {
-	type output struct{ Body O }
-	huma.Register(r.api, huma.Operation{
-		OperationID: method + r.prefix + path, Method: method, Path: r.prefix + path, DefaultStatus: status, Summary: summary,
-		Hidden: r.hidden, MaxBodyBytes: 1 << 20, Middlewares: huma.Middlewares{r.use.authenticate},
-		Security: []map[string][]string{{"basic": {}}, {"bearer": {}}},
-	}, func(ctx context.Context, in *I) (*output, error) {
+	type output struct {
+		Status int
+		Body   O
+	}
+	huma.Register(r.api, r.operation(method, path, status, summary), func(ctx context.Context, in *I) (*output, error) {
 		result, err := do(ctx, identity.From(ctx), in)
 		if err != nil {
 			return nil, r.use.problem(ctx, err)
 		}
-		return &output{result}, nil
+		out := &output{status, result}
+		if m, ok := any(result).(message); ok && m.status != 0 {
+			out.Status = m.status
+		}
+		return out, nil
 	})
 }
 
@@ -173,13 +213,16 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	next(huma.WithContext(ctx, identity.With(ctx.Context(), subject)))
 }
 
-// message is the plugin's answer to a change.
+// message is the plugin's answer to a change. Which of the two fields there is differs between operations.
 type message struct {
 	Status  string `json:"status,omitempty"`
-	Message string `json:"message"`
+	Message string `json:"message,omitempty"`
+
+	status int // of the answer, where it is not the operation's
 }
 
 func administrator(s *identity.Subject) error {
@@ -187,15 +230,4 @@ func administrator(s *identity.Subject) error {
 		return errs.New(errs.Denied, "only administrators may do this")
 	}
 	return nil
-}
-
-// Paging are the query fields of every listing.
-type Paging struct {
-	Limit  int    `query:"limit" minimum:"0" maximum:"10000"`
-	Offset int    `query:"offset" minimum:"0"`
-	Search string `query:"search" maxLength:"255"`
-}
-
-func (p Paging) page() directory.Page {
-	return directory.Page{Limit: p.Limit, Offset: p.Offset, Search: p.Search}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
@@ -11,7 +13,7 @@ import (
 
 type newGroup struct {
 	Body struct {
-		Name string `json:"group_name" minLength:"1" maxLength:"255"`
+		Name string `json:"group_name"`
 	}
 }
 
@@ -31,25 +33,9 @@ type member struct {
 }
 
 func (a *API) groups(r *registrar) {
-	add(r, http.MethodGet, "/permissions/groups", 200, "The names of groups", func(ctx context.Context, _ *identity.Subject, in *Paging) ([]string, error) {
-		groups, err := a.Store.Groups(ctx, in.page())
-		names := make([]string, 0, len(groups))
-		for _, g := range groups {
-			names = append(names, g.Name)
-		}
-		return names, err
-	})
-	add(r, http.MethodGet, "/permissions/groups/details", 200, "Groups with the number of their members", a.groupDetails)
-	add(r, http.MethodPost, "/permissions/groups", 200, "Make a group", func(ctx context.Context, s *identity.Subject, in *newGroup) (message, error) {
-		if err := administrator(s); err != nil {
-			return message{}, err
-		}
-		name := strings.TrimSpace(in.Body.Name)
-		if name == "" {
-			return message{}, errs.New(errs.Invalid, "group_name must not be empty")
-		}
-		return message{Status: "success", Message: "Group " + name + " has been created"}, a.Store.CreateGroup(ctx, name)
-	})
+	addPaged(r, "/permissions/groups", "The names of groups", a.listGroups)
+	addPaged(r, "/permissions/groups/details", "Groups with the number of their members", a.groupDetails)
+	add(r, http.MethodPost, "/permissions/groups", 201, "Make a group, if there is none of the name", a.createGroup)
 	add(r, http.MethodGet, "/permissions/groups/{group_name}/users", 200, "The members of a group", func(ctx context.Context, s *identity.Subject, in *groupPath) ([]member, error) {
 		if err := administrator(s); err != nil {
 			return nil, err
@@ -63,18 +49,59 @@ func (a *API) groups(r *registrar) {
 	})
 }
 
-func (a *API) groupDetails(ctx context.Context, s *identity.Subject, in *Paging) ([]groupDetails, error) {
-	if err := administrator(s); err != nil {
-		return nil, err
+func (a *API) listGroups(ctx context.Context, _ *identity.Subject, _ *Paging) (listing[string], error) {
+	groups, err := a.Store.Groups(ctx)
+	names := make([]string, 0, len(groups))
+	for _, g := range groups {
+		names = append(names, g.Name)
 	}
-	groups, err := a.Store.Groups(ctx, in.page())
-	details := make([]groupDetails, 0, len(groups))
+	return listing[string]{names, itself}, err
+}
+
+func (a *API) groupDetails(ctx context.Context, s *identity.Subject, _ *Paging) (listing[groupDetails], error) {
+	all := listing[groupDetails]{name: func(g groupDetails) string { return g.Name }}
+	if err := administrator(s); err != nil {
+		return all, err
+	}
+	groups, err := a.Store.Groups(ctx)
 	for _, g := range groups {
 		d := groupDetails{Name: g.Name, Members: g.Members}
 		if g.ExternalID != "" {
 			d.ExternalID = &g.ExternalID
 		}
-		details = append(details, d)
+		all.rows = append(all.rows, d)
 	}
-	return details, err
+	return all, err
+}
+
+func (a *API) createGroup(ctx context.Context, s *identity.Subject, in *newGroup) (message, error) {
+	if err := administrator(s); err != nil {
+		return message{}, err
+	}
+	name, err := groupName(in.Body.Name)
+	if err != nil {
+		return message{}, err
+	}
+	err = a.Store.CreateGroup(ctx, name)
+	if errs.Is(err, errs.Conflict) {
+		return message{Status: "success", Message: "Group " + name + " exists already", status: http.StatusOK}, nil
+	}
+	return message{Status: "success", Message: "Group " + name + " has been created"}, err
+}
+
+// groupName checks the name of a new group. A slash is allowed (Keycloak sends full paths), and sent as %2F in paths; what
+// clients send unencoded, and so would name something else, is not.
+func groupName(text string) (string, error) {
+	name := strings.TrimSpace(text)
+	switch {
+	case name == "":
+		return "", errs.New(errs.Invalid, "group_name must not be empty")
+	case utf8.RuneCountInString(name) > 255:
+		return "", errs.New(errs.Invalid, "group_name has at most 255 characters")
+	case name == "." || name == ".." || strings.ContainsAny(name, "?#%"):
+		return "", errs.New(errs.Invalid, "group_name must not contain ?, # or %%, nor be . or ..")
+	case strings.ContainsFunc(name, func(r rune) bool { return unicode.Is(unicode.C, r) }):
+		return "", errs.New(errs.Invalid, "group_name must not contain characters that cannot be seen")
+	}
+	return name, nil
 }

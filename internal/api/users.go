@@ -4,12 +4,11 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"time"
+	"unicode"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/token"
 )
 
 type groupRef struct {
@@ -37,19 +36,22 @@ func (a *API) users(r *registrar) {
 		return a.profile(ctx, s.Username)
 	})
 	add(r, http.MethodGet, "/users/{username}", 200, "One user", func(ctx context.Context, s *identity.Subject, in *userPath) (profile, error) {
-		if !s.Admin && s.Username != in.Username {
-			return profile{}, administrator(s)
+		if err := administrator(s); err != nil {
+			return profile{}, err
 		}
 		return a.profile(ctx, in.Username)
 	})
-	add(r, http.MethodGet, "/users", 200, "The names of users", a.listUsers)
-	add(r, http.MethodPost, "/users", 200, "Make a user", a.createUser)
+	addPaged(r, "/users", "The names of users, or of service accounts", a.listUsers)
+	add(r, http.MethodPost, "/users", 201, "Make a user, or set the roles of one that exists", a.createUser)
 	add(r, http.MethodDelete, "/users", 200, "Delete a user with all permissions", a.deleteUser)
 	add(r, http.MethodPatch, "/users/access-token", 200, "Make an access token in place of the one before", a.accessToken)
 }
 
+// canonical gives a username as it is stored.
+func canonical(username string) string { return strings.ToLower(strings.TrimSpace(username)) }
+
 func (a *API) profile(ctx context.Context, username string) (profile, error) {
-	user, err := a.Store.User(ctx, username)
+	user, err := a.Store.User(ctx, canonical(username))
 	if err != nil {
 		return profile{}, err
 	}
@@ -69,21 +71,25 @@ type userListing struct {
 	Service bool `query:"service"`
 }
 
-func (a *API) listUsers(ctx context.Context, _ *identity.Subject, in *userListing) ([]string, error) {
-	users, err := a.Store.Users(ctx, in.page(), &in.Service)
+func (a *API) listUsers(ctx context.Context, _ *identity.Subject, in *userListing) (listing[string], error) {
+	users, err := a.Store.Users(ctx, in.Service)
 	names := make([]string, 0, len(users))
 	for _, u := range users {
 		names = append(names, u.Username)
 	}
-	return names, err
+	return listing[string]{names, itself}, err
 }
+
+func itself(name string) string { return name }
 
 type newUser struct {
 	Body struct {
-		Username    string `json:"username" minLength:"1" maxLength:"255"`
-		DisplayName string `json:"display_name" maxLength:"255"`
-		Admin       bool   `json:"is_admin,omitempty"`
-		Service     bool   `json:"is_service_account,omitempty"`
+		Username    string  `json:"username" maxLength:"255"`
+		DisplayName string  `json:"display_name" maxLength:"255"`
+		Admin       bool    `json:"is_admin,omitempty"`
+		Service     bool    `json:"is_service_account,omitempty"`
+		Source      *string `json:"service_account_source,omitempty" nullable:"true" doc:"internal: with access tokens made here"`
+		Subject     *string `json:"subject,omitempty" nullable:"true" doc:"not supported"`
 	}
 }
 
@@ -91,18 +97,26 @@ func (a *API) createUser(ctx context.Context, s *identity.Subject, in *newUser) 
 	if err := administrator(s); err != nil {
 		return message{}, err
 	}
-	name := strings.ToLower(strings.TrimSpace(in.Body.Username))
-	if name == "" || strings.ContainsAny(name, ":/\x00\r\n") {
-		return message{}, errs.New(errs.Invalid, "username must not be empty, nor contain : or /")
+	name := canonical(in.Body.Username)
+	if name == "" || strings.ContainsAny(name, ":/") || strings.ContainsFunc(name, unicode.IsControl) {
+		return message{}, errs.New(errs.Invalid, "username must not be empty, nor contain : or / or control characters")
+	}
+	source := in.Body.Source
+	if in.Body.Subject != nil && *in.Body.Subject != "" || source != nil && *source != "" && (*source != "internal" || !in.Body.Service) {
+		return message{}, errs.New(errs.Invalid, "service accounts have access tokens made here: service_account_source can be internal alone, and no subject")
 	}
 	_, err := a.Store.CreateUser(ctx, directory.User{Username: name, DisplayName: in.Body.DisplayName, Admin: in.Body.Admin,
 		Service: in.Body.Service, ManagedBy: "manual"})
+	if errs.Is(err, errs.Conflict) {
+		return message{Message: "User " + name + " exists already; the roles are set", status: http.StatusOK},
+			a.Store.SetRoles(ctx, name, in.Body.Admin, in.Body.Service)
+	}
 	return message{Message: "User " + name + " has been created"}, err
 }
 
 type namedUser struct {
 	Body struct {
-		Username string `json:"username" minLength:"1" maxLength:"255"`
+		Username string `json:"username" maxLength:"255"`
 	}
 }
 
@@ -110,61 +124,6 @@ func (a *API) deleteUser(ctx context.Context, s *identity.Subject, in *namedUser
 	if err := administrator(s); err != nil {
 		return message{}, err
 	}
-	if in.Body.Username == s.Username {
-		return message{}, errs.New(errs.Invalid, "nobody can delete themselves; another administrator can")
-	}
-	return message{Message: "User " + in.Body.Username + " has been deleted"}, a.Store.DeleteUser(ctx, in.Body.Username)
-}
-
-type tokenRequest struct {
-	Body *struct {
-		Username   *string `json:"username,omitempty"`
-		Expiration *string `json:"expiration,omitempty" doc:"a time in ISO 8601; at most the configured lifetime"`
-	} `required:"false"`
-}
-
-type newToken struct {
-	Token     string `json:"token"`
-	ExpiresAt string `json:"expires_at"`
-	Message   string `json:"message"`
-}
-
-func (a *API) accessToken(ctx context.Context, s *identity.Subject, in *tokenRequest) (newToken, error) {
-	username, expires := s.Username, a.Now().Add(a.TokenLifetime)
-	if in.Body != nil && in.Body.Username != nil && *in.Body.Username != "" {
-		username = *in.Body.Username
-	}
-	if username != s.Username && !s.Admin {
-		return newToken{}, errs.New(errs.Denied, "only administrators make tokens for others")
-	}
-	if in.Body != nil && in.Body.Expiration != nil && *in.Body.Expiration != "" {
-		asked, err := parseTime(*in.Body.Expiration)
-		if err != nil {
-			return newToken{}, err
-		}
-		if !asked.After(a.Now()) || asked.After(expires.Add(24*time.Hour)) {
-			return newToken{}, errs.New(errs.Invalid, "expiration must lie in the future, and at most %d days ahead", int(a.TokenLifetime.Hours()/24))
-		}
-		expires = asked
-	}
-	user, err := a.Store.User(ctx, username)
-	if err != nil {
-		return newToken{}, err
-	}
-	secret, hash := token.NewSecret()
-	expires = expires.UTC().Truncate(time.Second)
-	err = a.Store.SetAccessToken(ctx, directory.AccessToken{UserID: user.ID, Hash: hash, CreatedAt: a.Now(), ExpiresAt: expires})
-	if err != nil {
-		return newToken{}, err
-	}
-	return newToken{Token: secret, ExpiresAt: expires.Format(time.RFC3339), Message: "Token for " + username + " has been created"}, nil
-}
-
-func parseTime(text string) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999", "2006-01-02"} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at, nil
-		}
-	}
-	return time.Time{}, errs.New(errs.Invalid, "expiration must be a time such as 2027-01-31T12:00:00Z")
+	name := canonical(in.Body.Username)
+	return message{Message: "User " + name + " has been deleted"}, a.Store.DeleteUser(ctx, name)
 }

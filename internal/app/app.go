@@ -103,7 +103,7 @@ func (a *App) build(ctx context.Context) error {
 		RedirectURI: c.OIDC.RedirectURI, People: a.Store, Sessions: a.Sessions, Keys: keys, Origin: origin,
 		Authenticate: auth.Authenticate, Log: a.log, Now: time.Now}).Mount(mux)
 	api.New(api.Options{Store: a.Store, MLflow: a.MLflow, Grants: a.Cache, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
-		TokenLifetime: c.TokenLifetime, MaxJSON: c.MaxJSON, Log: a.log, Now: time.Now}).Mount(mux)
+		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, Log: a.log, Now: time.Now}).Mount(mux)
 	a.mountHealth(mux)
 	a.handler = split(mux, proxy)
 	return nil

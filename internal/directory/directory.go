@@ -39,13 +39,6 @@ type Login struct {
 	Admin       bool
 }
 
-// Page asks for a part of a listing. Limit 0 means all.
-type Page struct {
-	Limit  int
-	Offset int
-	Search string // a part of the name, in any case
-}
-
 // AccessToken is the one access token of a user as it is stored: a hash of the secret and an expiry.
 type AccessToken struct {
 	UserID    int64

@@ -26,15 +26,22 @@ type Kind struct {
 	CreatedStatus int
 	// PatternEnvelope wraps a single user pattern in the plugin's answers; empty where it is not wrapped.
 	PatternEnvelope string
-	// PatternIDText is true where the plugin writes the id of a user's pattern as a string.
+	// PatternIDText is true where the plugin writes the id of a user's pattern as a string, and leaves out whose it is.
 	PatternIDText bool
+	// BareMessages is true where the plugin's answers to changes of a user's grant have no status beside the message.
+	BareMessages bool
+	// BareDeletion is true where the plugin's answer to the deletion of a user's pattern has no message beside the status.
+	BareDeletion bool
+	// Prompt is true where answers say whether they are about a prompt, which MLflow keeps among the registered models.
+	Prompt bool
 }
 
 var kinds = []Kind{
 	{Name: Experiment, Title: "experiment", Segment: "experiments", Patterns: "experiment-patterns", Key: "experiment_id",
-		ByID: true, Envelope: "experiment_permission", CreatedStatus: 200, PatternIDText: true},
+		ByID: true, Envelope: "experiment_permission", CreatedStatus: 200, PatternIDText: true, BareMessages: true},
 	{Name: RegisteredModel, Title: "registered model", Segment: "registered-models", Patterns: "registered-models-patterns", Key: "name",
-		Envelope: "registered_model_permission", CreatedStatus: 201, PatternEnvelope: "registered_model_permission"},
+		Envelope: "registered_model_permission", CreatedStatus: 201, PatternEnvelope: "registered_model_permission",
+		BareDeletion: true, Prompt: true},
 }
 
 // All yields every kind, in the table's order.

@@ -66,6 +66,12 @@ func (db *DB) principal(ctx context.Context, from bun.IDB, p Principal) (holder,
 	return h, db.coded(err, p.String())
 }
 
+// PrincipalID gives the id of a user or a group.
+func (db *DB) PrincipalID(ctx context.Context, p Principal) (int64, error) {
+	h, err := db.principal(ctx, db.read, p)
+	return h.id, err
+}
+
 type holder struct {
 	table, name, column, is string
 	id                      int64

@@ -76,14 +76,10 @@ func (db *DB) byIdentity(ctx context.Context, from bun.IDB, id directory.Identit
 	return row.user(), db.coded(err, "a user of this identity")
 }
 
-// Users lists users by name. Service, when given, asks for service accounts or for people alone.
-func (db *DB) Users(ctx context.Context, page directory.Page, service *bool) ([]directory.User, error) {
+// Users lists users by name: the service accounts, or the people.
+func (db *DB) Users(ctx context.Context, service bool) ([]directory.User, error) {
 	var rows []userRow
-	q := paged(db.read.NewSelect().Model(&rows).Order("u.username"), page, "u.username")
-	if service != nil {
-		q = q.Where("u.is_service = ?", *service)
-	}
-	if err := q.Scan(ctx); err != nil {
+	if err := db.read.NewSelect().Model(&rows).Where("u.is_service = ?", service).Order("u.username").Scan(ctx); err != nil {
 		return nil, db.coded(err, "")
 	}
 	users := make([]directory.User, len(rows))
@@ -91,20 +87,6 @@ func (db *DB) Users(ctx context.Context, page directory.Page, service *bool) ([]
 		users[i] = row.user()
 	}
 	return users, nil
-}
-
-var literal = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
-
-func paged(q *bun.SelectQuery, page directory.Page, column string) *bun.SelectQuery {
-	if page.Search != "" {
-		q = q.Where("LOWER(?) LIKE ? ESCAPE '\\'", bun.Ident(column), "%"+literal.Replace(strings.ToLower(page.Search))+"%")
-	}
-	if page.Limit > 0 {
-		q = q.Limit(int64(page.Limit))
-	} else if page.Offset > 0 {
-		q = q.Limit(1 << 40) // SQLite takes an offset only with a limit
-	}
-	return q.Offset(int64(page.Offset))
 }
 
 // CreateUser makes a user; a name that is taken is errs.Conflict.
@@ -121,9 +103,38 @@ func (db *DB) CreateUser(ctx context.Context, u directory.User) (directory.User,
 	return row.user(), err
 }
 
+// SetRoles says whether a user is an administrator, and whether it is a service account.
+func (db *DB) SetRoles(ctx context.Context, username string, admin, service bool) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if !admin {
+			if err := db.keepAdmin(ctx, tx, username); err != nil {
+				return err
+			}
+		}
+		result, err := tx.NewUpdate().Table("gw_users").Set("is_admin = ?", admin).Set("is_service = ?", service).
+			Set("updated_at = ?", db.now()).Where("username = ?", username).Exec(ctx)
+		return db.changed(result, err, "the user "+username)
+	})
+}
+
+// keepAdmin refuses to lose the last active administrator: nobody could make another one.
+func (db *DB) keepAdmin(ctx context.Context, tx bun.Tx, username string) error {
+	var admins []string
+	err := tx.NewSelect().Table("gw_users").Column("username").Where("is_admin = ? AND active = ?", true, true).Limit(2).Scan(ctx, &admins)
+	if err == nil && len(admins) == 1 && admins[0] == username {
+		return errs.New(errs.Conflict, "%s is the only active administrator; make another one first", username)
+	}
+	return err
+}
+
 // SetActive activates or deactivates a user.
 func (db *DB) SetActive(ctx context.Context, username string, active bool) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if !active {
+			if err := db.keepAdmin(ctx, tx, username); err != nil {
+				return err
+			}
+		}
 		result, err := tx.NewUpdate().Table("gw_users").Set("active = ?", active).Set("updated_at = ?", db.now()).
 			Where("username = ?", username).Exec(ctx)
 		return db.changed(result, err, "the user "+username)
@@ -133,6 +144,9 @@ func (db *DB) SetActive(ctx context.Context, username string, active bool) error
 // DeleteUser removes a user with all that belongs to it: identities, token, memberships, grants, patterns.
 func (db *DB) DeleteUser(ctx context.Context, username string) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := db.keepAdmin(ctx, tx, username); err != nil {
+			return err
+		}
 		result, err := tx.NewDelete().Table("gw_users").Where("username = ?", username).Exec(ctx)
 		return db.changed(result, err, "the user "+username)
 	})
@@ -149,11 +163,11 @@ func (db *DB) changed(result interface{ RowsAffected() (int64, error) }, err err
 }
 
 // Groups lists groups by name, with the number of their members.
-func (db *DB) Groups(ctx context.Context, page directory.Page) ([]directory.Group, error) {
+func (db *DB) Groups(ctx context.Context) ([]directory.Group, error) {
 	var rows []groupRow
 	q := db.read.NewSelect().Model(&rows).Column("g.id", "g.name", "g.external_id").
 		ColumnExpr("(SELECT COUNT(*) FROM gw_memberships AS m WHERE m.group_id = g.id) AS members").Order("g.name")
-	if err := paged(q, page, "g.name").Scan(ctx); err != nil {
+	if err := q.Scan(ctx); err != nil {
 		return nil, db.coded(err, "")
 	}
 	return groups(rows), nil

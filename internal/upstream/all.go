@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
@@ -18,11 +17,6 @@ type Item struct {
 	Description string
 	Tags        map[string]string
 	Aliases     map[string]string
-}
-
-// Matches tells whether the text is part of the item's name, in any case.
-func (i Item) Matches(text string) bool {
-	return strings.Contains(strings.ToLower(i.Name), strings.ToLower(text))
 }
 
 type pair struct {

@@ -1,0 +1,74 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
+)
+
+// Paging are the query fields of a listing that comes in pages. Without a limit all of it comes, and the offset says nothing.
+type Paging struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"500"`
+	Offset int    `query:"offset" minimum:"0"`
+	Search string `query:"search" maxLength:"256" doc:"a part of the name, in any case"`
+}
+
+// page gives the rows that were asked for, in the order of their names, and how many there are in all. It gets what the
+// caller may see and nothing else, so that the number tells nothing of the rest.
+func page[T any](rows []T, name func(T) string, p Paging) ([]T, int) {
+	wanted := strings.ToLower(p.Search)
+	rows = slices.DeleteFunc(slices.Clone(rows), func(row T) bool { return !strings.Contains(strings.ToLower(name(row)), wanted) })
+	slices.SortStableFunc(rows, func(a, b T) int {
+		if order := strings.Compare(strings.ToLower(name(a)), strings.ToLower(name(b))); order != 0 {
+			return order
+		}
+		return strings.Compare(name(a), name(b))
+	})
+	total := len(rows)
+	if p.Limit > 0 {
+		rows = rows[min(p.Offset, total):]
+		rows = rows[:min(p.Limit, len(rows))]
+	}
+	return rows, total
+}
+
+// listing is what a paged operation gives: all rows that the caller may see, and what they are sorted and searched by.
+type listing[T any] struct {
+	rows []T
+	name func(T) string
+}
+
+// pages are the inputs of paged operations.
+type pages interface{ paging() Paging }
+
+func (p *Paging) paging() Paging { return *p }
+
+// addPaged registers a listing that comes in pages; the answer to a page or search has the number of all in a header.
+func addPaged[I any, P interface {
+	*I
+	pages
+}, T any](r *registrar, path, summary string, do func(ctx context.Context, s *identity.Subject, in P) (listing[T], error)) {
+	type output struct {
+		Total string `header:"X-Total-Count" doc:"the number of all matches, where a limit or search was given"`
+		Body  []T
+	}
+	huma.Register(r.api, r.operation(http.MethodGet, path, http.StatusOK, summary), func(ctx context.Context, in *I) (*output, error) {
+		all, err := do(ctx, identity.From(ctx), in)
+		if err != nil {
+			return nil, r.use.problem(ctx, err)
+		}
+		p := P(in).paging()
+		rows, total := page(all.rows, all.name, p)
+		out := &output{Body: append([]T{}, rows...)}
+		if p.Limit > 0 || p.Search != "" {
+			out.Total = strconv.Itoa(total)
+		}
+		return out, nil
+	})
+}

@@ -1,0 +1,81 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+)
+
+type resourcePath struct {
+	Resource string `path:"resource" maxLength:"255"`
+}
+
+type holderRow struct {
+	Name       string `json:"name"`
+	Permission string `json:"permission"`
+	Kind       string `json:"kind"`
+}
+
+// resources derives the routes that start from the resource.
+func (a *API) resources(r *registrar, k kind.Kind) {
+	base := "/permissions/" + k.Segment
+	for _, side := range sides {
+		add(r, http.MethodGet, base+"/{resource}/"+side.segment, 200, "Which "+side.segment+" hold a permission on a "+k.Title,
+			func(ctx context.Context, s *identity.Subject, in *resourcePath) ([]holderRow, error) {
+				return a.holders(ctx, s, k, side, in.Resource)
+			})
+	}
+	addPaged(r, base, "Every "+k.Title+" whose permissions the caller may change",
+		func(ctx context.Context, s *identity.Subject, _ *Paging) (listing[row], error) {
+			return a.managed(ctx, s, k)
+		})
+}
+
+func (a *API) holders(ctx context.Context, s *identity.Subject, k kind.Kind, side side, resource string) ([]holderRow, error) {
+	if err := a.manages(ctx, s, k, resource); err != nil {
+		return nil, err
+	}
+	users, groups, err := a.Store.GrantsOn(ctx, k.Name, resource)
+	holders := groups
+	if side.user {
+		holders = users
+	}
+	rows := make([]holderRow, 0, len(holders))
+	for _, h := range holders {
+		row := holderRow{h.Name, h.Level.String(), side.kind}
+		if h.Service {
+			row.Kind = "service-account"
+		}
+		rows = append(rows, row)
+	}
+	return rows, err
+}
+
+// managed lists the resources of a kind on which the caller has MANAGE, out of all that MLflow knows.
+func (a *API) managed(ctx context.Context, s *identity.Subject, k kind.Kind) (listing[row], error) {
+	managed := listing[row]{name: func(r row) string { name, _ := r["name"].(string); return name }}
+	grants, err := a.Grants.Of(ctx, s.UserID)
+	if err != nil {
+		return managed, err
+	}
+	all, err := a.MLflow.All(ctx, k.Name)
+	if err != nil {
+		return managed, err
+	}
+	for _, item := range all {
+		if !a.may(s, grants, authz.Resource{Kind: k.Name, ID: item.ID, Name: item.Name}) {
+			continue
+		}
+		one := row{"name": item.Name, "tags": item.Tags}
+		if k.ByID {
+			one["id"] = item.ID
+		} else {
+			one["description"], one["aliases"] = item.Description, item.Aliases
+		}
+		managed.rows = append(managed.rows, one)
+	}
+	return managed, nil
+}
