@@ -1,0 +1,150 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/mlflowtest"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/world"
+)
+
+func TestMain(m *testing.M) { os.Exit(mlflowtest.Main(m)) }
+
+const (
+	base     = "/api/2.0/mlflow"
+	theGroup = "red" // the target is a member
+)
+
+// cast is a gateway with everybody whose rights differ, each signed in with a browser.
+type cast struct {
+	*world.World
+	nobody  *world.Client
+	member  *world.Client // holds nothing
+	editor  *world.Client // has EDIT on the resources
+	manager *world.Client // has made the resources, and so has MANAGE
+	target  *world.Client // whom permissions are given to
+	admin   *world.Client
+	on      map[kind.Name]string // the resource of each kind: what grants hold
+	names   map[kind.Name]string // and what people call it
+}
+
+func newCast(t *testing.T) *cast {
+	t.Helper()
+	w := world.New(t, mlflowtest.Shared(t).Address, nil)
+	c := &cast{World: w, nobody: w.Nobody(t), member: w.Browser(t, "member", world.Members), editor: w.Browser(t, "editor", world.Members),
+		manager: w.Browser(t, "manager", world.Members), target: w.Browser(t, "target", world.Members, theGroup),
+		admin: w.Browser(t, "root", world.Members, world.Admins)}
+	name := strings.NewReplacer("/", "-").Replace(t.Name())
+	made := c.manager.JSON(t, http.MethodPost, base+"/experiments/create", map[string]any{"name": name})
+	c.manager.JSON(t, http.MethodPost, base+"/registered-models/create", map[string]any{"name": name})
+	id, _ := made["experiment_id"].(string)
+	c.on = map[kind.Name]string{kind.Experiment: id, kind.RegisteredModel: name}
+	c.names = map[kind.Name]string{kind.Experiment: name, kind.RegisteredModel: name}
+	for k := range kind.All() {
+		c.give(t, store.Principal{User: c.editor.Username}, k.Name, kind.Edit)
+	}
+	return c
+}
+
+// give lays a permission on the resource of a kind, whatever there was before.
+func (c *cast) give(t *testing.T, p store.Principal, k kind.Name, level kind.Level) {
+	t.Helper()
+	c.take(t, p, k)
+	if err := c.App.Store.CreateGrant(t.Context(), p, k, c.on[k], level); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (c *cast) take(t *testing.T, p store.Principal, k kind.Name) {
+	t.Helper()
+	_ = c.App.Store.DeleteGrant(t.Context(), p, k, c.on[k]) // there may be none
+}
+
+// side is one of the two sorts of principal, with the one of them that tests are about.
+type side struct {
+	segment string
+	holder  store.Principal
+	name    string
+}
+
+func (c *cast) sides() []side {
+	return []side{{"users", store.Principal{User: c.target.Username}, c.target.Username}, {"groups", store.Principal{Group: theGroup}, theGroup}}
+}
+
+// each runs a test for each kind and side.
+func (c *cast) each(t *testing.T, run func(t *testing.T, k kind.Kind, s side)) {
+	for k := range kind.All() {
+		for _, s := range c.sides() {
+			t.Run(string(k.Name)+" of "+s.segment, func(t *testing.T) { run(t, k, s) })
+		}
+	}
+}
+
+func (c *cast) grants(k kind.Kind, s side) string {
+	return base + "/permissions/" + s.segment + "/" + s.name + "/" + k.Segment
+}
+
+func (c *cast) patterns(k kind.Kind, s side) string {
+	return base + "/permissions/" + s.segment + "/" + s.name + "/" + k.Patterns
+}
+
+func (c *cast) id(t *testing.T, p store.Principal) float64 {
+	t.Helper()
+	id, err := c.App.Store.PrincipalID(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return float64(id)
+}
+
+// said stands for any text for people.
+const said = "…"
+
+// wants compares an answer: its status, and its JSON as it is, but for texts for people.
+func wants(t *testing.T, got world.Answer, status int, want any) {
+	t.Helper()
+	if got.Status != status {
+		t.Fatalf("the answer is %d, want %d: %s", got.Status, status, got.Body)
+	}
+	if mime := got.Header.Get("Content-Type"); mime != "application/json" {
+		t.Errorf("the answer's type is %q", mime)
+	}
+	var body any
+	if err := json.Unmarshal(got.Body, &body); err != nil {
+		t.Fatalf("%v in %q", err, got.Body)
+	}
+	if object, ok := body.(map[string]any); ok {
+		for _, key := range []string{"message", "detail"} {
+			if text, ok := object[key].(string); ok && text != "" {
+				object[key] = said
+			}
+		}
+	}
+	if diff := cmp.Diff(want, body); diff != "" {
+		t.Errorf("the answer differs (-want +got):\n%s", diff)
+	}
+}
+
+// refused is the one form of all errors.
+func refused(code string) map[string]any {
+	return map[string]any{"error_code": code, "message": said, "detail": said}
+}
+
+var (
+	invalid  = refused("INVALID_PARAMETER_VALUE")
+	denied   = refused("PERMISSION_DENIED")
+	missing  = refused("RESOURCE_DOES_NOT_EXIST")
+	conflict = refused("RESOURCE_ALREADY_EXISTS")
+)
+
+type object = map[string]any
+type list = []any
+
+func permission(level string) object { return object{"permission": level} }
