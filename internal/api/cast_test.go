@@ -104,6 +104,13 @@ func (c *cast) id(t *testing.T, p store.Principal) float64 {
 	return float64(id)
 }
 
+// idOf gives the id of a user; 0 for one that does not exist.
+func (c *cast) idOf(t *testing.T, username string) float64 {
+	t.Helper()
+	id, _ := c.App.Store.PrincipalID(t.Context(), store.Principal{User: username}) // the answer says that it does not exist
+	return float64(id)
+}
+
 // said stands for any text for people.
 const said = "…"
 
