@@ -156,7 +156,7 @@ func (w *world) must(err error) {
 // people gives the stored users by name.
 func (w *world) people() map[string]directory.User {
 	w.t.Helper()
-	users, err := w.db.Users(w.t.Context(), directory.Page{}, nil)
+	users, err := w.db.Users(w.t.Context(), false)
 	w.must(err)
 	all := map[string]directory.User{}
 	for _, u := range users {

@@ -40,21 +40,26 @@ def test_no_token(world):
 def test_expired_token(world):
     name = "brief@example.com"
     made = world.ask(ADA, "POST", "/api/2.0/mlflow/users", json={"username": name, "display_name": "Brief"})
-    assert made.status_code == 200, made.text
+    assert made.status_code == 201, made.text
     soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=4)
-    token = world.ask(ADA, "PATCH", "/api/2.0/mlflow/users/access-token", json={"username": name, "expiration": soon.isoformat()})
-    assert token.status_code == 200, token.text
-    secret = token.json()["token"]
+    secret = world.new_token(name, expiration=soon.isoformat())
     with world.acting(name, secret) as client:
         client.search_experiments()
         eventually(lambda: datetime.datetime.now(datetime.UTC) > soon, "the token's time is up")
     assert refused(world, name, secret) == WRONG
 
 
+def test_token_makes_no_token(world):
+    """Who stole a token must not make another that outlives it."""
+    for body in ({}, {"username": FRED}):
+        made = world.ask(ADA, "PATCH", "/api/2.0/mlflow/users/access-token", json=body)
+        assert (made.status_code, made.json()["error_code"]) == (403, "PERMISSION_DENIED")
+
+
 def test_new_token_ends_the_one_before(world):
     name = "renewed@example.com"
-    assert world.ask(ADA, "POST", "/api/2.0/mlflow/users", json={"username": name, "display_name": "Renewed"}).status_code == 200
-    first, second = (world.ask(ADA, "PATCH", "/api/2.0/mlflow/users/access-token", json={"username": name}).json()["token"] for _ in range(2))
+    assert world.ask(ADA, "POST", "/api/2.0/mlflow/users", json={"username": name, "display_name": "Renewed"}).status_code == 201
+    first, second = (world.new_token(name) for _ in range(2))
     with world.acting(name, second) as client:
         client.search_experiments()
     assert refused(world, name, first) == WRONG

@@ -102,6 +102,21 @@ class World:
         """Sends a request with the person's token."""
         return requests.request(method, (at or self.url) + path, auth=(person, self.tokens[person]), timeout=60, **how)
 
+    def signed_in(self, person):
+        """Gives a browser's session of the person, without a browser."""
+        session = requests.Session()
+        page = session.get(self.url + "/login/start?next=/auth/status", timeout=60)
+        status = session.post(page.url, data={"person": "development|" + person}, timeout=60)
+        assert status.json()["username"] == person, status.text
+        session.headers["Origin"] = self.url
+        return session
+
+    def new_token(self, person, **how):
+        """Has the administrator make a token: a session can, a token cannot."""
+        made = self.signed_in(ADA).patch(self.url + "/api/2.0/mlflow/users/access-token", json={"username": person, **how}, timeout=60)
+        assert made.status_code == 200, made.text
+        return made.json()["token"]
+
     def give(self, owner, person, segment, resource, level):
         answer = self.ask(owner, "POST", f"/api/2.0/mlflow/permissions/users/{person}/{segment}/{resource}", json={"permission": level})
         assert answer.status_code in (200, 201), answer.text
