@@ -112,6 +112,36 @@ func TestStealThroughReferences(t *testing.T) {
 	}
 }
 
+// TestStealThroughANameThatBeginsWithAnOwnOne registers a version of the victim's model, whose name a URI's parser would cut
+// or decode to the name of a model of the thief's. MLflow does neither (measured: it then served the victim's file).
+func TestStealThroughANameThatBeginsWithAnOwnOne(t *testing.T) {
+	s := newScene(t)
+	for name, rest := range map[string][2]string{ // what follows the same beginning in the victim's name, and in the thief's
+		"alias in front of a version": {"@sales", ""},
+		"two aliases":                 {"@sales@x", "@sales"},
+		"fragment":                    {"#sales", ""},
+		"percent-encoding":            {"%20sales", " sales"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			begin := world.Name("model")
+			hidden, own := begin+rest[0], begin+rest[1]
+			s.victim.JSON(t, "POST", "/api/2.0/mlflow/registered-models/create", map[string]any{"name": hidden})
+			s.victim.JSON(t, "POST", "/api/2.0/mlflow/model-versions/create", map[string]any{"name": hidden,
+				"source": "mlflow-artifacts:/" + s.victims.Artifacts, "run_id": s.victims.Run})
+			s.victim.JSON(t, "POST", "/api/2.0/mlflow/registered-models/alias", map[string]any{"name": hidden, "alias": "x", "version": "1"})
+			s.thief.JSON(t, "POST", "/api/2.0/mlflow/registered-models/create", map[string]any{"name": own})
+			for _, source := range []string{"models:/" + hidden + "/1", "models:/" + hidden + "@x", "models:///" + hidden + "/1", "MODELS:/" + hidden + "/latest"} {
+				s.refused(t, s.thief.Request(t, "POST", "/api/2.0/mlflow/model-versions/create", map[string]any{"name": own, "source": source}), s.thief)
+			}
+		})
+	}
+	// the name that MLflow reads is the one that is decided on, and so the thief's own model is no way around nor refused
+	own := s.thiefs.Model + "@home"
+	s.thief.JSON(t, "POST", "/api/2.0/mlflow/registered-models/create", map[string]any{"name": own})
+	s.thief.JSON(t, "POST", "/api/2.0/mlflow/model-versions/create", map[string]any{"name": own, "source": "models:/" + s.thiefs.Model + "/1"})
+	s.thief.JSON(t, "POST", "/api/2.0/mlflow/model-versions/create", map[string]any{"name": s.thiefs.Model, "source": "models:/" + own + "/1"})
+}
+
 // TestReadTheVictimsArtifacts asks for the secret file by every spelling of its path that MLflow 3.17.2 understands, and some more.
 func TestReadTheVictimsArtifacts(t *testing.T) {
 	s := newScene(t)

@@ -107,7 +107,7 @@ func (c *call) resolve(target extract.Target) (authz.Resource, error) {
 		}
 		return c.experiment(ctx, id)
 	case policy.Source:
-		return c.source(ctx, target.Value)
+		return c.source(target.Value)
 	}
 	return authz.Resource{}, errs.New(errs.Internal, "a target names nothing known: %d", target.Ref)
 }

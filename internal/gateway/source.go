@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"net/url"
 	"strings"
 
@@ -15,26 +14,14 @@ import (
 
 // source resolves a model version's source to what governs the bytes that it names. MLflow serves them later to whoever may
 // read the model version, so the one who registers them must be able to read them (MLflow 3.17.2 does not ask).
-func (c *call) source(ctx context.Context, source string) (authz.Resource, error) {
+func (c *call) source(source string) (authz.Resource, error) {
 	u, err := url.Parse(source)
 	if err != nil || strings.ContainsAny(source, "\\\x00") {
 		return authz.Resource{}, errs.New(errs.Invalid, "source is not a URI")
 	}
 	switch u.Scheme {
-	case "runs":
-		id, _, _ := strings.Cut(strings.TrimLeft(u.Path+u.Opaque, "/"), "/")
-		return c.resolve(extract.Target{Ref: policy.Run, Value: id})
-	case "models":
-		reference := strings.TrimLeft(u.Path+u.Opaque, "/")
-		name, rest, versioned := strings.Cut(reference, "/")
-		name, _, aliased := strings.Cut(name, "@")
-		if strings.HasPrefix(name, "m-") && !versioned && !aliased {
-			return c.resolve(extract.Target{Ref: policy.LoggedModel, Value: name})
-		}
-		if name == "" || strings.Contains(rest, "/") || u.Host != "" {
-			return authz.Resource{}, errs.New(errs.Invalid, "source %q names no model", source)
-		}
-		return authz.Resource{Kind: kind.RegisteredModel, ID: name, Name: name}, nil
+	case "runs", "models":
+		return c.reference(u, source)
 	case "mlflow-artifacts":
 		path := strings.TrimPrefix(u.Path, "/")
 		if u.Host != "" || u.Opaque != "" || u.RawQuery != "" || u.Fragment != "" || u.RawPath != "" || path == "" {
@@ -43,6 +30,30 @@ func (c *call) source(ctx context.Context, source string) (authz.Resource, error
 		return c.resolve(extract.Target{Ref: policy.ArtifactTree, Value: path})
 	}
 	return authz.Resource{}, nil // any other address is decided by knownSource
+}
+
+// reference resolves runs:/ and models:/ by MLflow's own reading of them (mlflow/store/artifact/utils/models.py,
+// _parse_model_uri): nothing is decoded, "#" belongs to the name, and an alias begins at the last "@" of what names no
+// version. What a URI's parser would take off a name, so that another model were decided on than is read, is refused.
+func (c *call) reference(u *url.URL, source string) (authz.Resource, error) {
+	if u.Host != "" || u.Opaque != "" || strings.ContainsAny(source, "%#?") {
+		return authz.Resource{}, errs.New(errs.Invalid, "source %q must be a plain reference, without a host, %%, # and ?", source)
+	}
+	name, rest, more := strings.Cut(strings.TrimLeft(u.Path, "/"), "/")
+	if u.Scheme == "runs" {
+		return c.resolve(extract.Target{Ref: policy.Run, Value: name})
+	}
+	aliased := false
+	if at := strings.LastIndexByte(name, '@'); at >= 0 && !more {
+		name, aliased = name[:at], true
+	}
+	if strings.HasPrefix(name, "m-") && !more && !aliased {
+		return c.resolve(extract.Target{Ref: policy.LoggedModel, Value: name})
+	}
+	if name == "" || strings.Contains(rest, "/") {
+		return authz.Resource{}, errs.New(errs.Invalid, "source %q names no model", source)
+	}
+	return authz.Resource{Kind: kind.RegisteredModel, ID: name, Name: name}, nil
 }
 
 // knownSource lets a source in storage of its own (s3://…, a path of the server) pass only where it lies in the artifacts
