@@ -139,6 +139,19 @@ func TestParseObjectBoundsDepth(t *testing.T) {
 	}
 }
 
+// A member must not fill the memory with a body that is small enough to be read: values cost many times their bytes.
+func TestParseObjectBoundsValues(t *testing.T) {
+	for _, value := range []string{"1", "[]", "{}", `{"b":1}`} {
+		many := func(n int) []byte { return []byte(`{"a":[` + strings.Repeat(value+",", n-1) + value + `]}`) }
+		if _, err := httpx.ParseObject(many(40_000)); err != nil {
+			t.Errorf("40,000 of %s: %v", value, err)
+		}
+		if _, err := httpx.ParseObject(many(110_000)); !errs.Is(err, errs.TooLarge) {
+			t.Errorf("110,000 of %s: got %v, want it refused as too large", value, err)
+		}
+	}
+}
+
 // protobuf's parser knows a field by its two names alone, in their exact case, and drops every other key; what it drops must
 // not be what was decided on. A number or bool is no id for it either.
 func TestFieldIsReadAsProtobufReadsIt(t *testing.T) {
