@@ -93,7 +93,7 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	rules := authz.Rules{Default: c.Default, RestrictCreation: c.RestrictCreation}
-	proxy, err := gateway.New(gateway.Options{MLflow: a.MLflow, Auth: auth, Grants: a.Cache, Lifecycle: a.Store, Rules: rules,
+	proxy, err := gateway.New(gateway.Options{MLflow: a.MLflow, Auth: auth, Grants: a.Cache, Lifecycle: a.Store, Sealer: keys, Rules: rules,
 		Origin: origin, Log: a.log, MaxJSON: c.MaxJSON, MaxFiltered: c.MaxFiltered})
 	if err != nil {
 		return err

@@ -44,6 +44,7 @@ type Options struct {
 	Auth        Authenticator
 	Grants      Grants
 	Lifecycle   Lifecycle
+	Sealer      Sealer
 	Rules       authz.Rules
 	Origin      *httpx.Origin
 	Log         *slog.Logger

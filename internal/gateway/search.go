@@ -23,6 +23,13 @@ func (c *call) list() error {
 	if selection.Exact && selection.All && len(selection.IDs) == 0 {
 		return c.forward()
 	}
+	purpose, err := c.tokenPurpose(list)
+	if err != nil {
+		return err
+	}
+	if err := c.openToken(purpose); err != nil {
+		return err
+	}
 	search, err := rewrite.NewSearch(list, c.read.Query, c.read.Body)
 	if err != nil {
 		return err
@@ -37,7 +44,11 @@ func (c *call) list() error {
 	if err != nil {
 		return err
 	}
-	return c.answerJSON(list.Encode(page))
+	token, err := c.sealToken(purpose, page.Next)
+	if err != nil {
+		return err
+	}
+	return c.answerJSON(list.Encode(page, token))
 }
 
 func (c *call) fetcher(search *rewrite.Search) rewrite.Fetch {

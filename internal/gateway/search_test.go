@@ -2,8 +2,11 @@ package gateway_test
 
 import (
 	"database/sql"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -219,6 +222,54 @@ func TestSearchModels(t *testing.T) {
 		}
 		if said := bob.Do(t, http.MethodGet, "/api/2.0/mlflow/"+target, nil); !strings.Contains(string(said.Body), work.Model) {
 			t.Errorf("%s by the owner: answered %d %s", target, said.Status, said.Body)
+		}
+	}
+}
+
+// TestPageTokensDoNotCountWhatIsHidden tries to learn from page tokens how many rows of others lie between one's own, and with
+// a filter what they are called: by reading the token, by choosing it, and by carrying it to another search.
+func TestPageTokensDoNotCountWhatIsHidden(t *testing.T) {
+	s := newScene(t)
+	mark := world.Name("mark")
+	create := func(c *world.Client, names ...string) {
+		for _, name := range names {
+			c.JSON(t, http.MethodPost, "/api/2.0/mlflow/registered-models/create",
+				map[string]any{"name": mark + name, "tags": []any{map[string]any{"key": "mark", "value": mark}}})
+		}
+	}
+	create(s.thief, "-a", "-x", "-y", "-z")
+	create(s.victim, "-b", "-c", "-d")
+	search := func(c *world.Client, token, filter, more string) world.Answer {
+		return c.Do(t, http.MethodGet, "/api/2.0/mlflow/registered-models/search?max_results=1&order_by=name&filter="+
+			url.QueryEscape(filter)+"&page_token="+url.QueryEscape(token)+more, nil)
+	}
+	tagged, named := "tags.mark = '"+mark+"'", "name LIKE '"+mark+"%'"
+	next := func(a world.Answer) string {
+		var said struct {
+			Token string `json:"next_page_token"`
+		}
+		if err := json.Unmarshal(a.Body, &said); err != nil || said.Token == "" {
+			t.Fatalf("answered %d %s, want a page and a token: %v", a.Status, a.Body, err)
+		}
+		return said.Token
+	}
+	first := next(search(s.thief, "", tagged, ""))
+	if got := search(s.thief, first, tagged, ""); !strings.Contains(string(got.Body), mark+"-x") || len(next(got)) != len(first) {
+		t.Errorf("the second page: %d %s, want %s and a token of the same length", got.Status, got.Body, mark+"-x")
+	}
+	if raw, err := base64.StdEncoding.DecodeString(first); err == nil && strings.Contains(string(raw), "offset") {
+		t.Errorf("the token says %s", raw)
+	}
+	for name, got := range map[string]world.Answer{
+		"a token of MLflow":     search(s.thief, "eyJvZmZzZXQiOiA0fQ==", tagged, ""),
+		"another filter":        search(s.thief, first, named, ""),
+		"another order":         search(s.thief, first, tagged, "&order_by=timestamp"),
+		"another person":        search(s.victim, first, tagged, ""),
+		"changed":               search(s.thief, "A"+first[1:]+"A", tagged, ""),
+		"another kind of thing": s.thief.Do(t, http.MethodGet, "/api/2.0/mlflow/model-versions/search?order_by=name&filter="+url.QueryEscape(tagged)+"&page_token="+first, nil),
+	} {
+		if got.Status != http.StatusBadRequest {
+			t.Errorf("%s: answered %d %s", name, got.Status, got.Body)
 		}
 	}
 }

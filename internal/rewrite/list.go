@@ -131,8 +131,8 @@ func (l List) rows(raw json.RawMessage) ([]row, bool, error) {
 	return found, token != "", nil
 }
 
-// Encode writes a page as MLflow does: without the fields that are empty.
-func (l List) Encode(p Page) []byte {
+// Encode writes a page as MLflow does, without the fields that are empty. The token leads to the next page, if there is one.
+func (l List) Encode(p Page, token string) []byte {
 	var b bytes.Buffer
 	b.WriteByte('{')
 	if len(p.Rows) > 0 {
@@ -145,11 +145,11 @@ func (l List) Encode(p Page) []byte {
 		}
 		b.WriteByte(']')
 	}
-	if p.Next >= 0 {
+	if token != "" {
 		if len(p.Rows) > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, `"next_page_token":%q`, Token(p.Next))
+		fmt.Fprintf(&b, `"next_page_token":%q`, token)
 	}
 	b.WriteByte('}')
 	return b.Bytes()

@@ -39,7 +39,14 @@ func (m *mlflow) fetch(_ context.Context, offset, rows int) (json.RawMessage, er
 	if offset+rows < m.count {
 		p.Next = offset + rows
 	}
-	return m.list.Encode(p), nil
+	return m.list.Encode(p, next(p)), nil
+}
+
+func next(p Page) string {
+	if p.Next < 0 {
+		return ""
+	}
+	return Token(p.Next)
 }
 
 func only(readable func(id string) bool) Allowed {
@@ -176,7 +183,7 @@ func TestEncodeWritesAsMLflow(t *testing.T) {
 		{Page{Rows: []json.RawMessage{row}, Next: 7}, `{"registered_models":[` + string(row) + `],"next_page_token":"eyJvZmZzZXQiOiA3fQ=="}`},
 		{Page{Next: 7}, `{"next_page_token":"eyJvZmZzZXQiOiA3fQ=="}`},
 	} {
-		if got := string(models.Encode(c.page)); got != c.want {
+		if got := string(models.Encode(c.page, next(c.page))); got != c.want {
 			t.Errorf("%s; want %s", got, c.want)
 		}
 	}
