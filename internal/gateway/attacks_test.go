@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -437,3 +438,36 @@ func TestNamesAreRecycled(t *testing.T) {
 		t.Error("a refused renaming moved grants")
 	}
 }
+
+// TestFillMLflowsMemory uploads through the route whose body MLflow reads into memory before it looks at the length.
+func TestFillMLflowsMemory(t *testing.T) {
+	s := newScene(t)
+	const most = 10 << 20
+	upload := func(bytes int64, announced bool) world.Answer {
+		request := s.thief.Request(t, "POST", "/ajax-api/2.0/mlflow/upload-artifact?run_uuid="+s.thiefs.Run+"&path=big.bin", "")
+		request.Header.Set("Content-Type", "application/octet-stream")
+		request.Body, request.ContentLength = io.NopCloser(io.LimitReader(zeros{}, bytes)), -1
+		if announced {
+			request.ContentLength = bytes
+		}
+		return s.thief.Send(t, request)
+	}
+	for _, announced := range []bool{true, false} {
+		want := map[bool]int{true: http.StatusOK, false: http.StatusBadRequest}[announced] // MLflow reads no body of unknown length
+		if got := upload(most, announced); got.Status != want {
+			t.Errorf("as much as MLflow takes, announced %v: %d %s", announced, got.Status, got.Body)
+		}
+		s.recorder.Calls()
+		if got := upload(most+1, announced); got.Status != http.StatusRequestEntityTooLarge {
+			t.Errorf("one byte more, announced %v: %d %s", announced, got.Status, got.Body)
+		}
+		if forwarded := s.recorder.Forwarded(); announced && len(forwarded) > 0 {
+			t.Errorf("what is announced as too large reached MLflow: %v", forwarded)
+		}
+	}
+}
+
+type zeros struct{}
+
+// Read gives zeros without end (io.Reader).
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }

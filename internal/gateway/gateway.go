@@ -181,6 +181,12 @@ func (c *call) prepare() *http.Request {
 }
 
 func (c *call) forward() error {
+	if most := c.match.Route.Most; most > 0 { // MLflow reads all of it into memory before it looks at the length (measured)
+		if c.r.ContentLength > most {
+			return errs.New(errs.TooLarge, "the body is larger than the limit of %d bytes", most)
+		}
+		c.r.Body = http.MaxBytesReader(c.w, c.r.Body, most)
+	}
 	effect := c.effect()
 	c.gateway.MLflow.Forward(c.w, c.prepare(), effect)
 	return nil

@@ -119,6 +119,7 @@ type Route struct {
 	Needs   []Need
 	Creates kind.Name // the kind that the route makes, under the name in the body's field "name"
 	Content Content
+	Most    int64 // bytes of a streamed body; 0: as many as come
 	Filter  Filter
 	Effect  Effect
 	Checks  []Check

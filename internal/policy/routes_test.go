@@ -36,6 +36,7 @@ func lint(r policy.Route) []string {
 		require(!read, "reads the body of a GET, which MLflow ignores beside a query")
 	case policy.Stream:
 		require(r.Method == "PUT" || r.Method == "POST", "streams a body that its method does not have")
+		require(r.Method == "PUT" || r.Most > 0, "streams without a limit what MLflow reads into memory")
 	default:
 		require(false, "has an unknown content")
 	}

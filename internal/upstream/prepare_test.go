@@ -20,9 +20,13 @@ func TestPrepareLeavesTheClientsRequestAlone(t *testing.T) {
 	}
 	r := httptest.NewRequest(http.MethodGet, "http://gateway.example/a?x=1", nil)
 	r.Header = http.Header{"Cookie": {"session=1"}, "Origin": {"http://gateway.example"}, "X-Forwarded-For": {"198.51.100.7"}, "Accept": {"*/*"}}
+	r.Trailer = http.Header{"X-Mlflow-Workspace": {"other"}}
 	header, address, host, uri := r.Header.Clone(), *r.URL, r.Host, r.RequestURI
 
 	out := mlflow.Prepare(r, httpx.Path{Decoded: "/b c"}, url.Values{"y": {"2"}}, "192.0.2.1")
+	if len(out.Trailer) > 0 {
+		t.Errorf("headers behind the body go to MLflow: %v", out.Trailer)
+	}
 	out.Header.Set("Accept", "text/html")
 	out.Header.Set("Content-Type", "application/json")
 	out.URL.Path = "/elsewhere"
