@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
@@ -11,6 +12,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/rewrite"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/upstream"
 )
 
 // list answers a search with what the caller may read, in full pages.
@@ -58,7 +60,12 @@ func (c *call) fetcher(search *rewrite.Search) rewrite.Fetch {
 		if search.List.Post {
 			method = http.MethodPost
 		}
-		return c.gateway.MLflow.Ask(ctx, method, search.List.Path, query, body, c.gateway.MaxFiltered)
+		raw, err := c.gateway.MLflow.Ask(ctx, method, search.List.Path, query, body, c.gateway.MaxFiltered)
+		if errors.Is(err, upstream.ErrTooLarge) {
+			c.gateway.Log.WarnContext(ctx, "rows are too large to be read at once", "path", search.List.Path, "offset", offset, "rows", rows)
+			err = rewrite.ErrTooLarge
+		}
+		return raw, err
 	}
 }
 

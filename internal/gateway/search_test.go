@@ -273,3 +273,26 @@ func TestPageTokensDoNotCountWhatIsHidden(t *testing.T) {
 		}
 	}
 }
+
+// TestLargeRowsDoNotBreakTheSearchesOfOthers stores models so large that a page of them is more than is read at once.
+func TestLargeRowsDoNotBreakTheSearchesOfOthers(t *testing.T) {
+	w := world.New(t, mlflowtest.Shared(t).Address, map[string]string{"MAX_FILTERED_BODY_BYTES": "1048576"})
+	victim, thief := w.Person(t, "victim", world.Members), w.Person(t, "thief", world.Members)
+	mark := world.Name("mark")
+	create := func(c *world.Client, name string, size int) {
+		tags := []any{map[string]any{"key": "mark", "value": mark}}
+		for i := range size {
+			tags = append(tags, map[string]any{"key": "k" + strconv.Itoa(i), "value": strings.Repeat("v", 4000)})
+		}
+		c.JSON(t, http.MethodPost, "/api/2.0/mlflow/registered-models/create", map[string]any{"name": mark + name, "tags": tags})
+	}
+	create(thief, "-1", 150)
+	create(victim, "-2", 0)
+	create(thief, "-3", 150)
+	create(thief, "-4", 300) // too large alone
+	create(victim, "-5", 0)
+	got := victim.Do(t, http.MethodGet, "/api/2.0/mlflow/registered-models/search?filter="+url.QueryEscape("tags.mark = '"+mark+"'"), nil)
+	if text := string(got.Body); got.Status != http.StatusOK || !strings.Contains(text, mark+"-2") || !strings.Contains(text, mark+"-5") || len(text) > 10_000 {
+		t.Errorf("the victim's search: %d %.300s", got.Status, text)
+	}
+}

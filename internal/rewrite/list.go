@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -46,7 +47,10 @@ const (
 	scanCalls = 100
 )
 
-// Fetch asks MLflow for rows, from an offset on.
+// ErrTooLarge says that the rows asked for are more bytes than are read at once.
+var ErrTooLarge = errs.New(errs.BadGateway, "MLflow's answer is too large to be read")
+
+// Fetch asks MLflow for rows, from an offset on. It gives ErrTooLarge when fewer should be asked for.
 type Fetch func(ctx context.Context, offset, rows int) (json.RawMessage, error)
 
 // Allowed says whether the caller may read a row.
@@ -59,12 +63,21 @@ type Page struct {
 }
 
 // Gather reads on until a page is full of rows that the caller may read. The next offset is that of the next readable row,
-// so that no page is empty and none says how many rows were left out.
+// so that no page is empty and none says how many rows were left out. Rows that are large together are read in smaller
+// parts, and a row that alone is too large to be read is left out: nobody can make the searches of others fail with it.
 func (l List) Gather(ctx context.Context, start, want int, fetch Fetch, allowed Allowed) (Page, error) {
 	page := Page{Next: -1}
-	offset, rows := start, min(want+1, l.Most)
+	offset, rows, most := start, min(want+1, l.Most), min(scanRows, l.Most)
 	for range scanCalls {
 		raw, err := fetch(ctx, offset, rows)
+		if errors.Is(err, ErrTooLarge) {
+			if rows == 1 {
+				offset++
+			}
+			rows = max(rows/2, 1)
+			most = rows
+			continue
+		}
 		if err != nil {
 			return page, err
 		}
@@ -90,7 +103,7 @@ func (l List) Gather(ctx context.Context, start, want int, fetch Fetch, allowed 
 			return page, nil
 		}
 		offset += len(items)
-		rows = min(scanRows, l.Most)
+		rows = most
 	}
 	page.Next = offset
 	return page, nil

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -232,4 +234,46 @@ func FuzzOffset(f *testing.F) {
 			t.Fatalf("the token of %d leads to %d, %v", n, again, err)
 		}
 	})
+}
+
+// Somebody stores rows that are large together, or one that is too large alone: the others still find theirs.
+func TestGatherReadsLargeRowsInParts(t *testing.T) {
+	const huge, large, small = 1000, 300, 1 // of 1000 that are read at once
+	for name, sizes := range map[string][]int{
+		"large together":         {large, large, small, large, large, large, small, large, large, large, small, large},
+		"too large alone":        {small, large, small, huge + 1, small, large, small},
+		"too large at the start": {huge + 1, small, small, small},
+		"too large at the end":   {small, small, small, huge + 1},
+		"nothing but too large":  {huge + 1, huge + 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := &mlflow{t: t, list: experiments, count: len(sizes)}
+			fetch := func(ctx context.Context, offset, rows int) (json.RawMessage, error) {
+				total := 0
+				for _, size := range sizes[min(offset, len(sizes)):min(offset+rows, len(sizes))] {
+					total += size
+				}
+				if total > huge {
+					return nil, ErrTooLarge
+				}
+				return m.fetch(ctx, offset, rows)
+			}
+			var want, got []string
+			for i, size := range sizes {
+				if size == small {
+					want = append(want, strconv.Itoa(i))
+				}
+			}
+			for start := 0; start >= 0; {
+				page, err := experiments.Gather(t.Context(), start, 2, fetch, only(func(id string) bool { return slices.Contains(want, id) }))
+				if err != nil || len(got) > len(sizes) {
+					t.Fatalf("from %d: %v; got %v", start, err, got)
+				}
+				got, start = append(got, ids(t, page)...), page.Next
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
 }

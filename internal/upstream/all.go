@@ -3,8 +3,10 @@ package upstream
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
@@ -49,9 +51,12 @@ func (f found) item() Item {
 }
 
 // searches say where all resources of a kind are listed, and how many at a time.
-var searches = map[kind.Name]struct{ path, size string }{
-	kind.Experiment:      {"/api/2.0/mlflow/experiments/search", "5000"},
-	kind.RegisteredModel: {"/api/2.0/mlflow/registered-models/search", "1000"},
+var searches = map[kind.Name]struct {
+	path string
+	size int
+}{
+	kind.Experiment:      {"/api/2.0/mlflow/experiments/search", 5000},
+	kind.RegisteredModel: {"/api/2.0/mlflow/registered-models/search", 1000},
 }
 
 // All lists every resource of a kind, page by page.
@@ -61,9 +66,14 @@ func (m *MLflow) All(ctx context.Context, k kind.Name) ([]Item, error) {
 		return nil, errs.New(errs.Internal, "kind %s has no search", k)
 	}
 	var items []Item
-	query := url.Values{"max_results": {search.size}}
+	query := url.Values{"max_results": {strconv.Itoa(search.size)}}
 	for {
 		raw, err := m.call(ctx, http.MethodGet, search.path, query, nil, lookupLimit)
+		if errors.Is(err, ErrTooLarge) && search.size > 1 { // somebody's rows are large: their tokens are offsets, so any size goes on
+			search.size /= 2
+			query.Set("max_results", strconv.Itoa(search.size))
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

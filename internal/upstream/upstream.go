@@ -117,6 +117,7 @@ func (m *MLflow) Prepare(r *http.Request, path httpx.Path, query url.Values, cli
 	out.URL = &url.URL{Scheme: m.base.Scheme, Host: m.base.Host, Path: m.base.Path + path.Decoded, RawQuery: query.Encode()}
 	out.Host = m.base.Host
 	out.RequestURI = ""
+	out.Trailer = nil // headers behind the body would be seen by none of the checks
 	httpx.StripRequest(out.Header)
 	out.Header["X-Forwarded-For"] = []string{client}
 	return out
@@ -172,6 +173,9 @@ func (m *MLflow) Ask(ctx context.Context, method, path string, query url.Values,
 	return m.call(ctx, method, path, query, body, limit)
 }
 
+// ErrTooLarge says that an answer of MLflow's was larger than the limit.
+var ErrTooLarge = errors.New("the answer is too large")
+
 func (m *MLflow) call(ctx context.Context, method, path string, query url.Values, body []byte, limit int64) ([]byte, error) {
 	target := url.URL{Scheme: m.base.Scheme, Host: m.base.Host, Path: m.base.Path + path, RawQuery: query.Encode()}
 	request, err := http.NewRequestWithContext(ctx, method, target.String(), strings.NewReader(string(body)))
@@ -191,7 +195,7 @@ func (m *MLflow) call(ctx context.Context, method, path string, query url.Values
 	case err != nil:
 		return nil, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
 	case int64(len(read)) > limit:
-		return nil, errs.New(errs.BadGateway, "MLflow's answer is larger than the limit of %d bytes", limit)
+		return nil, errs.Wrap(errs.BadGateway, ErrTooLarge, "MLflow's answer is larger than the limit of %d bytes", limit)
 	case answer.StatusCode == http.StatusOK:
 		return read, nil
 	}
