@@ -56,6 +56,7 @@ type Options struct {
 type Gateway struct {
 	Options
 	matcher *policy.Matcher
+	turns   turns
 }
 
 // New makes the gateway from the route table.
@@ -186,6 +187,13 @@ func (c *call) forward() error {
 			return errs.New(errs.TooLarge, "the body is larger than the limit of %d bytes", most)
 		}
 		c.r.Body = http.MaxBytesReader(c.w, c.r.Body, most)
+	}
+	if c.match.Route.Threads {
+		done, err := c.gateway.turns.take(c.r.Context(), c.subject.UserID)
+		if err != nil {
+			return err
+		}
+		defer done()
 	}
 	effect := c.effect()
 	c.gateway.MLflow.Forward(c.w, c.prepare(), effect)

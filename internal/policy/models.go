@@ -26,5 +26,5 @@ var models = []Route{
 	post("/api/2.0/mlflow/model-versions/set-tag", on(Model, body("name"), kind.Edit)),
 	remove("/api/2.0/mlflow/model-versions/delete-tag", on(Model, body("name"), kind.Manage)),
 	post("/api/2.0/mlflow/model-versions/transition-stage", on(Model, body("name"), kind.Edit)),
-	get("/model-versions/get-artifact", on(Model, query("name"), kind.Read)).check(RelativePath),
+	get("/model-versions/get-artifact", on(Model, query("name"), kind.Read)).check(RelativePath).threads(),
 }

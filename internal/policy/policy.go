@@ -120,6 +120,7 @@ type Route struct {
 	Creates kind.Name // the kind that the route makes, under the name in the body's field "name"
 	Content Content
 	Most    int64 // bytes of a streamed body; 0: as many as come
+	Threads bool  // MLflow holds one of its few threads until the client has read all of the answer
 	Filter  Filter
 	Effect  Effect
 	Checks  []Check
@@ -179,4 +180,5 @@ func (r Route) effect(e Effect) Route     { r.Effect = e; return r }
 func (r Route) check(c ...Check) Route    { r.Checks = append(r.Checks, c...); return r }
 func (r Route) creates(k kind.Name) Route { r.Access, r.Creates = SignedIn, k; return r }
 func (r Route) content(c Content) Route   { r.Content = c; return r }
+func (r Route) threads() Route            { r.Threads = true; return r }
 func (r Route) because(why string) Route  { r.Why = why; return r }

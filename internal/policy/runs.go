@@ -37,5 +37,5 @@ var loggedModels = []Route{
 	remove("/api/2.0/mlflow/logged-models/{model_id}/tags/{tag_key}", on(LoggedModel, segment("model_id"), kind.Manage)).content(NoBody),
 	get("/api/2.0/mlflow/logged-models/{model_id}/artifacts/directories", on(LoggedModel, segment("model_id"), kind.Read)).check(RelativePath),
 	{Method: "GET", Path: "/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files",
-		Needs: []Need{on(LoggedModel, segment("model_id"), kind.Read)}, Checks: []Check{RelativePath}},
+		Needs: []Need{on(LoggedModel, segment("model_id"), kind.Read)}, Checks: []Check{RelativePath}, Threads: true},
 }
