@@ -36,9 +36,11 @@ type Key string
 var ErrNotFound = errs.New(errs.Unauthenticated, "the session has ended; sign in again")
 
 // Store keeps records. Load gives ErrNotFound for what is absent or expired, and another error when it cannot know.
-// Delete of what is absent is no error.
+// Replace writes a record only over one that is there, else it gives ErrNotFound: a session that another replica ended a
+// moment ago must not come back. Delete of what is absent is no error.
 type Store interface {
 	Save(ctx context.Context, key Key, record Record) error
+	Replace(ctx context.Context, key Key, record Record) error
 	Load(ctx context.Context, key Key) (Record, error)
 	Delete(ctx context.Context, key Key) error
 	Ping(ctx context.Context) error
@@ -122,7 +124,9 @@ func (m *Manager) Load(r *http.Request) (Record, Key, error) {
 		if !now.Before(record.ExpiresAt) || !now.Before(record.EndsAt) {
 			return Record{}, "", ErrNotFound
 		}
-		record = m.slide(r.Context(), key, record, now)
+		if record, err = m.slide(r.Context(), key, record, now); err != nil {
+			return Record{}, "", err
+		}
 		m.cache.Set(key, record)
 	}
 	if _, ended := m.ended.Load(key); ended || !now.Before(record.ExpiresAt) {
@@ -131,23 +135,23 @@ func (m *Manager) Load(r *http.Request) (Record, Key, error) {
 	return record, key, nil
 }
 
-// slide moves the expiry along with use. That it could not be written is not the caller's problem yet.
-func (m *Manager) slide(ctx context.Context, key Key, record Record, now time.Time) Record {
+// slide moves the expiry along with use. That it could not be written is not the caller's problem yet; that the session has
+// ended since it was read is.
+func (m *Manager) slide(ctx context.Context, key Key, record Record, now time.Time) (Record, error) {
 	moved := record
 	moved.ExpiresAt = earlier(now.Add(m.Lifetime), record.EndsAt).UTC()
 	if moved.ExpiresAt.Sub(record.ExpiresAt) < min(slide, m.Lifetime/10) {
-		return record
+		return record, nil
 	}
-	if err := m.Store.Save(ctx, key, moved); err != nil {
+	err := m.Store.Replace(ctx, key, moved)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return Record{}, err
+	case err != nil:
 		m.Log.WarnContext(ctx, "a session's expiry could not be moved", "error", err)
-		return record
+		return record, nil
 	}
-	if _, ended := m.ended.Load(key); ended { // between our reading and our writing, which brought it back
-		if err := m.Store.Delete(ctx, key); err != nil {
-			m.Log.ErrorContext(ctx, "an ended session could not be removed", "error", err)
-		}
-	}
-	return moved
+	return moved, nil
 }
 
 // End ends the session of a request, in the store before the cookie, and gives what it was.

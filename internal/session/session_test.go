@@ -157,6 +157,27 @@ func TestAttackRequestUnderWayRevivesSession(t *testing.T) {
 	}
 }
 
+// The attack: the same, while the owner signs out at another replica.
+func TestAttackRequestUnderWayRevivesSessionOfAnotherReplica(t *testing.T) {
+	clock, dir := sessiontest.NewClock(), filepath.Join(t.TempDir(), "s")
+	store := &meddling{}
+	m := manager(t, dir, clock, func(o *session.Options) { store.Store, o.Store = o.Store, store })
+	other := manager(t, dir, clock, nil)
+	cookie := start(t, m, request())
+	clock.Advance(30 * time.Minute) // the next use moves the expiry
+	store.after = func() {
+		if _, err := other.End(httptest.NewRecorder(), request(cookie)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, _, err := m.Load(request(cookie)); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("the request under way got %v", err)
+	}
+	if _, _, err := manager(t, dir, clock, nil).Load(request(cookie)); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("after a restart the ended session gives %v", err)
+	}
+}
+
 // unavailable is a store that cannot be asked.
 type unavailable struct{ session.Store }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
@@ -64,6 +65,38 @@ func (s *Store) file(key session.Key) string {
 
 // Save writes a record whole or not at all.
 func (s *Store) Save(_ context.Context, key session.Key, record session.Record) error {
+	return s.write(key, record, os.Rename)
+}
+
+// Replace writes a record over the one that is there. No deletion can come between, also not of another process.
+func (s *Store) Replace(_ context.Context, key session.Key, record session.Record) error {
+	return s.write(key, record, func(from, to string) error {
+		return s.locked(func() error {
+			if _, err := os.Stat(to); err != nil {
+				return err
+			}
+			return os.Rename(from, to)
+		})
+	})
+}
+
+// locked does something while nobody else with this folder does such a thing.
+func (s *Store) locked(do func() error) error {
+	dir, err := os.Open(s.dir)
+	if err != nil {
+		return err
+	}
+	defer dir.Close() // which unlocks
+	for err = syscall.EINTR; errors.Is(err, syscall.EINTR); {
+		err = syscall.Flock(int(dir.Fd()), syscall.LOCK_EX)
+	}
+	if err != nil {
+		return fmt.Errorf("locking the folder of sessions: %w", err)
+	}
+	return do()
+}
+
+func (s *Store) write(key session.Key, record session.Record, put func(from, to string) error) error {
 	body, err := json.Marshal(record)
 	if err != nil {
 		return fmt.Errorf("encoding a session: %w", err)
@@ -74,12 +107,16 @@ func (s *Store) Save(_ context.Context, key session.Key, record session.Record) 
 	}
 	_, err = temporary.Write(body)
 	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err == nil {
-		err = os.Rename(temporary.Name(), s.file(key))
+		err = put(temporary.Name(), s.file(key))
 	}
-	if err != nil {
-		return unavailable(errors.Join(err, os.Remove(temporary.Name())))
+	if err == nil {
+		return nil
 	}
-	return nil
+	removed := os.Remove(temporary.Name())
+	if errors.Is(err, fs.ErrNotExist) && removed == nil {
+		return session.ErrNotFound
+	}
+	return unavailable(errors.Join(err, removed))
 }
 
 // Load reads a record. A file that cannot be understood is no session, and is removed.
@@ -105,7 +142,8 @@ func (s *Store) Load(_ context.Context, key session.Key) (session.Record, error)
 
 // Delete removes a record.
 func (s *Store) Delete(_ context.Context, key session.Key) error {
-	if err := os.Remove(s.file(key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err := s.locked(func() error { return os.Remove(s.file(key)) })
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return unavailable(err)
 	}
 	return nil

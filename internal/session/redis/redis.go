@@ -39,6 +39,23 @@ func (s *Store) Save(ctx context.Context, key session.Key, record session.Record
 	return unavailable(s.client.Set(ctx, s.prefix+string(key), body, left).Err())
 }
 
+// Replace writes a record over the one that is there, in one command, so that no deletion can come between.
+func (s *Store) Replace(ctx context.Context, key session.Key, record session.Record) error {
+	body, err := json.Marshal(record)
+	if err != nil {
+		return fmt.Errorf("encoding a session: %w", err)
+	}
+	left := record.ExpiresAt.Sub(s.now())
+	if left <= 0 {
+		return session.ErrNotFound
+	}
+	replaced, err := s.client.SetXX(ctx, s.prefix+string(key), body, left).Result()
+	if err == nil && !replaced {
+		return session.ErrNotFound
+	}
+	return unavailable(err)
+}
+
 // Load reads a record.
 func (s *Store) Load(ctx context.Context, key session.Key) (session.Record, error) {
 	var record session.Record

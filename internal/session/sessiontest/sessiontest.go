@@ -68,6 +68,46 @@ func Run(t *testing.T, clock *Clock, open func(t *testing.T) session.Store) {
 		clock.Advance(time.Hour)
 		notFound(t, s, key(3))
 	})
+	t.Run("replaced where it is there alone", func(t *testing.T) {
+		s, want := open(t), record()
+		if err := s.Replace(t.Context(), key(4), want); !errors.Is(err, session.ErrNotFound) {
+			t.Errorf("replacing what is not there gave %v", err)
+		}
+		notFound(t, s, key(4))
+		must(t, s.Save(t.Context(), key(4), want))
+		want.ExpiresAt = want.ExpiresAt.Add(time.Hour)
+		must(t, s.Replace(t.Context(), key(4), want))
+		got, err := s.Load(t.Context(), key(4))
+		must(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		must(t, s.Delete(t.Context(), key(4)))
+		if err := s.Replace(t.Context(), key(4), want); !errors.Is(err, session.ErrNotFound) {
+			t.Errorf("replacing what was deleted gave %v", err)
+		}
+		notFound(t, s, key(4))
+	})
+	t.Run("replaced and deleted at once is gone", func(t *testing.T) {
+		s, want := open(t), record()
+		for n := range 50 {
+			k := key(200 + n)
+			must(t, s.Save(t.Context(), k, want))
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if err := s.Replace(t.Context(), k, want); err != nil && !errors.Is(err, session.ErrNotFound) {
+					t.Error(err)
+				}
+			})
+			wg.Go(func() {
+				if err := s.Delete(t.Context(), k); err != nil {
+					t.Error(err)
+				}
+			})
+			wg.Wait()
+			notFound(t, s, k)
+		}
+	})
 	t.Run("many at once", func(t *testing.T) {
 		s := open(t)
 		var wg sync.WaitGroup
