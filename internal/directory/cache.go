@@ -12,7 +12,6 @@ import (
 
 // Source is the database behind the cache.
 type Source interface {
-	UserByID(ctx context.Context, id int64) (User, error)
 	UserByToken(ctx context.Context, hash [32]byte) (User, time.Time, error)
 	UserByIdentity(ctx context.Context, id Identity) (User, error)
 	GrantsOf(ctx context.Context, userID int64) ([]authz.Grant, error)
@@ -36,7 +35,6 @@ type Cache struct {
 	began      time.Time
 	readAt     atomic.Int64 // when it was read, in nanoseconds since the beginning: a wall clock can be set back
 
-	users      *otter.Cache[int64, entry[User]]
 	grants     *otter.Cache[int64, entry[*authz.Grants]]
 	tokens     *otter.Cache[[32]byte, entry[TokenOwner]]
 	identities *otter.Cache[Identity, entry[User]]
@@ -58,9 +56,6 @@ func NewCache(source Source, order []authz.Source) (*Cache, error) {
 	c := &Cache{source: source, order: order, began: time.Now()}
 	c.readAt.Store(-int64(fresh)) // not yet
 	var err error
-	if c.users, err = otter.New(&otter.Options[int64, entry[User]]{MaximumSize: 50_000}); err != nil {
-		return nil, err
-	}
 	if c.grants, err = otter.New(&otter.Options[int64, entry[*authz.Grants]]{MaximumSize: 20_000}); err != nil {
 		return nil, err
 	}
@@ -114,11 +109,6 @@ func cached[K comparable, T any](c *Cache, in *otter.Cache[K, entry[T]], key K, 
 		in.Set(key, entry[T]{generation, value})
 	}
 	return value, err
-}
-
-// User finds a user by id.
-func (c *Cache) User(ctx context.Context, id int64) (User, error) {
-	return cached(c, c.users, id, func() (User, error) { return c.source.UserByID(ctx, id) })
 }
 
 // UserByIdentity finds the user that a provider knows by a subject.

@@ -55,11 +55,6 @@ func (s *source) read() (bool, kind.Level, error) {
 	return admin, level, down
 }
 
-func (s *source) UserByID(_ context.Context, id int64) (directory.User, error) {
-	admin, _, err := s.read()
-	return directory.User{ID: id, Active: true, Admin: admin}, err
-}
-
 func (s *source) UserByToken(context.Context, [32]byte) (directory.User, time.Time, error) {
 	admin, _, err := s.read()
 	return directory.User{ID: 1, Admin: admin}, time.Time{}, err
@@ -119,10 +114,6 @@ func watched(t *testing.T, test func(t *testing.T, s *source, c *directory.Cache
 
 // questions are all that the cache can be asked; each says whether it sees the administrator, or the grant, of the change.
 var questions = map[string]func(context.Context, *directory.Cache) (bool, error){
-	"user": func(ctx context.Context, c *directory.Cache) (bool, error) {
-		u, err := c.User(ctx, 1)
-		return u.Admin, err
-	},
 	"identity": func(ctx context.Context, c *directory.Cache) (bool, error) {
 		u, err := c.UserByIdentity(ctx, directory.Identity{Provider: "p", Subject: "s"})
 		return u.Admin, err
@@ -269,7 +260,7 @@ func TestMemoryIsNotTrustedBeforeTheFirstReading(t *testing.T) {
 	s := &source{}
 	c := newCache(t, s)
 	for range 3 {
-		if _, err := c.User(t.Context(), 1); err != nil {
+		if _, err := c.UserByIdentity(t.Context(), directory.Identity{Provider: "p", Subject: "s"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -347,7 +338,7 @@ func TestTwoReplicasOnOneDatabase(t *testing.T) {
 		return authz.Rules{}.Decide(authz.Subject{Active: true}, g, authz.Resource{Kind: kind.Experiment, ID: "1"}, kind.Read).Allowed
 	}
 	active := func(r replica) bool {
-		u, err := r.cache.User(t.Context(), ann.ID)
+		u, err := r.cache.UserByIdentity(t.Context(), login.Identity)
 		return err == nil && u.Active
 	}
 	known := func(r replica) bool { _, err := r.cache.ByToken(t.Context(), hash); return err == nil }
@@ -396,12 +387,13 @@ func TestTwoReplicasOnOneDatabase(t *testing.T) {
 
 func TestWarmNeedsNoSQL(t *testing.T) {
 	r := newReplica(t, filepath.Join(t.TempDir(), "auth.db"))
-	ann, err := r.RecordLogin(t.Context(), directory.Login{Identity: directory.Identity{Provider: "oidc", Subject: "ann"}, Username: "ann"})
+	id := directory.Identity{Provider: "oidc", Subject: "ann"}
+	ann, err := r.RecordLogin(t.Context(), directory.Login{Identity: id, Username: "ann"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ask := func() {
-		if _, err := r.cache.User(t.Context(), ann.ID); err != nil {
+		if _, err := r.cache.UserByIdentity(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := r.cache.Of(t.Context(), ann.ID); err != nil {

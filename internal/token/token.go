@@ -26,7 +26,6 @@ type Sessions interface {
 
 // People finds people, from memory where it is warm.
 type People interface {
-	User(ctx context.Context, id int64) (directory.User, error)
 	UserByIdentity(ctx context.Context, id directory.Identity) (directory.User, error)
 	ByToken(ctx context.Context, hash [32]byte) (directory.TokenOwner, error)
 }
@@ -81,7 +80,7 @@ func (a *Authenticator) Authenticate(r *http.Request) (*identity.Subject, error)
 		if err != nil || key == "" {
 			return nil, err
 		}
-		return a.subject(r.Context(), record.UserID, identity.Session)
+		return a.signedIn(r.Context(), record)
 	}
 	if len(headers) > 1 {
 		return nil, errs.New(errs.Invalid, "the request has several Authorization headers")
@@ -100,15 +99,17 @@ func (a *Authenticator) Authenticate(r *http.Request) (*identity.Subject, error)
 	return nil, errs.New(errs.Unauthenticated, "the Authorization scheme must be Basic or Bearer")
 }
 
-func (a *Authenticator) subject(ctx context.Context, id int64, by identity.Credential) (*identity.Subject, error) {
-	user, err := a.People.User(ctx, id)
-	if errs.Is(err, errs.NotFound) || (err == nil && !user.Active) {
+// signedIn says whose a session is: the person whom the provider knows by its subject, if that is the same account still. An
+// id alone could name somebody else by now, in a users database that was made anew beside sessions that were kept.
+func (a *Authenticator) signedIn(ctx context.Context, record session.Record) (*identity.Subject, error) {
+	user, err := a.People.UserByIdentity(ctx, directory.Identity{Provider: record.Provider, Subject: record.Subject})
+	if errs.Is(err, errs.NotFound) || (err == nil && (!user.Active || user.ID != record.UserID)) {
 		return nil, errs.New(errs.Unauthenticated, "the account does not exist any more, or is deactivated")
 	}
 	if err != nil {
 		return nil, err
 	}
-	return Subject(user, by), nil
+	return Subject(user, identity.Session), nil
 }
 
 // Subject gives a user as the subject of a request.

@@ -81,7 +81,7 @@ func newHouse(t *testing.T) *house {
 // person signs somebody in for the first time and gives them an access token of an hour.
 func (h *house) person(name string) (directory.User, string) {
 	h.t.Helper()
-	user, err := h.db.RecordLogin(h.t.Context(), directory.Login{Identity: directory.Identity{Provider: oidc.ID, Subject: "sub-" + name}, Username: name})
+	user, err := h.db.RecordLogin(h.t.Context(), directory.Login{Identity: directory.Identity{Provider: h.idp.Issuer, Subject: "sub-" + name}, Username: name})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -212,11 +212,32 @@ func TestAttackSeveralCredentials(t *testing.T) {
 	h.refused(from(address(3), ""), errs.Unauthenticated)
 }
 
+// The attack: keep a session from before the users database was made anew, where its id has become somebody else's.
+func TestAttackSessionOfAnotherPersonsID(t *testing.T) {
+	h := newHouse(t)
+	bob, _ := h.person("bob")
+	for name, record := range map[string]session.Record{
+		"another subject":  {UserID: bob.ID, Provider: h.idp.Issuer, Subject: "sub-ann"},
+		"another provider": {UserID: bob.ID, Provider: "another", Subject: "sub-bob"},
+		"another id":       {UserID: bob.ID + 1, Provider: h.idp.Issuer, Subject: "sub-bob"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			if err := h.sessions.Start(w, from(address(1)), record); err != nil {
+				t.Fatal(err)
+			}
+			r := from(address(1))
+			r.AddCookie(w.Result().Cookies()[0])
+			h.refused(r, errs.Unauthenticated)
+		})
+	}
+}
+
 func TestSessions(t *testing.T) {
 	h := newHouse(t)
 	ann, _ := h.person("ann")
 	w := httptest.NewRecorder()
-	if err := h.sessions.Start(w, from(address(1)), session.Record{UserID: ann.ID}); err != nil {
+	if err := h.sessions.Start(w, from(address(1)), session.Record{UserID: ann.ID, Provider: h.idp.Issuer, Subject: "sub-ann"}); err != nil {
 		t.Fatal(err)
 	}
 	with := func(authorization ...string) *http.Request {
