@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
@@ -181,6 +182,9 @@ func (c *call) prepare() *http.Request {
 	return out
 }
 
+// effectWithin is how long MLflow may take for a request with an effect, whether the client waits for it or not.
+const effectWithin = time.Minute
+
 func (c *call) forward() error {
 	if most := c.match.Route.Most; most > 0 { // MLflow reads all of it into memory before it looks at the length (measured)
 		if c.r.ContentLength > most {
@@ -195,8 +199,15 @@ func (c *call) forward() error {
 		}
 		defer done()
 	}
-	effect := c.effect()
-	c.gateway.MLflow.Forward(c.w, c.prepare(), effect)
+	effect, out := c.effect(), c.prepare()
+	if effect != nil {
+		// MLflow goes on when the client hangs up, and what it then has done must still be followed by the effect.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), effectWithin)
+		defer cancel()
+		out = out.WithContext(ctx)
+		out.Header.Set("Accept-Encoding", "identity") // the effect reads the answer
+	}
+	c.gateway.MLflow.Forward(c.w, out, effect)
 	return nil
 }
 
