@@ -46,6 +46,9 @@ func Open(dir, prefix string, log *slog.Logger, now func() time.Time) (*Store, e
 		return nil, fmt.Errorf("the folder of sessions %s can be written by others; run chmod 700 on it, or set SESSION_FILE_DIR to another", dir)
 	}
 	s := &Store{dir: dir, prefix: plain(prefix), log: log, now: now, stop: make(chan struct{})}
+	if err := s.writable(); err != nil {
+		return nil, fmt.Errorf("the folder of sessions cannot be written to; give it to this user, or set SESSION_FILE_DIR to another: %w", err)
+	}
 	s.done.Go(s.sweeping)
 	return s, nil
 }
@@ -149,12 +152,20 @@ func (s *Store) Delete(_ context.Context, key session.Key) error {
 	return nil
 }
 
-// Ping tells whether the folder is still there.
+// Ping tells whether sessions can be written.
 func (s *Store) Ping(context.Context) error {
-	if _, err := os.Stat(s.dir); err != nil {
+	if err := s.writable(); err != nil {
 		return unavailable(err)
 	}
 	return nil
+}
+
+func (s *Store) writable() error {
+	probe, err := os.CreateTemp(s.dir, s.prefix+"*.tmp")
+	if err != nil {
+		return err
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // Close ends the sweeping.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/sessiontest"
 )
@@ -51,6 +52,18 @@ func TestAttackWritableFolder(t *testing.T) {
 	}
 	if _, err := Open(dir, "p", slog.New(slog.DiscardHandler), time.Now); err == nil {
 		t.Fatal("a folder that others can write to was taken")
+	}
+}
+
+// A folder that cannot be written to would be found by the first person who signs in.
+func TestFolderThatCannotBeWrittenTo(t *testing.T) {
+	// Not even root makes a file there (proc(5)).
+	if _, err := Open("/proc/self/net", "p", slog.New(slog.DiscardHandler), time.Now); err == nil || !strings.Contains(err.Error(), "SESSION_FILE_DIR") {
+		t.Errorf("opening gave %v", err)
+	}
+	s := &Store{dir: "/proc/self/net"}
+	if err := s.Ping(t.Context()); !errs.Is(err, errs.Unavailable) {
+		t.Errorf("ping gave %v", err)
 	}
 }
 
