@@ -50,6 +50,10 @@ func needed(unset string, field func(*Config) *string) setting {
 func yesNo(unset bool, field func(*Config) *bool) setting {
 	s := setting{field: func(c *Config) any { return *field(c) }, unset: unset, right: map[string]any{"": false},
 		wrong: []string{"2", "ja", "truee", "enabled", "-1"}, message: "it must be true or false (also yes, no, on, off, 1, 0)"}
+	if unset { // nothing must not turn off what is on
+		delete(s.right, "")
+		s.wrong = append(s.wrong, "")
+	}
 	for _, yes := range []string{"true", "True", "TRUE", "1", "yes", "Yes", "y", "t", "on", "On"} {
 		s.right[yes] = true
 	}

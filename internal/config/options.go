@@ -74,7 +74,7 @@ var options = []Option{
 	{"OIDC_AUDIENCE", "", "audience of bearer tokens; empty: the client id", false, text(func(c *Config) *string { return &c.OIDC.Audience })},
 	{"OIDC_GROUP_DETECTION_PLUGIN", "", "`" + EntraPlugin + "` reads the groups from Microsoft Graph", false, groupPlugin},
 	{"GRAPH_URL", "https://graph.microsoft.com", "Microsoft Graph; national clouds have their own", false, providerURL(func(c *Config) *string { return &c.OIDC.GraphURL })},
-	{"OIDC_VERIFY_SSL", "true", "verify the provider's certificate", false, boolean(func(c *Config) *bool { return &c.OIDC.VerifyTLS })},
+	{"OIDC_VERIFY_SSL", "true", "verify the provider's certificate", false, said(func(c *Config) *bool { return &c.OIDC.VerifyTLS })},
 	{"OIDC_HTTP_TIMEOUT_SECONDS", "10", "how long a call to the provider may take", false, seconds(func(c *Config) *time.Duration { return &c.OIDC.HTTPTimeout })},
 	{"OIDC_CODE_CHALLENGE", "S256", "the PKCE method; only S256", false, challenge},
 	{"AUTOMATIC_LOGIN_REDIRECT", "false", "go to the provider at once, without the sign-in page", false, boolean(func(c *Config) *bool { return &c.OIDC.AutoRedirect })},
@@ -123,6 +123,16 @@ func boolean(field func(*Config) *bool) setter {
 			return errors.New("it must be true or false (also yes, no, on, off, 1, 0)")
 		}
 		return nil
+	}
+}
+
+// said takes a boolean that is on by default: an empty value, as compose files pass on what is not set, must not turn it off.
+func said(field func(*Config) *bool) setter {
+	return func(c *Config, v string) error {
+		if v == "" {
+			return errors.New("it must be true or false (also yes, no, on, off, 1, 0)")
+		}
+		return boolean(field)(c, v)
 	}
 }
 
