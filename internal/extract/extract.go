@@ -196,60 +196,18 @@ func (r *Request) queryValues(need *policy.Need) ([]string, error) {
 func (r *Request) bodyValues(need *policy.Need) ([]string, error) {
 	var all []string
 	for _, field := range need.At.Fields {
-		if need.At.Many {
-			values, err := list(r.Body, field)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, values...)
-			continue
-		}
-		value, ok, err := r.Body.Text(field)
+		values, err := collect(r.Body, field)
 		if err != nil {
 			return nil, err
 		}
-		if !ok || (value == "" && need.Optional) {
-			continue
-		}
-		if len(all) > 0 && all[0] != value {
-			return nil, errs.New(errs.Invalid, "the body names %s with different values", strings.Join(need.At.Fields, " and "))
-		}
-		all = append(all[:0], value)
-	}
-	return all, nil
-}
-
-// list reads "field" as a list of strings, or "field[].member" as the member of each object of a list.
-func list(body *httpx.Object, path string) ([]string, error) {
-	field, member, nested := strings.Cut(path, "[].")
-	value, ok := body.Get(field)
-	if !ok || value == nil {
-		return nil, nil
-	}
-	items, ok := value.([]any)
-	if !ok {
-		return nil, errs.New(errs.Invalid, "field %q must be a list", field)
-	}
-	var all []string
-	for _, item := range items {
-		if !nested {
-			text, ok := item.(string)
-			if !ok {
-				return nil, errs.New(errs.Invalid, "field %q must be a list of strings", field)
+		for _, value := range values {
+			switch {
+			case value == "" && (need.Optional && !need.At.Many || strings.Contains(field, "[].")): // MLflow reads it as not given
+			case need.At.Many || len(all) == 0:
+				all = append(all, value)
+			case all[0] != value:
+				return nil, errs.New(errs.Invalid, "the body names %s with different values", strings.Join(need.At.Fields, " and "))
 			}
-			all = append(all, text)
-			continue
-		}
-		object, ok := item.(*httpx.Object)
-		if !ok {
-			return nil, errs.New(errs.Invalid, "field %q must be a list of objects", field)
-		}
-		text, given, err := object.Text(member)
-		if err != nil {
-			return nil, err
-		}
-		if given && text != "" {
-			all = append(all, text)
 		}
 	}
 	return all, nil
@@ -263,7 +221,7 @@ func canonical(ref policy.Ref, field, value string) error {
 		if !ExperimentID(value) {
 			return errs.New(errs.Invalid, "%s %q is not an experiment id: digits without a leading zero", field, value)
 		}
-	case policy.Run, policy.LoggedModel:
+	case policy.Run, policy.LoggedModel, policy.Trace, policy.Issue, policy.LabelSchema, policy.Dataset:
 		if !opaqueID(value) {
 			return errs.New(errs.Invalid, "%s %q is not a valid id", field, value)
 		}

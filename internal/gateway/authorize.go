@@ -57,85 +57,85 @@ func (c *call) decide(target extract.Target) error {
 	if c.subject.Admin && target.Ref != policy.ArtifactTree {
 		return nil // MLflow says itself what does not exist
 	}
-	resource, err := c.resolve(target)
+	resources, err := c.resolve(target)
 	if errs.Is(err, errs.NotFound) {
 		return hidden(target)
 	}
-	if err != nil || resource.Kind == "" {
+	if err != nil {
 		return err
 	}
-	decision := c.gateway.Rules.Decide(c.decider(), c.grants, resource, target.Level)
-	switch {
-	case decision.Allowed:
-		return nil
-	case decision.Level < kind.Read:
-		return hidden(target)
+	for _, resource := range resources {
+		decision := c.gateway.Rules.Decide(c.decider(), c.grants, resource, target.Level)
+		switch {
+		case decision.Allowed:
+		case decision.Level < kind.Read:
+			return hidden(target)
+		default:
+			return errs.New(errs.Denied, "this needs %s on the %s %q; you have %s", target.Level, title(resource.Kind), resource.ID, decision.Level)
+		}
 	}
-	return errs.New(errs.Denied, "this needs %s on the %s %q; you have %s", target.Level, title(resource.Kind), resource.ID, decision.Level)
+	return nil
 }
 
-// resolve finds the governing resource. An empty kind means that there is nothing to decide.
-func (c *call) resolve(target extract.Target) (authz.Resource, error) {
+// resolve finds the resources that govern a target: all of them have to allow it. None at all means that another rule of
+// the row decides.
+func (c *call) resolve(target extract.Target) ([]authz.Resource, error) {
 	ctx, mlflow := c.r.Context(), c.gateway.MLflow
 	switch target.Ref {
 	case policy.Experiment:
-		return c.experiment(ctx, target.Value)
+		return c.experiments(ctx, target.Value)
 	case policy.ExperimentName:
 		id, err := mlflow.ExperimentByName(ctx, target.Value)
+		return []authz.Resource{{Kind: kind.Experiment, ID: id, Name: target.Value}}, err
+	case policy.Run, policy.LoggedModel, policy.Trace, policy.Issue, policy.LabelSchema:
+		owned, err := mlflow.Owned(ctx, target.Ref, target.Value)
 		if err != nil {
-			return authz.Resource{}, err
+			return nil, err
 		}
-		return authz.Resource{Kind: kind.Experiment, ID: id, Name: target.Value}, nil
-	case policy.Run:
-		owned, err := mlflow.Run(ctx, target.Value)
+		return c.experiments(ctx, owned.Experiment)
+	case policy.Dataset:
+		ids, err := mlflow.DatasetExperiments(ctx, target.Value)
+		if err == nil && len(ids) == 0 { // tied to nothing, and so nobody's
+			err = errs.New(errs.NotFound, "%s", target.Ref.Missing(target.Value))
+		}
 		if err != nil {
-			return authz.Resource{}, err
+			return nil, err
 		}
-		return c.experiment(ctx, owned.Experiment)
-	case policy.LoggedModel:
-		owned, err := mlflow.LoggedModel(ctx, target.Value)
-		if err != nil {
-			return authz.Resource{}, err
-		}
-		return c.experiment(ctx, owned.Experiment)
+		return c.experiments(ctx, ids...)
 	case policy.Model:
-		return authz.Resource{Kind: kind.RegisteredModel, ID: target.Value, Name: target.Value}, nil
+		return []authz.Resource{{Kind: kind.RegisteredModel, ID: target.Value, Name: target.Value}}, nil
 	case policy.ArtifactTree:
 		id, err := extract.TreeExperiment(target.Value)
 		if err != nil {
-			return authz.Resource{}, err
+			return nil, err
 		}
-		return c.experiment(ctx, id)
+		return c.experiments(ctx, id)
 	case policy.Source:
 		return c.source(target.Value)
 	}
-	return authz.Resource{}, errs.New(errs.Internal, "a target names nothing known: %d", target.Ref)
+	return nil, errs.New(errs.Internal, "a target names nothing known: %d", target.Ref)
 }
 
-// experiment gives an experiment as a resource; its name is asked for only where the caller holds patterns.
-func (c *call) experiment(ctx context.Context, id string) (authz.Resource, error) {
-	resource := authz.Resource{Kind: kind.Experiment, ID: id}
-	if c.subject.Admin || !c.grants.NeedsName(kind.Experiment) {
-		return resource, nil
+// experiments gives experiments as resources; their names are asked for only where the caller holds patterns.
+func (c *call) experiments(ctx context.Context, ids ...string) ([]authz.Resource, error) {
+	resources := make([]authz.Resource, len(ids))
+	for i, id := range ids {
+		resources[i] = authz.Resource{Kind: kind.Experiment, ID: id}
+		if c.subject.Admin || !c.grants.NeedsName(kind.Experiment) {
+			continue
+		}
+		var err error
+		if resources[i].Name, err = c.gateway.MLflow.ExperimentName(ctx, id); err != nil {
+			return nil, err
+		}
 	}
-	name, err := c.gateway.MLflow.ExperimentName(ctx, id)
-	resource.Name = name
-	return resource, err
+	return resources, nil
 }
 
-// hidden is what MLflow 3.17.2 answers for what does not exist, so that what may not be read cannot be told from it.
+// hidden is what MLflow answers for what does not exist, so that what may not be read cannot be told from it.
 func hidden(target extract.Target) error {
-	switch target.Ref {
-	case policy.Experiment:
-		return errs.New(errs.NotFound, "No Experiment with id=%s exists", target.Value)
-	case policy.ExperimentName:
-		return errs.New(errs.NotFound, "Could not find experiment with name '%s'", target.Value)
-	case policy.Run:
-		return errs.New(errs.NotFound, "Run with id=%s not found", target.Value)
-	case policy.LoggedModel:
-		return errs.New(errs.NotFound, "Logged model with ID '%s' not found.", target.Value)
-	case policy.Model:
-		return errs.New(errs.NotFound, "Registered Model with name=%s not found", target.Value)
+	if missing := target.Ref.Missing(target.Value); missing != "" {
+		return errs.New(errs.NotFound, "%s", missing)
 	}
 	return errs.New(errs.Denied, "you may not read %s", target.Value)
 }

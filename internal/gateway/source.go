@@ -14,10 +14,10 @@ import (
 
 // source resolves a model version's source to what governs the bytes that it names. MLflow serves them later to whoever may
 // read the model version, so the one who registers them must be able to read them (MLflow 3.17.2 does not ask).
-func (c *call) source(source string) (authz.Resource, error) {
+func (c *call) source(source string) ([]authz.Resource, error) {
 	u, err := url.Parse(source)
 	if err != nil || strings.ContainsAny(source, "\\\x00") {
-		return authz.Resource{}, errs.New(errs.Invalid, "source is not a URI")
+		return nil, errs.New(errs.Invalid, "source is not a URI")
 	}
 	switch u.Scheme {
 	case "runs", "models":
@@ -25,19 +25,19 @@ func (c *call) source(source string) (authz.Resource, error) {
 	case "mlflow-artifacts":
 		path := strings.TrimPrefix(u.Path, "/")
 		if u.Host != "" || u.Opaque != "" || u.RawQuery != "" || u.Fragment != "" || u.RawPath != "" || path == "" {
-			return authz.Resource{}, errs.New(errs.Invalid, "source %q is not a plain path of the artifact store", source)
+			return nil, errs.New(errs.Invalid, "source %q is not a plain path of the artifact store", source)
 		}
 		return c.resolve(extract.Target{Ref: policy.ArtifactTree, Value: path})
 	}
-	return authz.Resource{}, nil // any other address is decided by knownSource
+	return nil, nil // any other address is decided by knownSource
 }
 
 // reference resolves runs:/ and models:/ by MLflow's own reading of them (mlflow/store/artifact/utils/models.py,
 // _parse_model_uri): nothing is decoded, "#" belongs to the name, and an alias begins at the last "@" of what names no
 // version. What a URI's parser would take off a name, so that another model were decided on than is read, is refused.
-func (c *call) reference(u *url.URL, source string) (authz.Resource, error) {
+func (c *call) reference(u *url.URL, source string) ([]authz.Resource, error) {
 	if u.Host != "" || u.Opaque != "" || strings.ContainsAny(source, "%#?") {
-		return authz.Resource{}, errs.New(errs.Invalid, "source %q must be a plain reference, without a host, %%, # and ?", source)
+		return nil, errs.New(errs.Invalid, "source %q must be a plain reference, without a host, %%, # and ?", source)
 	}
 	name, rest, more := strings.Cut(strings.TrimLeft(u.Path, "/"), "/")
 	if u.Scheme == "runs" {
@@ -51,9 +51,9 @@ func (c *call) reference(u *url.URL, source string) (authz.Resource, error) {
 		return c.resolve(extract.Target{Ref: policy.LoggedModel, Value: name})
 	}
 	if name == "" || strings.Contains(rest, "/") {
-		return authz.Resource{}, errs.New(errs.Invalid, "source %q names no model", source)
+		return nil, errs.New(errs.Invalid, "source %q names no model", source)
 	}
-	return authz.Resource{Kind: kind.RegisteredModel, ID: name, Name: name}, nil
+	return []authz.Resource{{Kind: kind.RegisteredModel, ID: name, Name: name}}, nil
 }
 
 // knownSource lets a source in storage of its own (s3://…, a path of the server) pass only where it lies in the artifacts
@@ -90,23 +90,15 @@ func (c *call) knownSource() error {
 
 func (c *call) artifactRoots() ([]string, error) {
 	var roots []string
-	run, _, err := c.read.Body.Text("run_id")
-	if err != nil {
-		return nil, err
-	}
-	if run != "" {
-		owned, err := c.gateway.MLflow.Run(c.r.Context(), run)
+	for field, ref := range map[string]policy.Ref{"run_id": policy.Run, "model_id": policy.LoggedModel} {
+		id, _, err := c.read.Body.Text(field)
 		if err != nil {
 			return nil, err
 		}
-		roots = append(roots, owned.Artifacts)
-	}
-	model, _, err := c.read.Body.Text("model_id")
-	if err != nil {
-		return nil, err
-	}
-	if model != "" {
-		owned, err := c.gateway.MLflow.LoggedModel(c.r.Context(), model)
+		if id == "" {
+			continue
+		}
+		owned, err := c.gateway.MLflow.Owned(c.r.Context(), ref, id)
 		if err != nil {
 			return nil, err
 		}

@@ -19,25 +19,6 @@ const (
 	Administrators               // administrators alone
 )
 
-// Ref is what an id in a request names, and so how it leads to the resource that governs it.
-type Ref uint8
-
-// What ids can name.
-const (
-	Experiment     Ref = iota + 1 // an experiment id
-	ExperimentName                // an experiment's name
-	Run                           // a run id, governed by its experiment
-	LoggedModel                   // a logged model's id, governed by its experiment
-	Model                         // a registered model's name
-	ArtifactTree                  // a path of the artifact proxy, governed by the experiment that its first segment names
-	Source                        // a model version's source URI
-)
-
-// String names the reference in messages and in the printed table.
-func (r Ref) String() string {
-	return [...]string{"", "experiment", "experiment name", "run", "logged model", "registered model", "artifact path", "source"}[r]
-}
-
 // In is the part of a request that holds an id.
 type In uint8
 
@@ -54,8 +35,8 @@ func (i In) String() string { return [...]string{"", "query", "body", "path"}[i]
 // Location says where MLflow reads a value from. Several fields are aliases: those that are given must be equal.
 type Location struct {
 	In     In
-	Fields []string // a field of the body may be nested in lists: "models[].model_id"
-	Many   bool     // the value is a list, and each entry counts
+	Fields []string // fields of the body may be nested, in objects ("trace.trace_id") and lists ("models[].model_id", "ids[]")
+	Many   bool     // there may be several values, and each counts
 }
 
 // Need is one requirement of a route: this level on whatever the value there names.
@@ -154,10 +135,11 @@ func (n Need) String() string {
 	return text
 }
 
-func query(fields ...string) Location                { return Location{In: Query, Fields: fields} }
-func queryAll(field string) Location                 { return Location{In: Query, Fields: []string{field}, Many: true} }
-func body(fields ...string) Location                 { return Location{In: Body, Fields: fields} }
-func bodyAll(field string) Location                  { return Location{In: Body, Fields: []string{field}, Many: true} }
+func query(fields ...string) Location { return Location{In: Query, Fields: fields} }
+func queryAll(field string) Location  { return Location{In: Query, Fields: []string{field}, Many: true} }
+func body(fields ...string) Location {
+	return Location{In: Body, Fields: fields, Many: strings.Contains(fields[0], "[]")}
+}
 func segment(name string) Location                   { return Location{In: Path, Fields: []string{name}} }
 func on(ref Ref, at Location, level kind.Level) Need { return Need{Ref: ref, At: at, Level: level} }
 func maybe(ref Ref, at Location, level kind.Level) Need {

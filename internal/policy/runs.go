@@ -9,15 +9,15 @@ var runs = []Route{
 	post("/api/2.0/mlflow/runs/update", on(Run, body("run_id", "run_uuid"), kind.Edit)),
 	post("/api/2.0/mlflow/runs/delete", on(Run, body("run_id"), kind.Manage)),
 	post("/api/2.0/mlflow/runs/restore", on(Run, body("run_id"), kind.Manage)),
-	post("/api/2.0/mlflow/runs/search", maybe(Experiment, bodyAll("experiment_ids"), kind.NoPermissions)).
+	post("/api/2.0/mlflow/runs/search", maybe(Experiment, body("experiment_ids[]"), kind.NoPermissions)).
 		signedIn("experiment_ids is narrowed to what the caller may read").filter(NarrowExperiments),
 	post("/api/2.0/mlflow/runs/log-metric", on(Run, body("run_id", "run_uuid"), kind.Edit), maybe(LoggedModel, body("model_id"), kind.Edit)),
 	post("/api/2.0/mlflow/runs/log-parameter", on(Run, body("run_id", "run_uuid"), kind.Edit)),
 	post("/api/2.0/mlflow/runs/set-tag", on(Run, body("run_id", "run_uuid"), kind.Edit)),
 	post("/api/2.0/mlflow/runs/delete-tag", on(Run, body("run_id"), kind.Edit)),
-	post("/api/2.0/mlflow/runs/log-batch", on(Run, body("run_id"), kind.Edit), maybe(LoggedModel, bodyAll("metrics[].model_id"), kind.Edit)),
-	post("/api/2.0/mlflow/runs/log-inputs", on(Run, body("run_id"), kind.Edit), maybe(LoggedModel, bodyAll("models[].model_id"), kind.Edit)),
-	post("/api/2.0/mlflow/runs/outputs", on(Run, body("run_id"), kind.Edit), maybe(LoggedModel, bodyAll("models[].model_id"), kind.Edit)),
+	post("/api/2.0/mlflow/runs/log-batch", on(Run, body("run_id"), kind.Edit), maybe(LoggedModel, body("metrics[].model_id"), kind.Edit)),
+	post("/api/2.0/mlflow/runs/log-inputs", on(Run, body("run_id"), kind.Edit), maybe(LoggedModel, body("models[].model_id"), kind.Edit)),
+	post("/api/2.0/mlflow/runs/outputs", on(Run, body("run_id"), kind.Edit), maybe(LoggedModel, body("models[].model_id"), kind.Edit)),
 	post("/api/2.0/mlflow/runs/log-model", on(Run, body("run_id"), kind.Edit)),
 	get("/api/2.0/mlflow/metrics/get-history", on(Run, query("run_id", "run_uuid"), kind.Read)),
 	{Method: "GET", Path: "/ajax-api/2.0/mlflow/metrics/get-history-bulk", Needs: []Need{on(Run, queryAll("run_id"), kind.Read)}},
@@ -27,7 +27,7 @@ var runs = []Route{
 // A logged model lives in one experiment and is governed by it.
 var loggedModels = []Route{
 	post("/api/2.0/mlflow/logged-models", on(Experiment, body("experiment_id"), kind.Edit), maybe(Run, body("source_run_id"), kind.Read)),
-	post("/api/2.0/mlflow/logged-models/search", on(Experiment, bodyAll("experiment_ids"), kind.Read)).
+	post("/api/2.0/mlflow/logged-models/search", on(Experiment, body("experiment_ids[]"), kind.Read)).
 		because("every experiment that is named must be readable: its page token cannot be narrowed"),
 	get("/api/2.0/mlflow/logged-models/{model_id}", on(LoggedModel, segment("model_id"), kind.Read)),
 	patch("/api/2.0/mlflow/logged-models/{model_id}", on(LoggedModel, segment("model_id"), kind.Edit)),

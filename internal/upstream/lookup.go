@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/maypok86/otter/v2"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 )
 
 // nameLifetime is how long an experiment's name is trusted: another replica, or an administrator beside us, may rename it.
@@ -18,84 +20,97 @@ const nameLifetime = time.Second
 // lookupLimit bounds the answer to a look-up, in bytes: a run with all its metrics, params and tags fits.
 const lookupLimit = 64 << 20
 
-// Owned is what a run or logged model belongs to. It cannot change: MLflow moves neither between experiments.
+// Owned is what a run, a logged model, a trace and the like belongs to.
 type Owned struct {
 	Experiment string
 	Artifacts  string // the root of its artifacts
 }
 
+// belonging is where MLflow says which experiment governs an id. It cannot change: MLflow moves none of these between
+// experiments, but a trace that is written again, which the route table refuses.
+type belonging struct {
+	path       string // {} stands for the id
+	query      string // the query field with the id, where it is not in the path
+	id         string // where the answer repeats the id, with dots between the members
+	experiment string
+	artifacts  string // the root of its artifacts; "" where it has none
+	most       int    // how many are remembered
+}
+
+var belongings = map[policy.Ref]belonging{
+	policy.Run:         {"/api/2.0/mlflow/runs/get", "run_id", "run.info.run_id", "run.info.experiment_id", "run.info.artifact_uri", 200_000},
+	policy.LoggedModel: {"/api/2.0/mlflow/logged-models/{}", "", "model.info.model_id", "model.info.experiment_id", "model.info.artifact_uri", 100_000},
+	policy.Trace: {"/api/3.0/mlflow/traces/{}", "", "trace.trace_info.trace_id",
+		"trace.trace_info.trace_location.mlflow_experiment.experiment_id", "", 200_000},
+	policy.Issue:       {"/api/3.0/mlflow/issues/{}", "", "issue.issue_id", "issue.experiment_id", "", 50_000},
+	policy.LabelSchema: {"/api/3.0/mlflow/label-schemas/get", "schema_id", "label_schema.schema_id", "label_schema.experiment_id", "", 50_000},
+}
+
 // lookups remembers what MLflow said, as long as it cannot change.
 type lookups struct {
 	mlflow *MLflow
-	runs   *otter.Cache[string, Owned]
-	models *otter.Cache[string, Owned]
+	owned  map[policy.Ref]*otter.Cache[string, Owned]
 	names  *otter.Cache[string, string]
 }
 
 func newLookups(m *MLflow) (lookups, error) {
-	l := lookups{mlflow: m}
+	l := lookups{mlflow: m, owned: map[policy.Ref]*otter.Cache[string, Owned]{}}
+	for ref, b := range belongings {
+		cache, err := otter.New(&otter.Options[string, Owned]{MaximumSize: b.most})
+		if err != nil {
+			return l, err
+		}
+		l.owned[ref] = cache
+	}
 	var err error
-	if l.runs, err = otter.New(&otter.Options[string, Owned]{MaximumSize: 200_000}); err != nil {
-		return l, err
-	}
-	if l.models, err = otter.New(&otter.Options[string, Owned]{MaximumSize: 100_000}); err != nil {
-		return l, err
-	}
 	l.names, err = otter.New(&otter.Options[string, string]{
 		MaximumSize: 100_000, ExpiryCalculator: otter.ExpiryWriting[string, string](nameLifetime)})
 	return l, err
 }
 
-// Run says which experiment governs a run.
-func (l *lookups) Run(ctx context.Context, id string) (Owned, error) {
-	if known, ok := l.runs.GetIfPresent(id); ok {
+// Owned says which experiment governs what an id names. The id must be free of characters that mean something in a path.
+func (l *lookups) Owned(ctx context.Context, ref policy.Ref, id string) (Owned, error) {
+	b, ok := belongings[ref]
+	if !ok {
+		return Owned{}, errs.New(errs.Internal, "nothing says which experiment a %s belongs to", ref)
+	}
+	if known, ok := l.owned[ref].GetIfPresent(id); ok {
 		return known, nil
 	}
-	var answer struct {
-		Run struct {
-			Info struct {
-				RunID        string `json:"run_id"`
-				ExperimentID string `json:"experiment_id"`
-				ArtifactURI  string `json:"artifact_uri"`
-			} `json:"info"`
-		} `json:"run"`
+	var query url.Values
+	if b.query != "" {
+		query = url.Values{b.query: {id}}
 	}
-	if err := l.ask(ctx, "/api/2.0/mlflow/runs/get", url.Values{"run_id": {id}}, &answer); err != nil {
+	var answer map[string]any
+	if err := l.ask(ctx, strings.Replace(b.path, "{}", id, 1), query, &answer); err != nil {
 		return Owned{}, err
 	}
-	info := answer.Run.Info
-	if info.RunID != id || info.ExperimentID == "" { // a database with case-insensitive ids would find another spelling
-		return Owned{}, errs.New(errs.NotFound, "Run with id=%s not found", id)
+	owned := Owned{at(answer, b.experiment), at(answer, b.artifacts)}
+	if at(answer, b.id) != id || owned.Experiment == "" { // a database with case-insensitive ids would find another spelling
+		return Owned{}, errs.New(errs.NotFound, "%s", ref.Missing(id))
 	}
-	owned := Owned{info.ExperimentID, info.ArtifactURI}
-	l.runs.Set(id, owned)
+	l.owned[ref].Set(id, owned)
 	return owned, nil
 }
 
-// LoggedModel says which experiment governs a logged model.
-func (l *lookups) LoggedModel(ctx context.Context, id string) (Owned, error) {
-	if known, ok := l.models.GetIfPresent(id); ok {
-		return known, nil
+// at gives the text at a path of members, "" where there is none.
+func at(value any, path string) string {
+	for member := range strings.SplitSeq(path, ".") {
+		object, _ := value.(map[string]any)
+		value = object[member]
 	}
+	text, _ := value.(string)
+	return text
+}
+
+// DatasetExperiments gives the experiments that a dataset is tied to. There may be several, and they
+// change: they are asked for each time.
+func (l *lookups) DatasetExperiments(ctx context.Context, id string) ([]string, error) {
 	var answer struct {
-		Model struct {
-			Info struct {
-				ModelID      string `json:"model_id"`
-				ExperimentID string `json:"experiment_id"`
-				ArtifactURI  string `json:"artifact_uri"`
-			} `json:"info"`
-		} `json:"model"`
+		IDs []string `json:"experiment_ids"`
 	}
-	if err := l.ask(ctx, "/api/2.0/mlflow/logged-models/"+id, nil, &answer); err != nil {
-		return Owned{}, err
-	}
-	info := answer.Model.Info
-	if info.ModelID != id || info.ExperimentID == "" {
-		return Owned{}, errs.New(errs.NotFound, "Logged model with ID '%s' not found.", id)
-	}
-	owned := Owned{info.ExperimentID, info.ArtifactURI}
-	l.models.Set(id, owned)
-	return owned, nil
+	err := l.ask(ctx, "/api/3.0/mlflow/datasets/"+id+"/experiment-ids", nil, &answer)
+	return answer.IDs, err
 }
 
 type experiment struct {

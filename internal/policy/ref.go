@@ -1,0 +1,49 @@
+package policy
+
+import "fmt"
+
+// Ref is what an id in a request names, and so how it leads to the resource that governs it.
+type Ref uint8
+
+// What ids can name.
+const (
+	Experiment     Ref = iota + 1 // an experiment id
+	ExperimentName                // an experiment's name
+	Run                           // a run id, governed by its experiment
+	LoggedModel                   // a logged model's id, governed by its experiment
+	Trace                         // a trace's id, governed by its experiment
+	Issue                         // an issue's id, governed by its experiment
+	LabelSchema                   // a label schema's id, governed by its experiment
+	Dataset                       // an evaluation dataset's id, governed by every experiment that it is tied to
+	Model                         // a registered model's name
+	ArtifactTree                  // a path of the artifact proxy, governed by the experiment that its first segment names
+	Source                        // a model version's source URI
+)
+
+// refs names each reference, and gives the sentence with which MLflow 3.17.2 answers for one that does not exist. Where it
+// is empty, what may not be read is refused with a sentence of ours.
+var refs = [...]struct{ name, missing string }{
+	Experiment:     {"experiment", "No Experiment with id=%s exists"},
+	ExperimentName: {"experiment name", "Could not find experiment with name '%s'"},
+	Run:            {"run", "Run with id=%s not found"},
+	LoggedModel:    {"logged model", "Logged model with ID '%s' not found."},
+	Trace:          {"trace", "Trace with ID '%s' not found."},
+	Issue:          {"issue", "Issue with ID '%s' not found"},
+	LabelSchema:    {"label schema", "Label schema with ID '%s' not found"},
+	Dataset:        {"dataset", "Dataset '%s' not found"},
+	Model:          {"registered model", "Registered Model with name=%s not found"},
+	ArtifactTree:   {"artifact path", ""},
+	Source:         {"source", ""},
+}
+
+// String names the reference in messages and in the printed table.
+func (r Ref) String() string { return refs[r].name }
+
+// Missing is MLflow's sentence for an id that does not exist, so that what may not be read cannot be told from it; "" where
+// MLflow has none.
+func (r Ref) Missing(value string) string {
+	if refs[r].missing == "" {
+		return ""
+	}
+	return fmt.Sprintf(refs[r].missing, value)
+}
