@@ -29,6 +29,8 @@ func needs(route policy.Route) []string {
 		}
 	}
 	switch {
+	case route.Access == policy.Refused:
+		all = append(all, "nobody")
 	case route.Access == policy.Administrators:
 		all = append(all, "administrator")
 	case route.Creates != "":

@@ -14,6 +14,9 @@ import (
 // authorize decides every target of the request, not only the first.
 func (c *call) authorize(targets []extract.Target) error {
 	route := c.match.Route
+	if route.Access == policy.Refused {
+		return errs.New(errs.Denied, "%s is not for clients of this gateway: %s", route.Pattern(), route.Why)
+	}
 	if route.Access == policy.Administrators && !c.subject.Admin {
 		return errs.New(errs.Denied, "only administrators may do this")
 	}

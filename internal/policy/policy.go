@@ -17,6 +17,7 @@ const (
 	PerResource    Access = iota // the route's needs decide
 	SignedIn                     // anybody who is signed in
 	Administrators               // administrators alone
+	Refused                      // nobody: it is known, and is not for clients of the gateway
 )
 
 // In is the part of a request that holds an id.
@@ -114,7 +115,7 @@ func (r *Route) Pattern() string { return r.Method + " " + r.Path }
 // Routes gives the whole table, with the two API prefixes written out.
 func Routes() []Route {
 	var all []Route
-	for _, area := range [][]Route{experiments, runs, models, loggedModels, artifacts, static} {
+	for _, area := range [][]Route{experiments, runs, models, loggedModels, artifacts, server, static} {
 		for _, route := range area {
 			all = append(all, route)
 			if rest, ok := strings.CutPrefix(route.Path, "/api/"); ok {
@@ -150,6 +151,9 @@ func get(path string, needs ...Need) Route { return Route{Method: "GET", Path: p
 func post(path string, needs ...Need) Route {
 	return Route{Method: "POST", Path: path, Needs: needs, Content: JSON}
 }
+func replace(path string, needs ...Need) Route {
+	return Route{Method: "PUT", Path: path, Needs: needs, Content: JSON}
+}
 func patch(path string, needs ...Need) Route {
 	return Route{Method: "PATCH", Path: path, Needs: needs, Content: JSON}
 }
@@ -157,6 +161,11 @@ func remove(path string, needs ...Need) Route {
 	return Route{Method: "DELETE", Path: path, Needs: needs, Content: JSON}
 }
 func (r Route) signedIn(why string) Route { r.Access, r.Why = SignedIn, why; return r }
+func (r Route) administrators(why string) Route {
+	r.Access, r.Why = Administrators, why
+	return r
+}
+func (r Route) refused(why string) Route  { r.Access, r.Why = Refused, why; return r }
 func (r Route) filter(f Filter) Route     { r.Filter = f; return r }
 func (r Route) effect(e Effect) Route     { r.Effect = e; return r }
 func (r Route) check(c ...Check) Route    { r.Checks = append(r.Checks, c...); return r }

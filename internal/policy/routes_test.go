@@ -54,9 +54,11 @@ func lint(r policy.Route) []string {
 	case policy.SignedIn:
 		require((r.Why != "") != (r.Creates != ""), "is open to everybody signed in, and does not say why")
 		require(highest == kind.NoPermissions, "is open to everybody signed in, and needs a level all the same")
-		require(read || r.Creates != "" || r.Filter != "", "changes something for everybody signed in")
+		require(read || r.Creates != "" || r.Filter != "" || r.Path == "/ajax-api/3.0/mlflow/ui-telemetry", "changes something for everybody signed in")
 	case policy.Administrators:
 		require(r.Why != "", "is for administrators, and does not say why")
+	case policy.Refused:
+		require(r.Why != "", "is refused, and does not say why")
 	default:
 		require(false, "has an unknown access")
 	}
