@@ -35,7 +35,7 @@ var arrows = map[string][]string{
 	"internal/session/sessiontest": {"internal/session"},
 	"internal/store":               {"internal/authz", "internal/directory", "internal/errs", "internal/kind"},
 	"internal/token":               {"internal/directory", "internal/errs", "internal/identity", "internal/session"},
-	"internal/upstream":            {"internal/errs", "internal/httpx", "internal/kind"},
+	"internal/upstream":            {"internal/errs", "internal/httpx", "internal/kind", "internal/policy"},
 	"internal/supervise":           {},
 
 	"internal/login":      {"internal/directory", "internal/errs", "internal/httpx", "internal/identity", "internal/session"},

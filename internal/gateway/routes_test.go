@@ -38,6 +38,25 @@ func named(t *testing.T, ref policy.Ref, work world.Work) string {
 	return ""
 }
 
+// place puts a value into a body at a path such as "a.b", "a[].b" or "a[]".
+func place(body map[string]any, path, value string) {
+	field, rest, nested := strings.Cut(path, ".")
+	name, listed := strings.CutSuffix(field, "[]")
+	var at any = value
+	if nested {
+		inner, known := body[name].(map[string]any)
+		if !known {
+			inner = map[string]any{}
+		}
+		place(inner, rest, value)
+		at = inner
+	}
+	if listed {
+		at = []any{at}
+	}
+	body[name] = at
+}
+
 // example builds a request of a row that touches the work with every need that is not optional, and with the optional ones too when all is true.
 func example(t *testing.T, c *world.Client, route policy.Route, work world.Work, all bool) *http.Request {
 	t.Helper()
@@ -53,15 +72,7 @@ func example(t *testing.T, c *world.Client, route policy.Route, work world.Work,
 		case policy.Query:
 			query.Add(field, value)
 		case policy.Body:
-			list, member, nested := strings.Cut(field, "[].")
-			switch {
-			case nested:
-				body[list] = []any{map[string]any{member: value}}
-			case need.At.Many:
-				body[field] = []any{value}
-			default:
-				body[field] = value
-			}
+			place(body, field, value)
 		}
 	}
 	if route.Creates != "" {
