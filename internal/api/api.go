@@ -97,17 +97,10 @@ func (a *API) Mount(mux *http.ServeMux) {
 		a.users(r)
 		a.groups(r)
 		a.permissions(r)
-		for _, rest := range []string{"/users/", "/permissions/"} {
-			mux.HandleFunc(prefix+rest, a.unknown)
-		}
 	}
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteJSON(w, http.StatusOK, public.OpenAPI())
 	})
-}
-
-func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
-	httpx.WriteError(w, r, a.Log, errs.New(errs.NotFound, "there is no such operation"))
 }
 
 // Problem is an error in the form of the rest of the gateway.

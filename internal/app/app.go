@@ -20,6 +20,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/gateway"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login"
@@ -59,7 +60,7 @@ func (a *App) build(ctx context.Context) error {
 	c := a.settings
 	var err error
 	if a.Store, err = store.Open(ctx, c.Database); err != nil {
-		return err
+		return fmt.Errorf("OIDC_USERS_DB_URI names the file %s: %w", c.Database, err)
 	}
 	a.closers = append(a.closers, a.Store.Close)
 	if a.Cache, err = directory.NewCache(a.Store, c.Order); err != nil {
@@ -105,6 +106,9 @@ func (a *App) build(ctx context.Context) error {
 	api.New(api.Options{Store: a.Store, MLflow: a.MLflow, Grants: a.Cache, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
 		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, Log: a.log, Now: time.Now}).Mount(mux)
 	a.mountHealth(mux)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		httpx.WriteError(w, r, a.log, errs.New(errs.NotFound, "there is no %s %s", r.Method, r.URL.Path))
+	})
 	a.handler = split(mux, proxy)
 	return nil
 }
@@ -139,9 +143,9 @@ func (a *App) openSessions(origin *httpx.Origin) error {
 	return err
 }
 
-// own are the paths that the gateway answers itself; all others are MLflow's.
-var own = []string{"/login", "/callback", "/logout", "/auth/", "/health", "/openapi.json",
-	"/api/2.0/mlflow/permissions/", "/ajax-api/2.0/mlflow/permissions/", "/api/2.0/mlflow/users", "/ajax-api/2.0/mlflow/users"}
+// own are the paths that the gateway answers itself, with all below them; all others are MLflow's.
+var own = []string{"/login", "/callback", "/logout", "/auth", "/health", "/openapi.json",
+	"/api/2.0/mlflow/permissions", "/ajax-api/2.0/mlflow/permissions", "/api/2.0/mlflow/users", "/ajax-api/2.0/mlflow/users"}
 
 // split sends the gateway's own paths to the mux. It compares the path as it was sent: an encoded spelling of such a path
 // is MLflow's business, and there it is in no table.
@@ -149,7 +153,7 @@ func split(mux, proxy http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.EscapedPath()
 		for _, prefix := range own {
-			if strings.HasPrefix(path, prefix) {
+			if rest, ok := strings.CutPrefix(path, prefix); ok && (rest == "" || rest[0] == '/') {
 				mux.ServeHTTP(w, r)
 				return
 			}

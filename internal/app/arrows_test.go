@@ -44,7 +44,7 @@ var arrows = map[string][]string{
 		"internal/policy", "internal/rewrite", "internal/upstream"},
 	"internal/api": {"internal/authz", "internal/directory", "internal/errs", "internal/extract", "internal/httpx", "internal/identity",
 		"internal/kind", "internal/store", "internal/token", "internal/upstream"},
-	"internal/app": {"internal/api", "internal/authz", "internal/config", "internal/directory", "internal/gateway", "internal/httpx",
+	"internal/app": {"internal/api", "internal/authz", "internal/config", "internal/directory", "internal/errs", "internal/gateway", "internal/httpx",
 		"internal/login", "internal/login/oidc", "internal/policy", "internal/session", "internal/session/filesystem",
 		"internal/session/redis", "internal/store", "internal/supervise", "internal/token", "internal/upstream"},
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,13 @@ func Serve(ctx context.Context, c *config.Config, mlflowArgs []string, output io
 	if err := c.CheckServe(); err != nil {
 		return err
 	}
-	log := Logger(c, output)
+	log, scheme := Logger(c, output), "http://"
+	if c.TLSCert != "" {
+		if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
+			return fmt.Errorf("reading TLS_CERT_FILE and TLS_KEY_FILE: %w", err)
+		}
+		scheme = "https://"
+	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("listening on LISTEN_ADDR %s: %w", c.Listen, err)
@@ -42,7 +49,7 @@ func Serve(ctx context.Context, c *config.Config, mlflowArgs []string, output io
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "address", "http://"+listener.Addr().String(), "upstream", c.Upstream)
+	log.Info("serving", "address", scheme+listener.Addr().String(), "upstream", c.Upstream)
 	return errors.Join(a.Serve(ctx, listener), a.Close())
 }
 

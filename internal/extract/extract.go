@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -246,7 +247,7 @@ func Name(field, value string) error {
 	return nil
 }
 
-// ExperimentID tells whether the text is an experiment id in its one canonical form.
+// ExperimentID tells whether the text is an experiment id in its one canonical form: what MLflow's 64 bits hold.
 func ExperimentID(s string) bool {
 	if s == "" || len(s) > 19 || (s[0] == '0' && len(s) > 1) {
 		return false
@@ -256,7 +257,8 @@ func ExperimentID(s string) bool {
 			return false
 		}
 	}
-	return true
+	_, err := strconv.ParseInt(s, 10, 64)
+	return err == nil
 }
 
 func opaqueID(s string) bool {

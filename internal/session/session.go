@@ -160,11 +160,11 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) (Record, error) {
 	if err == nil && key != "" {
 		err = m.delete(r.Context(), key)
 	}
-	http.SetCookie(w, &http.Cookie{Name: m.CookieName, Path: "/", MaxAge: -1, HttpOnly: true, Secure: m.Secure(r), SameSite: m.SameSite})
-	if errors.Is(err, ErrNotFound) {
-		err = nil
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return record, err // the browser keeps its cookie, and can try again
 	}
-	return record, err
+	http.SetCookie(w, &http.Cookie{Name: m.CookieName, Path: "/", MaxAge: -1, HttpOnly: true, Secure: m.Secure(r), SameSite: m.SameSite})
+	return record, nil
 }
 
 func (m *Manager) delete(ctx context.Context, key Key) error {

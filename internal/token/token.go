@@ -126,17 +126,14 @@ func (a *Authenticator) basic(r *http.Request, credential string) (*identity.Sub
 	}
 	username = strings.ToLower(strings.TrimSpace(username))
 	client := a.Client(r)
-	if err := a.Failures.Allowed(client, ""); err != nil {
-		return nil, err
-	}
 	owner, err := a.People.ByToken(r.Context(), sha256.Sum256([]byte(secret)))
 	if err != nil && !errs.Is(err, errs.NotFound) {
 		return nil, err
 	}
 	same := subtle.ConstantTimeCompare([]byte(owner.User.Username), []byte(username)) == 1
 	if err != nil || !same || !owner.User.Active || !a.Now().Before(owner.ExpiresAt) {
-		// A right token passes however many wrong ones others sent for the account: they must not lock its owner out, and
-		// 256 random bits cannot be guessed.
+		// A right token passes however many wrong ones others sent for the account, or from behind the same address: they
+		// must not lock its owner out, and 256 random bits cannot be guessed.
 		refusal := a.Failures.Allowed(client, username)
 		a.Failures.Note(client, username)
 		if refusal != nil {
@@ -149,16 +146,16 @@ func (a *Authenticator) basic(r *http.Request, credential string) (*identity.Sub
 
 func (a *Authenticator) bearer(r *http.Request, raw string) (*identity.Subject, error) {
 	client := a.Client(r)
-	if err := a.Failures.Allowed(client, ""); err != nil {
-		return nil, err
-	}
-	if strings.Count(raw, ".") != 2 { // not a signed JWT (RFC 7519 §3.1)
-		a.Failures.Note(client, "")
-		return nil, errBad
-	}
 	hash := sha256.Sum256([]byte(raw))
 	known, ok := a.verified.GetIfPresent(hash)
 	if !ok {
+		if err := a.Failures.Allowed(client, ""); err != nil { // a signature costs more than a look-up
+			return nil, err
+		}
+		if strings.Count(raw, ".") != 2 { // not a signed JWT (RFC 7519 §3.1)
+			a.Failures.Note(client, "")
+			return nil, errBad
+		}
 		id, expires, err := a.Verifier.Verify(r.Context(), raw)
 		if err != nil {
 			if errs.Is(err, errs.Unauthenticated) {
