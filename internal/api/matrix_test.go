@@ -122,13 +122,13 @@ func TestEveryOperationForEveryCaller(t *testing.T) {
 		method, _, _ := strings.Cut(name, " ")
 		for i, caller := range callers {
 			for _, prefix := range []string{base, "/ajax-api/2.0/mlflow"} {
+				want := s.want[i]
+				if want == 201 && s.ready == nil && prefix != base { // made by the call under the other prefix
+					continue
+				}
 				t.Run(fmt.Sprintf("%s%s by %s", prefix[:5], name, caller), func(t *testing.T) {
-					want := s.want[i]
 					if s.ready != nil {
 						s.ready(t)
-					}
-					if want == 201 && s.ready == nil && prefix != base { // made by the call under the other prefix
-						t.Skip("it exists now")
 					}
 					got := c.caller(caller).Do(t, method, prefix+s.path, s.body)
 					if got.Status != want {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/mlflowtest"
@@ -471,3 +472,30 @@ type zeros struct{}
 
 // Read gives zeros without end (io.Reader).
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// TestRenameIntoAPattern renames what one may EDIT to a name on which one's own pattern gives MANAGE.
+func TestRenameIntoAPattern(t *testing.T) {
+	s := newScene(t)
+	to := store.Principal{User: s.thief.Username}
+	prefix := world.Name("thiefs")
+	for _, k := range []kind.Name{kind.Experiment, kind.RegisteredModel} {
+		own := authz.Grant{Kind: k, Pattern: prefix, Priority: 1, Level: kind.Manage}
+		shared := authz.Grant{Kind: k, Pattern: ".*", Priority: 9, Level: kind.Edit}
+		for _, g := range []authz.Grant{own, shared} {
+			if err := s.App.Store.CreatePattern(t.Context(), to, g); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for path, body := range map[string]map[string]any{
+		"experiments/update":       {"experiment_id": s.victims.Experiment},
+		"registered-models/rename": {"name": s.victims.Model},
+	} {
+		body["new_name"] = prefix + "-mine"
+		if got := s.refused(t, s.thief.Request(t, "POST", "/api/2.0/mlflow/"+path, body), s.thief); got.Status != http.StatusForbidden {
+			t.Errorf("%s: answered %d %s", path, got.Status, got.Body)
+		}
+		body["new_name"] = world.Name("harmless")
+		s.thief.JSON(t, "POST", "/api/2.0/mlflow/"+path, body)
+	}
+}

@@ -157,8 +157,8 @@ func (c *call) check() error {
 			err = c.promptTag()
 		case check == policy.KnownSource:
 			err = c.knownSource()
-		case check == policy.NewModelName:
-			err = c.create(kind.RegisteredModel, "new_name")
+		case check == policy.NewName:
+			err = c.newName()
 		default:
 			err = errs.New(errs.Internal, "check %q has no rule", check)
 		}
@@ -209,4 +209,34 @@ func (c *call) promptTag() error {
 		err = errs.New(errs.Denied, "the tag %s says what kind of thing this is, and may be changed by administrators only", key)
 	}
 	return err
+}
+
+// newName decides a renaming. The name must be one that the caller may create, and a pattern that matches it must not give
+// the caller more than there was before: who may EDIT would have MANAGE by a name of their choice.
+func (c *call) newName() error {
+	name, given, err := c.read.Body.Text("new_name")
+	if err != nil || !given {
+		return err
+	}
+	targets, err := c.read.Targets(&c.match)
+	if err != nil {
+		return err
+	}
+	for _, target := range targets {
+		resources, err := c.resolve(target)
+		if err != nil {
+			return err
+		}
+		for _, resource := range resources {
+			if err := c.create(resource.Kind, "new_name"); err != nil {
+				return err
+			}
+			before := c.gateway.Rules.Decide(c.decider(), c.grants, resource, target.Level).Level
+			resource.Name = name
+			if after := c.gateway.Rules.Decide(c.decider(), c.grants, resource, target.Level).Level; after > before {
+				return errs.New(errs.Denied, "under the name %q you would have %s on the %s instead of %s", name, after, title(resource.Kind), before)
+			}
+		}
+	}
+	return nil
 }

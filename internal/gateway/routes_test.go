@@ -78,7 +78,7 @@ func example(t *testing.T, c *world.Client, route policy.Route, work world.Work,
 	if route.Creates != "" {
 		body["name"] = world.Name("new")
 	}
-	if slices.Contains(route.Checks, policy.NewModelName) {
+	if slices.Contains(route.Checks, policy.NewName) {
 		body["new_name"] = world.Name("new")
 	}
 	path = regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(path, "anything")

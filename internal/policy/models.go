@@ -7,7 +7,7 @@ var models = []Route{
 	get("/api/2.0/mlflow/registered-models/search").signedIn("the answer holds only what the caller may read").filter(ListModels),
 	post("/api/2.0/mlflow/registered-models/create").creates(kind.RegisteredModel).effect(GrantModel),
 	patch("/api/2.0/mlflow/registered-models/update", on(Model, body("name"), kind.Edit)),
-	post("/api/2.0/mlflow/registered-models/rename", on(Model, body("name"), kind.Edit)).check(NewModelName).effect(MoveModel),
+	post("/api/2.0/mlflow/registered-models/rename", on(Model, body("name"), kind.Edit)).check(NewName).effect(MoveModel),
 	remove("/api/2.0/mlflow/registered-models/delete", on(Model, body("name"), kind.Manage)).effect(DropModel),
 	post("/api/2.0/mlflow/registered-models/set-tag", on(Model, body("name"), kind.Edit)).check(PromptTag),
 	remove("/api/2.0/mlflow/registered-models/delete-tag", on(Model, body("name"), kind.Edit)).check(PromptTag),

@@ -89,7 +89,7 @@ const (
 	ServerArtifacts Check = "artifact_location must be empty"
 	PromptTag       Check = "the tag mlflow.prompt.is_prompt is not changed"
 	KnownSource     Check = "source lies in the artifacts of the run or model that the request names"
-	NewModelName    Check = "new_name may be created"
+	NewName         Check = "new_name may be created, and gives the caller nothing"
 	RelativePath    Check = "path is a plain relative path"
 )
 

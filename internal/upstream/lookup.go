@@ -148,9 +148,10 @@ func (l *lookups) ExperimentByName(ctx context.Context, name string) (string, er
 	if err := l.ask(ctx, "/api/2.0/mlflow/experiments/get-by-name", url.Values{"experiment_name": {name}}, &answer); err != nil {
 		return "", err
 	}
-	if answer.Experiment.Name == name {
-		l.names.Set(answer.Experiment.ID, name)
+	if answer.Experiment.Name != name { // a database that compares without case found another spelling than patterns match
+		return "", errs.New(errs.NotFound, "%s", policy.ExperimentName.Missing(name))
 	}
+	l.names.Set(answer.Experiment.ID, name)
 	return answer.Experiment.ID, nil
 }
 
