@@ -4,6 +4,7 @@ package mlflowtest
 import (
 	"bytes"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -193,4 +195,29 @@ func (s *Server) Do(t testing.TB, method, path string, query url.Values, body an
 		t.Fatalf("MLflow answered %s %s with %d: %s", method, path, answer.StatusCode, raw)
 	}
 	return said
+}
+
+//go:embed routes.py
+var listRoutes string
+
+// Routes lists what the installed MLflow serves, as "METHOD /path" with {name} for each parameter.
+func Routes(t testing.TB) []string {
+	t.Helper()
+	python, err := Bin("python")
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := exec.CommandContext(t.Context(), python, "-W", "ignore", "-c", listRoutes).Output()
+	if err != nil {
+		t.Fatalf("listing MLflow's routes: %v", err)
+	}
+	var rows [][2]string
+	if err := json.Unmarshal(output, &rows); err != nil {
+		t.Fatal(err)
+	}
+	patterns := make([]string, len(rows))
+	for i, row := range rows {
+		patterns[i] = row[0] + " " + row[1]
+	}
+	return patterns
 }
