@@ -20,6 +20,9 @@ func Serve(ctx context.Context, c *config.Config, mlflowArgs []string, output io
 		return err
 	}
 	log, scheme := Logger(c, output), "http://"
+	for _, name := range c.Unheeded() {
+		log.Warn("a setting has no effect in this version", "name", name)
+	}
 	if c.TLSCert != "" {
 		if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
 			return fmt.Errorf("reading TLS_CERT_FILE and TLS_KEY_FILE: %w", err)

@@ -48,6 +48,8 @@ type Config struct {
 
 	origins map[string]string // where each value came from
 	values  map[string]string
+
+	unheeded []string
 }
 
 // OIDC are the settings of the identity provider.
@@ -126,6 +128,7 @@ func Load(getenv func(string) (string, bool), dotenvPath string, flags map[strin
 			wrong = append(wrong, fmt.Errorf("%s (from %s) is %q: %w", o.Name, origin, o.shown(value), err))
 		}
 	}
+	c.unheeded = unheeded(file, getenv)
 	return c, errors.Join(wrong...)
 }
 
@@ -210,6 +213,11 @@ func (o Option) shown(value string) string {
 func (c *Config) Print(w io.Writer) error {
 	for _, o := range options {
 		if _, err := fmt.Fprintf(w, "%s=%s  # %s\n", o.Name, o.shown(c.values[o.Name]), c.origins[o.Name]); err != nil {
+			return err
+		}
+	}
+	for _, name := range c.unheeded {
+		if _, err := fmt.Fprintf(w, "# %s is set and has no effect in this version\n", name); err != nil {
 			return err
 		}
 	}
