@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -61,8 +62,21 @@ func command() *cobra.Command {
 				}
 				return settings.Print(c.OutOrStdout())
 			}},
-		&cobra.Command{Use: "routes", Short: "Print MLflow's routes, and what each needs", Args: cobra.NoArgs,
-			RunE: func(c *cobra.Command, _ []string) error { return app.PrintRoutes(c.OutOrStdout()) }},
+		routes(),
 	)
 	return root
+}
+
+func routes() *cobra.Command {
+	formats := map[string]func(io.Writer) error{"table": app.PrintRoutes, "json": app.RoutesJSON, "markdown": app.MarkdownRoutes}
+	command := &cobra.Command{Use: "routes", Short: "Print MLflow's routes, and what each needs", Args: cobra.NoArgs}
+	format := command.Flags().String("format", "table", "table, json or markdown")
+	command.RunE = func(c *cobra.Command, _ []string) error {
+		write, ok := formats[*format]
+		if !ok {
+			return fmt.Errorf("--format is %q; it must be table, json or markdown", *format)
+		}
+		return write(c.OutOrStdout())
+	}
+	return command
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -11,6 +12,25 @@ import (
 
 // routeRow is a row of the route table in words.
 type routeRow struct{ method, path, needs, extra, why string }
+
+// RoutesJSON writes the route table for programs: a list of objects.
+func RoutesJSON(w io.Writer) error {
+	type row struct {
+		Method string   `json:"method"`
+		Path   string   `json:"path"`
+		Needs  []string `json:"needs"`
+		Extras []string `json:"filter_effect_checks"`
+		Why    string   `json:"why,omitempty"`
+	}
+	rows := []row{}
+	for _, route := range policy.Routes() {
+		rows = append(rows, row{route.Method, route.Path, append([]string{}, needs(route)...), append([]string{}, extras(route)...), route.Why})
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", " ")
+	return encoder.Encode(rows)
+}
 
 func routeRows() []routeRow {
 	var rows []routeRow
