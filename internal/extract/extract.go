@@ -3,7 +3,6 @@
 package extract
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -21,6 +20,9 @@ type Request struct {
 	Path  httpx.Path
 	Query url.Values
 	Body  *httpx.Object // nil unless the route's content is JSON
+	Spans *Spans        // nil unless the route's content is OTLP
+
+	header http.Header
 }
 
 // Target is one thing that a request touches, and the level that the route needs on it.
@@ -36,10 +38,14 @@ func Read(r *http.Request, path httpx.Path, m *policy.Match, limit int64) (*Requ
 	if err != nil {
 		return nil, err
 	}
-	read := &Request{Path: path, Query: query}
+	read := &Request{Path: path, Query: query, header: r.Header}
 	switch m.Route.Content {
 	case policy.JSON:
 		if read.Body, err = httpx.ReadObject(r, limit); err != nil {
+			return nil, err
+		}
+	case policy.OTLP:
+		if read.Spans, err = ReadSpans(r, limit); err != nil {
 			return nil, err
 		}
 	case policy.NoBody:
@@ -52,7 +58,7 @@ func Read(r *http.Request, path httpx.Path, m *policy.Match, limit int64) (*Requ
 
 // noBody refuses a body where the row has none: MLflow executes a GET by its JSON body when the query is empty
 // (mlflow/server/handlers.py, _get_request_message), and so would do something else than was decided. With DELETE
-// some clients send an empty JSON object, and some repeat what the path says (MLflow's DeleteLoggedModel); that is no other
+// some clients send an empty JSON object, and some repeat what the path says (MLflow's DeleteLoggedModel, DeleteAssessment); that is no other
 // meaning, and the body is not forwarded.
 func noBody(r *http.Request, m *policy.Match) error {
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
@@ -75,22 +81,20 @@ func repeats(text string, m *policy.Match) bool {
 	if err != nil {
 		return false
 	}
-	said := string(object.Encode())
-	for i := range m.Route.Needs {
-		at := m.Route.Needs[i].At
-		same, err := json.Marshal(map[string]string{at.Fields[0]: m.Value(at.Fields[0])})
-		if err == nil && at.In == policy.Path && said == string(same) {
-			return true
+	for _, key := range object.Keys() {
+		text, given, err := object.Text(httpx.Snake(key))
+		if err != nil || !given || text == "" || text != m.Value(httpx.Snake(key)) {
+			return false
 		}
 	}
-	return said == "{}"
+	return true
 }
 
 func readQuery(r *http.Request, route *policy.Route) (url.Values, error) {
 	if r.URL.RawQuery == "" {
 		return nil, nil
 	}
-	if route.Content == policy.JSON {
+	if route.Content == policy.JSON || route.Content == policy.OTLP {
 		return nil, errs.New(errs.Invalid, "this request takes its fields from the JSON body and must not have a query")
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -145,6 +149,8 @@ func (r *Request) values(m *policy.Match, need *policy.Need) ([]string, error) {
 		return r.pathValue(m, need)
 	case policy.Query:
 		return r.queryValues(need)
+	case policy.Header:
+		return r.headerValues(need)
 	default:
 		return r.bodyValues(need)
 	}
@@ -174,6 +180,18 @@ func (r *Request) pathValue(m *policy.Match, need *policy.Need) ([]string, error
 		}
 	}
 	return []string{value}, nil
+}
+
+// headerValues gives a header, which must be there once: MLflow takes the first.
+func (r *Request) headerValues(need *policy.Need) ([]string, error) {
+	values := r.header.Values(need.At.Fields[0])
+	if len(values) > 1 {
+		return nil, errs.New(errs.Invalid, "the header %s is there more than once", need.At.Fields[0])
+	}
+	if need.Optional && len(values) == 1 && values[0] == "" {
+		return nil, nil
+	}
+	return values, nil
 }
 
 func (r *Request) queryValues(need *policy.Need) ([]string, error) {

@@ -143,13 +143,18 @@ func hidden(target extract.Target) error {
 	return errs.New(errs.Denied, "you may not read %s", target.Value)
 }
 
-// check applies the row's rules about fields. Administrators are exempt from all but the form of paths.
+// check applies the row's rules about fields. Administrators are exempt from all but the form of paths,
+// and what keeps a trace in its experiment.
 func (c *call) check() error {
 	for _, check := range c.match.Route.Checks {
 		var err error
 		switch {
 		case check == policy.RelativePath:
 			err = c.relativePaths()
+		case check == policy.NewTrace:
+			err = c.newTrace()
+		case check == policy.NewSpans:
+			err = c.newSpans()
 		case c.subject.Admin:
 		case check == policy.ServerArtifacts:
 			err = c.serverArtifacts()
@@ -159,6 +164,10 @@ func (c *call) check() error {
 			err = c.knownSource()
 		case check == policy.NewName:
 			err = c.newName()
+		case check == policy.TraceTags:
+			err = c.traceTags()
+		case check == policy.TraceLocations:
+			err = c.traceLocations()
 		default:
 			err = errs.New(errs.Internal, "check %q has no rule", check)
 		}

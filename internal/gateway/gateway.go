@@ -173,6 +173,11 @@ func (c *call) prepare() *http.Request {
 		out.TransferEncoding = nil
 		out.Header.Set("Content-Type", "application/json")
 		out.Header.Del("Content-Length")
+	case policy.OTLP:
+		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(c.read.Spans.Body)), int64(len(c.read.Spans.Body))
+		out.TransferEncoding = nil
+		out.Header.Del("Content-Encoding")
+		out.Header.Del("Content-Length")
 	case policy.NoBody:
 		out.Body, out.ContentLength, out.TransferEncoding = http.NoBody, 0, nil
 		out.Header.Del("Content-Length")

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -27,6 +28,8 @@ func named(t *testing.T, ref policy.Ref, work world.Work) string {
 		return work.Run
 	case policy.LoggedModel:
 		return work.LoggedModel
+	case policy.Trace:
+		return work.Trace
 	case policy.Model:
 		return work.Model
 	case policy.ArtifactTree:
@@ -60,7 +63,7 @@ func place(body map[string]any, path, value string) {
 // example builds a request of a row that touches the work with every need that is not optional, and with the optional ones too when all is true.
 func example(t *testing.T, c *world.Client, route policy.Route, work world.Work, all bool) *http.Request {
 	t.Helper()
-	path, query, body := route.Path, url.Values{}, map[string]any{}
+	path, query, body, headers := route.Path, url.Values{}, map[string]any{}, http.Header{}
 	for _, need := range route.Needs {
 		if need.Optional && !all {
 			continue
@@ -71,6 +74,8 @@ func example(t *testing.T, c *world.Client, route policy.Route, work world.Work,
 			path = strings.NewReplacer("{"+field+"}", value, "{"+field+"*}", value).Replace(path)
 		case policy.Query:
 			query.Add(field, value)
+		case policy.Header:
+			headers.Set(field, value)
 		case policy.Body:
 			place(body, field, value)
 		}
@@ -81,6 +86,9 @@ func example(t *testing.T, c *world.Client, route policy.Route, work world.Work,
 	if slices.Contains(route.Checks, policy.NewName) {
 		body["new_name"] = world.Name("new")
 	}
+	if slices.Contains(route.Checks, policy.NewTrace) {
+		place(body, "trace.trace_info.trace_id", world.NewTrace())
+	}
 	path = regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(path, "anything")
 	target := path
 	if len(query) > 0 {
@@ -89,6 +97,10 @@ func example(t *testing.T, c *world.Client, route policy.Route, work world.Work,
 	switch route.Content {
 	case policy.JSON:
 		return c.Request(t, route.Method, target, body)
+	case policy.OTLP:
+		request := c.Request(t, route.Method, target, world.OneSpan(world.NewTrace(), nil))
+		maps.Copy(request.Header, headers)
+		return request
 	case policy.Stream:
 		return c.Request(t, route.Method, target, "some bytes")
 	}

@@ -41,6 +41,15 @@ func (o *Object) Get(field string) (any, bool) {
 	return o.members[i].value, true
 }
 
+// Keys gives the keys as they came. In a map, which is an object too in protobuf's JSON, they are the map's.
+func (o *Object) Keys() []string {
+	keys := make([]string, len(o.members))
+	for i, m := range o.members {
+		keys[i] = m.key
+	}
+	return keys
+}
+
 // Set gives a field a value, in place where it was there, in the spelling in which it came.
 func (o *Object) Set(field string, value any) {
 	if i, ok := o.index[field]; ok {

@@ -28,10 +28,11 @@ const (
 	Query In = iota + 1
 	Body
 	Path
+	Header
 )
 
 // String names the part.
-func (i In) String() string { return [...]string{"", "query", "body", "path"}[i] }
+func (i In) String() string { return [...]string{"", "query", "body", "path", "header"}[i] }
 
 // Location says where MLflow reads a value from. Several fields are aliases: those that are given must be equal.
 type Location struct {
@@ -56,6 +57,7 @@ const (
 	NoBody Content = iota // refused when there is one
 	JSON                  // read, decided on, forwarded in canonical form
 	Stream                // passed through unread
+	OTLP                  // spans in OpenTelemetry's protobuf or JSON: read, decided on, forwarded uncompressed
 )
 
 // Filter names how a route's request or answer is narrowed to what the caller may read.
@@ -91,6 +93,10 @@ const (
 	KnownSource     Check = "source lies in the artifacts of the run or model that the request names"
 	NewName         Check = "new_name may be created, and gives the caller nothing"
 	RelativePath    Check = "path is a plain relative path"
+	TraceTags       Check = "tags that say where a trace's data lies are not changed"
+	NewTrace        Check = "a trace that exists stays in its experiment" // for administrators too
+	TraceLocations  Check = "every location is an experiment"
+	NewSpans        Check = "spans go to new traces, and to those of the experiment" // for administrators too
 )
 
 // Route is one line of the table.
@@ -115,7 +121,7 @@ func (r *Route) Pattern() string { return r.Method + " " + r.Path }
 // Routes gives the whole table, with the two API prefixes written out.
 func Routes() []Route {
 	var all []Route
-	for _, area := range [][]Route{experiments, runs, models, loggedModels, artifacts, server, static} {
+	for _, area := range [][]Route{experiments, runs, models, loggedModels, traces, artifacts, server, static} {
 		for _, route := range area {
 			all = append(all, route)
 			if rest, ok := strings.CutPrefix(route.Path, "/api/"); ok {
@@ -160,6 +166,8 @@ func patch(path string, needs ...Need) Route {
 func remove(path string, needs ...Need) Route {
 	return Route{Method: "DELETE", Path: path, Needs: needs, Content: JSON}
 }
+func header(name string) Location { return Location{In: Header, Fields: []string{name}} }
+
 func (r Route) signedIn(why string) Route { r.Access, r.Why = SignedIn, why; return r }
 func (r Route) administrators(why string) Route {
 	r.Access, r.Why = Administrators, why

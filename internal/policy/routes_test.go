@@ -15,7 +15,7 @@ import (
 
 // governs says which kind of resource decides what a reference names. A reference without an entry fails.
 var governs = map[policy.Ref]kind.Name{
-	policy.Experiment: kind.Experiment, policy.ExperimentName: kind.Experiment, policy.Run: kind.Experiment, policy.LoggedModel: kind.Experiment,
+	policy.Experiment: kind.Experiment, policy.ExperimentName: kind.Experiment, policy.Run: kind.Experiment, policy.LoggedModel: kind.Experiment, policy.Trace: kind.Experiment,
 	policy.ArtifactTree: kind.Experiment, policy.Model: kind.RegisteredModel, policy.Source: "",
 }
 
@@ -37,6 +37,9 @@ func lint(r policy.Route) []string {
 	case policy.Stream:
 		require(r.Method == "PUT" || r.Method == "POST", "streams a body that its method does not have")
 		require(r.Method == "PUT" || r.Most > 0, "streams without a limit what MLflow reads into memory")
+	case policy.OTLP:
+		require(r.Method == "POST", "takes spans with a method that does not send them")
+		require(slices.Contains(r.Checks, policy.NewSpans), "takes spans for any trace")
 	default:
 		require(false, "has an unknown content")
 	}
@@ -99,6 +102,8 @@ func lintNeed(r policy.Route, need policy.Need) []string {
 		require(r.Content != policy.JSON, "a query that is refused beside a JSON body")
 	case policy.Body:
 		require(r.Content == policy.JSON, "a body that is not read")
+	case policy.Header:
+		require(r.Content == policy.OTLP, "a header, which no other route of MLflow reads")
 	default:
 		require(false, "a value that is nowhere")
 	}

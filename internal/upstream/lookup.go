@@ -17,6 +17,10 @@ import (
 // nameLifetime is how long an experiment's name is trusted: another replica, or an administrator beside us, may rename it.
 const nameLifetime = time.Second
 
+// traceLifetime is how long a trace's experiment is trusted. The ids are the clients' own: a trace that was deleted can come
+// back in another experiment, by another replica.
+const traceLifetime = time.Second
+
 // lookupLimit bounds the answer to a look-up, in bytes: a run with all its metrics, params and tags fits.
 const lookupLimit = 64 << 20
 
@@ -27,7 +31,7 @@ type Owned struct {
 }
 
 // belonging is where MLflow says which experiment governs an id. It cannot change: MLflow moves none of these between
-// experiments, but a trace that is written again, which the route table refuses.
+// experiments, but a trace that is written again, which the route table refuses, or whose id was free again.
 type belonging struct {
 	path       string // {} stands for the id
 	query      string // the query field with the id, where it is not in the path
@@ -56,7 +60,11 @@ type lookups struct {
 func newLookups(m *MLflow) (lookups, error) {
 	l := lookups{mlflow: m, owned: map[policy.Ref]*otter.Cache[string, Owned]{}}
 	for ref, b := range belongings {
-		cache, err := otter.New(&otter.Options[string, Owned]{MaximumSize: b.most})
+		options := &otter.Options[string, Owned]{MaximumSize: b.most}
+		if ref == policy.Trace {
+			options.ExpiryCalculator = otter.ExpiryWriting[string, Owned](traceLifetime)
+		}
+		cache, err := otter.New(options)
 		if err != nil {
 			return l, err
 		}

@@ -1,8 +1,11 @@
 package world
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,6 +24,7 @@ type Work struct {
 	ExperimentName string
 	Run            string
 	LoggedModel    string
+	Trace          string
 	Model          string // a registered model, with version 1 from the run's artifacts
 	Artifacts      string // the path of the run's artifacts at the artifact proxy
 }
@@ -41,6 +45,8 @@ func (c *Client) MakeWork(t testing.TB) Work {
 	w.Run = run["info"].(map[string]any)["run_id"].(string)
 	model := post("logged-models", map[string]any{"experiment_id": w.Experiment, "name": "logged", "source_run_id": w.Run})["model"].(map[string]any)
 	w.LoggedModel = model["info"].(map[string]any)["model_id"].(string)
+	w.Trace = NewTrace()
+	c.JSON(t, http.MethodPost, "/api/3.0/mlflow/traces", StartTrace(w.Trace, w.Experiment))
 	w.Artifacts = w.Experiment + "/" + w.Run + "/artifacts"
 	if put := c.Do(t, http.MethodPut, "/api/2.0/mlflow-artifacts/artifacts/"+w.Artifacts+"/secret.txt", Secret); put.Status != http.StatusOK {
 		t.Fatalf("uploading an artifact was answered with %d: %s", put.Status, put.Body)
@@ -48,4 +54,28 @@ func (c *Client) MakeWork(t testing.TB) Work {
 	post("registered-models/create", map[string]any{"name": w.Model})
 	post("model-versions/create", map[string]any{"name": w.Model, "source": "mlflow-artifacts:/" + w.Artifacts, "run_id": w.Run})
 	return w
+}
+
+// NewTrace makes a trace id as MLflow's clients do.
+func NewTrace() string {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // it never fails
+	return "tr-" + hex.EncodeToString(id[:])
+}
+
+// StartTrace is the body of a request that makes a trace.
+func StartTrace(trace, experiment string) map[string]any {
+	return map[string]any{"trace": map[string]any{"trace_info": map[string]any{"trace_id": trace, "state": "OK", "request_time": "2026-01-01T00:00:00Z",
+		"trace_location": map[string]any{"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": map[string]any{"experiment_id": experiment}}}}}
+}
+
+// OneSpan is an export of one span, a root, of a trace, with attributes.
+func OneSpan(trace string, attributes map[string]string) map[string]any {
+	list := []any{}
+	for key, value := range attributes {
+		list = append(list, map[string]any{"key": key, "value": map[string]any{"stringValue": value}})
+	}
+	span := map[string]any{"traceId": strings.TrimPrefix(trace, "tr-"), "spanId": "00f067aa0ba902b7", "name": "span", "startTimeUnixNano": "1700000000000000000",
+		"endTimeUnixNano": "1700000001000000000", "attributes": list}
+	return map[string]any{"resourceSpans": []any{map[string]any{"scopeSpans": []any{map[string]any{"spans": []any{span}}}}}}
 }
