@@ -168,6 +168,8 @@ func (c *call) check() error {
 			err = c.traceTags()
 		case check == policy.TraceLocations:
 			err = c.traceLocations()
+		case check == policy.SourceTraces:
+			err = c.sourceTraces()
 		default:
 			err = errs.New(errs.Internal, "check %q has no rule", check)
 		}

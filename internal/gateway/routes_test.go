@@ -30,6 +30,12 @@ func named(t *testing.T, ref policy.Ref, work world.Work) string {
 		return work.LoggedModel
 	case policy.Trace:
 		return work.Trace
+	case policy.Dataset:
+		return work.Dataset
+	case policy.Issue:
+		return work.Issue
+	case policy.LabelSchema:
+		return work.LabelSchema
 	case policy.Model:
 		return work.Model
 	case policy.ArtifactTree:

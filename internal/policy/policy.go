@@ -97,6 +97,7 @@ const (
 	NewTrace        Check = "a trace that exists stays in its experiment" // for administrators too
 	TraceLocations  Check = "every location is an experiment"
 	NewSpans        Check = "spans go to new traces, and to those of the experiment" // for administrators too
+	SourceTraces    Check = "traces that records name as their source are readable"
 )
 
 // Route is one line of the table.
@@ -121,7 +122,7 @@ func (r *Route) Pattern() string { return r.Method + " " + r.Path }
 // Routes gives the whole table, with the two API prefixes written out.
 func Routes() []Route {
 	var all []Route
-	for _, area := range [][]Route{experiments, runs, models, loggedModels, traces, artifacts, server, static} {
+	for _, area := range [][]Route{experiments, runs, models, loggedModels, traces, artifacts, server, static, datasets, issues} {
 		for _, route := range area {
 			all = append(all, route)
 			if rest, ok := strings.CutPrefix(route.Path, "/api/"); ok {

@@ -15,7 +15,8 @@ import (
 
 // governs says which kind of resource decides what a reference names. A reference without an entry fails.
 var governs = map[policy.Ref]kind.Name{
-	policy.Experiment: kind.Experiment, policy.ExperimentName: kind.Experiment, policy.Run: kind.Experiment, policy.LoggedModel: kind.Experiment, policy.Trace: kind.Experiment,
+	policy.Experiment: kind.Experiment, policy.ExperimentName: kind.Experiment, policy.Run: kind.Experiment, policy.LoggedModel: kind.Experiment,
+	policy.Trace: kind.Experiment, policy.Dataset: kind.Experiment, policy.Issue: kind.Experiment, policy.LabelSchema: kind.Experiment,
 	policy.ArtifactTree: kind.Experiment, policy.Model: kind.RegisteredModel, policy.Source: "",
 }
 
@@ -51,7 +52,7 @@ func lint(r policy.Route) []string {
 	}
 	switch r.Access {
 	case policy.PerResource:
-		require(decided, "decides nothing that every request names")
+		require(decided || choice(r), "decides nothing that every request names")
 		require(r.Creates == "", "creates for everybody who may do something else")
 		require(read || highest > kind.Read || r.Why != "", "changes something with READ, and does not say why")
 	case policy.SignedIn:
@@ -73,6 +74,13 @@ func lint(r policy.Route) []string {
 	}
 	require(r.Effect == "" || !read, "changes grants with a GET")
 	return wrong
+}
+
+// choice tells whether a row takes one of several ids, and says so: a request that names none of them names nothing that
+// could be decided, and is refused.
+func choice(r policy.Route) bool {
+	levelled := func(n policy.Need) bool { return n.Level >= kind.Read }
+	return len(r.Needs) > 1 && r.Why != "" && !slices.ContainsFunc(r.Needs, func(n policy.Need) bool { return !levelled(n) })
 }
 
 func lintNeed(r policy.Route, need policy.Need) []string {

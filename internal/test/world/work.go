@@ -26,6 +26,9 @@ type Work struct {
 	LoggedModel    string
 	Trace          string
 	Model          string // a registered model, with version 1 from the run's artifacts
+	Dataset        string // an evaluation dataset with one record, tied to the experiment
+	Issue          string
+	LabelSchema    string
 	Artifacts      string // the path of the run's artifacts at the artifact proxy
 }
 
@@ -53,6 +56,7 @@ func (c *Client) MakeWork(t testing.TB) Work {
 	}
 	post("registered-models/create", map[string]any{"name": w.Model})
 	post("model-versions/create", map[string]any{"name": w.Model, "source": "mlflow-artifacts:/" + w.Artifacts, "run_id": w.Run})
+	c.makeEvaluations(t, &w)
 	return w
 }
 
@@ -78,4 +82,20 @@ func OneSpan(trace string, attributes map[string]string) map[string]any {
 	span := map[string]any{"traceId": strings.TrimPrefix(trace, "tr-"), "spanId": "00f067aa0ba902b7", "name": "span", "startTimeUnixNano": "1700000000000000000",
 		"endTimeUnixNano": "1700000001000000000", "attributes": list}
 	return map[string]any{"resourceSpans": []any{map[string]any{"scopeSpans": []any{map[string]any{"spans": []any{span}}}}}}
+}
+
+// makeEvaluations makes what belongs to the experiment beside its runs.
+func (c *Client) makeEvaluations(t testing.TB, w *Work) {
+	t.Helper()
+	made := func(path, object, id string, body map[string]any) string {
+		t.Helper()
+		said := c.JSON(t, http.MethodPost, "/api/3.0/mlflow/"+path, body)
+		return said[object].(map[string]any)[id].(string)
+	}
+	w.Dataset = made("datasets/create", "dataset", "dataset_id", map[string]any{"name": Name("dataset"), "experiment_ids": []string{w.Experiment}})
+	c.JSON(t, http.MethodPost, "/api/3.0/mlflow/datasets/"+w.Dataset+"/records",
+		map[string]any{"records": `[{"inputs": {"question": "` + Secret + `"}}]`})
+	w.Issue = made("issues", "issue", "issue_id", map[string]any{"experiment_id": w.Experiment, "name": "issue", "description": Secret})
+	w.LabelSchema = made("label-schemas/create", "label_schema", "schema_id", map[string]any{"experiment_id": w.Experiment, "name": "label",
+		"type": "FEEDBACK", "input": map[string]any{"text": map[string]any{}}})
 }
