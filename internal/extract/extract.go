@@ -240,7 +240,7 @@ func canonical(ref policy.Ref, field, value string) error {
 		if !ExperimentID(value) {
 			return errs.New(errs.Invalid, "%s %q is not an experiment id: digits without a leading zero", field, value)
 		}
-	case policy.Run, policy.LoggedModel, policy.Trace, policy.Issue, policy.LabelSchema, policy.Dataset:
+	case policy.Run, policy.LoggedModel, policy.Trace, policy.Issue, policy.LabelSchema, policy.ReviewQueue, policy.Dataset:
 		if !opaqueID(value) {
 			return errs.New(errs.Invalid, "%s %q is not a valid id", field, value)
 		}

@@ -90,7 +90,7 @@ func (c *call) resolve(target extract.Target) ([]authz.Resource, error) {
 	case policy.ExperimentName:
 		id, err := mlflow.ExperimentByName(ctx, target.Value)
 		return []authz.Resource{{Kind: kind.Experiment, ID: id, Name: target.Value}}, err
-	case policy.Run, policy.LoggedModel, policy.Trace, policy.Issue, policy.LabelSchema:
+	case policy.Run, policy.LoggedModel, policy.Trace, policy.Issue, policy.LabelSchema, policy.ReviewQueue:
 		owned, err := mlflow.Owned(ctx, target.Ref, target.Value)
 		if err != nil {
 			return nil, err
@@ -143,8 +143,8 @@ func hidden(target extract.Target) error {
 	return errs.New(errs.Denied, "you may not read %s", target.Value)
 }
 
-// check applies the row's rules about fields. Administrators are exempt from all but the form of paths,
-// and what keeps a trace in its experiment.
+// check applies the row's rules about fields. Administrators are exempt from all but the form of paths, what keeps a trace
+// in its experiment, and the name under which they act.
 func (c *call) check() error {
 	for _, check := range c.match.Route.Checks {
 		var err error
@@ -155,6 +155,8 @@ func (c *call) check() error {
 			err = c.newTrace()
 		case check == policy.NewSpans:
 			err = c.newSpans()
+		case check == policy.OwnCompletion:
+			err = c.ownCompletion()
 		case c.subject.Admin:
 		case check == policy.ServerArtifacts:
 			err = c.serverArtifacts()

@@ -36,6 +36,8 @@ func named(t *testing.T, ref policy.Ref, work world.Work) string {
 		return work.Issue
 	case policy.LabelSchema:
 		return work.LabelSchema
+	case policy.ReviewQueue:
+		return work.ReviewQueue
 	case policy.Model:
 		return work.Model
 	case policy.ArtifactTree:

@@ -8,6 +8,8 @@ var artifacts = []Route{
 	get("/api/2.0/mlflow/artifacts/list", on(Run, query("run_id", "run_uuid"), kind.Read)).check(RelativePath),
 	post("/api/2.0/mlflow/artifacts/presigned-download-url", on(Run, body("run_id"), kind.Read)).check(RelativePath).
 		because("it only makes an address to read from"),
+	post("/api/2.0/mlflow/artifacts/presigned-upload-url", maybe(Run, body("run_id"), kind.Edit), maybe(LoggedModel, body("model_id"), kind.Edit)).
+		check(RelativePath).because("it takes a run or a logged model; MLflow refuses both at once"),
 	get("/get-artifact", on(Run, query("run_id", "run_uuid"), kind.Read)).check(RelativePath).threads(),
 	Route{Method: "POST", Path: "/ajax-api/2.0/mlflow/upload-artifact", Content: Stream, Most: 10 << 20, // MLflow's own limit
 		Needs: []Need{on(Run, query("run_uuid", "run_id"), kind.Edit)}}.check(RelativePath),

@@ -30,6 +30,7 @@ type node struct {
 	wildcard *node // one segment
 	name     string
 	routes   map[string]*Route // by method
+	slash    map[string]*Route // by method: the path with a slash at its end, which is a path of its own
 	rest     map[string]*Route // by method: {name*} matches one or more segments
 	restName string
 }
@@ -60,7 +61,8 @@ func (m *Matcher) add(route *Route) error {
 	for rest != "" {
 		part, after, more := strings.Cut(rest, "/")
 		rest = after
-		if part == "" || more && rest == "" {
+		slash := more && rest == ""
+		if part == "" {
 			return errors.New("has an empty segment, which no request has")
 		}
 		name, tail, wild := parameter(part)
@@ -68,8 +70,13 @@ func (m *Matcher) add(route *Route) error {
 			if strings.ContainsAny(part, "{}*") {
 				return fmt.Errorf("has the segment %s, which is neither a word nor a parameter", part)
 			}
-			at = at.child(part)
+			if at = at.child(part); slash {
+				return at.putSlash(route)
+			}
 			continue
+		}
+		if slash {
+			return fmt.Errorf("has a slash behind the parameter %s", part)
 		}
 		if slices.Contains(names, name) {
 			return fmt.Errorf("has the parameter %s twice", part)
@@ -115,6 +122,13 @@ func (n *node) putRest(name string, route *Route) error {
 	return put(n.rest, route)
 }
 
+func (n *node) putSlash(route *Route) error {
+	if n.slash == nil {
+		n.slash = map[string]*Route{}
+	}
+	return put(n.slash, route)
+}
+
 func put(into map[string]*Route, route *Route) error {
 	if into[route.Method] != nil {
 		return errors.New("is in the table twice")
@@ -150,7 +164,12 @@ func (n *node) match(method, rest string, found *Match) bool {
 		return found.Route != nil
 	}
 	part, after, more := strings.Cut(rest, "/")
-	if !more || after != "" { // a trailing slash is a path of its own, and no row has one
+	if more && after == "" {
+		if child := n.children[part]; child != nil && child.slash[method] != nil {
+			found.Route = child.slash[method]
+			return true
+		}
+	} else {
 		if child := n.children[part]; child != nil && child.match(method, after, found) {
 			return true
 		}

@@ -29,7 +29,7 @@ func newMatcher(t testing.TB, routes []policy.Route) *policy.Matcher {
 
 func TestMatch(t *testing.T) {
 	m := newMatcher(t, table("GET /", "GET /a", "POST /a", "GET /a/{x}", "GET /a/b", "GET /a/{x}/c", "GET /a/b/d", "DELETE /a/{x}/{y}/{z}",
-		"GET /r/{path*}", "GET /r/s", "PUT /r/s/{path*}", "GET /q/{x}/e", "GET /q/{path*}"))
+		"GET /r/{path*}", "GET /r/s", "PUT /r/s/{path*}", "GET /q/{x}/e", "GET /q/{path*}", "GET /s/", "POST /t/u/", "GET /t/{x}", "GET /r/s/"))
 	for _, c := range []struct{ name, method, path, want, values string }{
 		{"root", "GET", "/", "GET /", ""},
 		{"literal", "GET", "/a", "GET /a", ""},
@@ -63,6 +63,13 @@ func TestMatch(t *testing.T) {
 		{"no rest", "GET", "/r", "", ""},
 		{"longer than any row", "GET", "/a/b/d/e/f", "", ""},
 		{"two slashes", "GET", "//a", "", ""},
+		{"trailing slash of a row", "GET", "/s/", "GET /s/", ""},
+		{"no trailing slash where a row has one", "GET", "/s", "", ""},
+		{"two trailing slashes", "GET", "/s//", "", ""},
+		{"something behind a trailing slash", "GET", "/s//a", "", ""},
+		{"trailing slash of another method", "GET", "/t/u/", "", ""},
+		{"no slash for a parameter beside one", "GET", "/t/u", "GET /t/{x}", "x=u"},
+		{"a trailing slash of a row beats the rest", "GET", "/r/s/", "GET /r/s/", ""},
 		{"a pattern is no path", "GET", "/a/{x}/d", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -109,7 +116,10 @@ func TestNewMatcherRefusesAWrongTable(t *testing.T) {
 		{"two stars", []string{"GET /{x**}"}},
 		{"empty segment", []string{"GET /a//b"}},
 		{"two slashes ahead", []string{"GET //a"}},
-		{"trailing slash, which no request matches", []string{"GET /a/"}},
+		{"trailing slash behind a parameter", []string{"GET /{x}/"}},
+		{"trailing slash behind the rest", []string{"GET /{x*}/"}},
+		{"twice with a trailing slash", []string{"GET /a/", "GET /a/"}},
+		{"two trailing slashes", []string{"GET /a//"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := policy.NewMatcher(table(c.lines...)); err == nil {
@@ -193,6 +203,7 @@ func FuzzMatch(f *testing.F) {
 	f.Add("/a\n/a/{x}\n/a/b/{y*}\n/{z}/b", "GET", "/a/b/c")
 	f.Add("/{a}/{b}/{c}\n/{a}/x/{r*}\n/q", "HEAD", "/q/x/")
 	f.Add("/\n/{r*}", "GET", "//")
+	f.Add("/a/\n/a\n/a/{r*}\n/{x}/b/", "GET", "/a/")
 	f.Add("/a/{x}/c\n/a/b/d\n/a/{r*}", "GET", "/a/b/c")
 	real := policy.Routes()
 	matcher := newMatcher(f, real)

@@ -83,7 +83,8 @@ const (
 	ForgetName      Effect = "the cached name is forgotten"
 )
 
-// Check names a rule about a request's fields that is not about the level on a resource. Administrators are exempt.
+// Check names a rule about a request's fields that is not about the level on a resource. Administrators are exempt
+// from those that protect others.
 type Check string
 
 // The checks.
@@ -97,6 +98,7 @@ const (
 	NewTrace        Check = "a trace that exists stays in its experiment" // for administrators too
 	TraceLocations  Check = "every location is an experiment"
 	NewSpans        Check = "spans go to new traces, and to those of the experiment" // for administrators too
+	OwnCompletion   Check = "completed_by is the caller"
 	SourceTraces    Check = "traces that records name as their source are readable"
 )
 
@@ -122,7 +124,7 @@ func (r *Route) Pattern() string { return r.Method + " " + r.Path }
 // Routes gives the whole table, with the two API prefixes written out.
 func Routes() []Route {
 	var all []Route
-	for _, area := range [][]Route{experiments, runs, models, loggedModels, traces, artifacts, server, static, datasets, issues} {
+	for _, area := range [][]Route{experiments, runs, models, loggedModels, traces, artifacts, server, static, datasets, issues, scorers, reviews, jobs} {
 		for _, route := range area {
 			all = append(all, route)
 			if rest, ok := strings.CutPrefix(route.Path, "/api/"); ok {

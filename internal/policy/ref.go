@@ -14,6 +14,7 @@ const (
 	Trace                         // a trace's id, governed by its experiment
 	Issue                         // an issue's id, governed by its experiment
 	LabelSchema                   // a label schema's id, governed by its experiment
+	ReviewQueue                   // a review queue's id, governed by its experiment
 	Dataset                       // an evaluation dataset's id, governed by every experiment that it is tied to
 	Model                         // a registered model's name
 	ArtifactTree                  // a path of the artifact proxy, governed by the experiment that its first segment names
@@ -30,6 +31,7 @@ var refs = [...]struct{ name, missing string }{
 	Trace:          {"trace", "Trace with ID '%s' not found."},
 	Issue:          {"issue", "Issue with ID '%s' not found"},
 	LabelSchema:    {"label schema", "Label schema with id '%s' not found."},
+	ReviewQueue:    {"review queue", "Review queue with id '%s' not found."},
 	Dataset:        {"dataset", "Evaluation dataset with id '%s' not found"},
 	Model:          {"registered model", "Registered Model with name=%s not found"},
 	ArtifactTree:   {"artifact path", ""},

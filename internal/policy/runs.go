@@ -19,6 +19,7 @@ var runs = []Route{
 	post("/api/2.0/mlflow/runs/log-inputs", on(Run, body("run_id"), kind.Edit), maybe(LoggedModel, body("models[].model_id"), kind.Edit)),
 	post("/api/2.0/mlflow/runs/outputs", on(Run, body("run_id"), kind.Edit), maybe(LoggedModel, body("models[].model_id"), kind.Edit)),
 	post("/api/2.0/mlflow/runs/log-model", on(Run, body("run_id"), kind.Edit)),
+	post("/ajax-api/2.0/mlflow/runs/create-promptlab-run", on(Experiment, body("experiment_id"), kind.Edit)),
 	get("/api/2.0/mlflow/metrics/get-history", on(Run, query("run_id", "run_uuid"), kind.Read)),
 	{Method: "GET", Path: "/ajax-api/2.0/mlflow/metrics/get-history-bulk", Needs: []Need{on(Run, queryAll("run_id"), kind.Read)}},
 	get("/api/2.0/mlflow/metrics/get-history-bulk-interval", on(Run, queryAll("run_ids"), kind.Read)),

@@ -48,6 +48,7 @@ var belongings = map[policy.Ref]belonging{
 		"trace.trace_info.trace_location.mlflow_experiment.experiment_id", "", 200_000},
 	policy.Issue:       {"/api/3.0/mlflow/issues/{}", "", "issue.issue_id", "issue.experiment_id", "", 50_000},
 	policy.LabelSchema: {"/api/3.0/mlflow/label-schemas/get", "schema_id", "label_schema.schema_id", "label_schema.experiment_id", "", 50_000},
+	policy.ReviewQueue: {"/api/3.0/mlflow/review-queues/get", "queue_id", "review_queue.queue_id", "review_queue.experiment_id", "", 50_000},
 }
 
 // lookups remembers what MLflow said, as long as it cannot change.

@@ -29,6 +29,7 @@ type Work struct {
 	Dataset        string // an evaluation dataset with one record, tied to the experiment
 	Issue          string
 	LabelSchema    string
+	ReviewQueue    string
 	Artifacts      string // the path of the run's artifacts at the artifact proxy
 }
 
@@ -98,4 +99,6 @@ func (c *Client) makeEvaluations(t testing.TB, w *Work) {
 	w.Issue = made("issues", "issue", "issue_id", map[string]any{"experiment_id": w.Experiment, "name": "issue", "description": Secret})
 	w.LabelSchema = made("label-schemas/create", "label_schema", "schema_id", map[string]any{"experiment_id": w.Experiment, "name": "label",
 		"type": "FEEDBACK", "input": map[string]any{"text": map[string]any{}}})
+	w.ReviewQueue = made("review-queues/create", "review_queue", "queue_id", map[string]any{"experiment_id": w.Experiment, "name": "queue", "queue_type": "CUSTOM",
+		"users": []string{c.Username}, "schema_ids": []string{w.LabelSchema}})
 }
