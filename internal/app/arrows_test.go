@@ -25,6 +25,7 @@ var arrows = map[string][]string{
 
 	"internal/httpx":   {"internal/errs"},
 	"internal/extract": {"internal/errs", "internal/httpx", "internal/kind", "internal/policy"},
+	"internal/graphql": {"internal/errs", "internal/extract", "internal/httpx", "internal/kind", "internal/policy"},
 	"internal/rewrite": {"internal/authz", "internal/errs", "internal/httpx", "internal/kind", "internal/policy"},
 	"internal/config":  {"internal/authz", "internal/httpx", "internal/kind"},
 
@@ -40,7 +41,7 @@ var arrows = map[string][]string{
 
 	"internal/login":      {"internal/directory", "internal/errs", "internal/httpx", "internal/identity", "internal/session"},
 	"internal/login/oidc": {"internal/config", "internal/directory", "internal/errs", "internal/httpx"},
-	"internal/gateway": {"internal/authz", "internal/errs", "internal/extract", "internal/httpx", "internal/identity", "internal/kind",
+	"internal/gateway": {"internal/authz", "internal/errs", "internal/extract", "internal/graphql", "internal/httpx", "internal/identity", "internal/kind",
 		"internal/policy", "internal/rewrite", "internal/upstream"},
 	"internal/api": {"internal/authz", "internal/directory", "internal/errs", "internal/extract", "internal/httpx", "internal/identity",
 		"internal/kind", "internal/store", "internal/token", "internal/upstream"},

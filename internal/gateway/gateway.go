@@ -154,6 +154,8 @@ func (c *call) serve(path httpx.Path) error {
 		return c.forward()
 	case policy.NarrowExperiments:
 		return c.narrow()
+	case policy.GraphQLFields:
+		return c.graphql()
 	default:
 		return c.list()
 	}

@@ -69,6 +69,7 @@ const (
 	ListModels        Filter = "registered models by name, offset token"
 	ListModelVersions Filter = "model versions by name, offset token"
 	NarrowExperiments Filter = "experiment_ids narrowed before forwarding"
+	GraphQLFields     Filter = "GraphQL: experimentIds narrowed, model versions by name"
 )
 
 // Effect names what a route does to grants when it succeeds.
@@ -124,7 +125,7 @@ func (r *Route) Pattern() string { return r.Method + " " + r.Path }
 // Routes gives the whole table, with the two API prefixes written out.
 func Routes() []Route {
 	var all []Route
-	for _, area := range [][]Route{experiments, runs, models, loggedModels, traces, artifacts, server, static, datasets, issues, scorers, reviews, jobs} {
+	for _, area := range [][]Route{experiments, runs, models, loggedModels, traces, artifacts, server, static, datasets, issues, scorers, reviews, jobs, graphQL} {
 		for _, route := range area {
 			all = append(all, route)
 			if rest, ok := strings.CutPrefix(route.Path, "/api/"); ok {

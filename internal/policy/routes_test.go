@@ -17,7 +17,7 @@ import (
 var governs = map[policy.Ref]kind.Name{
 	policy.Experiment: kind.Experiment, policy.ExperimentName: kind.Experiment, policy.Run: kind.Experiment, policy.LoggedModel: kind.Experiment,
 	policy.Trace: kind.Experiment, policy.Dataset: kind.Experiment, policy.Issue: kind.Experiment, policy.LabelSchema: kind.Experiment,
-	policy.ReviewQueue: kind.Experiment,
+	policy.ReviewQueue:  kind.Experiment,
 	policy.ArtifactTree: kind.Experiment, policy.Model: kind.RegisteredModel, policy.Source: "",
 }
 

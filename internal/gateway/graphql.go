@@ -1,0 +1,60 @@
+package gateway
+
+import (
+	"net/http"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/graphql"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+)
+
+// graphql decides every field of an operation, and forwards the operation as it was decided.
+func (c *call) graphql() error {
+	operation, err := graphql.Read(c.read.Body)
+	if err != nil {
+		return err
+	}
+	if name := operation.Restricted(); name != "" && !c.subject.Admin {
+		return errs.New(errs.Denied, "only administrators may ask for %s", name)
+	}
+	targets, err := operation.Targets()
+	if err != nil {
+		return err
+	}
+	for _, target := range targets {
+		if err := c.decide(target); err != nil {
+			return err
+		}
+	}
+	if err := operation.Narrow(c.decide); err != nil {
+		return err
+	}
+	body, err := operation.Body()
+	if err != nil {
+		return err
+	}
+	if operation.Filtered() && !c.subject.Admin {
+		return c.filterGraphQL(operation, body)
+	}
+	if c.read.Body, err = httpx.ParseObject(body); err != nil {
+		return err
+	}
+	return c.forward()
+}
+
+func (c *call) filterGraphQL(operation *graphql.Operation, body []byte) error {
+	raw, err := c.gateway.MLflow.Ask(c.r.Context(), http.MethodPost, "/graphql", nil, body, c.gateway.MaxFiltered)
+	if err != nil {
+		return err
+	}
+	filtered, err := operation.Filter(raw, func(model string) bool {
+		on := authz.Resource{Kind: kind.RegisteredModel, ID: model, Name: model}
+		return c.gateway.Rules.Decide(c.decider(), c.grants, on, kind.Read).Allowed
+	})
+	if err != nil {
+		return err
+	}
+	return c.answerJSON(filtered)
+}
