@@ -25,6 +25,7 @@ const (
 	maxFields  = 1000
 	maxRoots   = 10
 	maxAliases = 10
+	maxSize    = 1 << 20 // of all values, once variables are put in wherever they are named
 )
 
 //go:embed schema.graphql
@@ -65,7 +66,7 @@ func Read(body *httpx.Object) (*Operation, error) {
 	if name != "" && name != root.Name {
 		return nil, errs.New(errs.Invalid, "the GraphQL document has no operation %q", name)
 	}
-	r := reader{fragments: map[string]*ast.FragmentDefinition{}, declared: map[string]*ast.VariableDefinition{}, variables: variables, left: maxFields}
+	r := reader{fragments: map[string]*ast.FragmentDefinition{}, declared: map[string]*ast.VariableDefinition{}, variables: variables, left: maxFields, size: maxSize}
 	return r.operation(root, parsed.Fragments)
 }
 

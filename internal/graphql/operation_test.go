@@ -159,6 +159,18 @@ func TestWhatCannotBeDecidedIsRefused(t *testing.T) {
 	}
 }
 
+// A variable that is named often is written often: a small request must not become a huge one.
+func TestBombOfVariables(t *testing.T) {
+	document := `query($d:String){mlflowSearchRuns(input:{experimentIds:["1"],orderBy:[` + strings.Repeat(`$d `, 1000) + `]}){__typename}}`
+	if o, err := read(request(document, `{"d":"`+strings.Repeat("x", 10_000)+`"}`)); err == nil {
+		raw, _ := o.Body()
+		t.Errorf("became %d bytes", len(raw))
+	}
+	if _, err := read(request(document, `{"d":"x"}`)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestIntrospectionIsForAdministrators(t *testing.T) {
 	for _, document := range []string{`{__schema{types{name}}}`, `{a:__type(name:"Query"){name}}`, `{...{__schema{types{name}}}}`,
 		`{mlflowSearchModelVersions(input:{}){nextPageToken}}`} {

@@ -17,6 +17,7 @@ type reader struct {
 	declared  map[string]*ast.VariableDefinition
 	variables map[string]any
 	left      int // fields that may still come
+	size      int // of the values that may still come
 }
 
 // directives refuses all of them. @include and @skip hide fields from who reads the document, and no client of MLflow's
@@ -279,6 +280,10 @@ func (r *reader) coerce(of *ast.Type, value any) (any, error) {
 		if value, _, err = r.value(v, of); err != nil {
 			return nil, err
 		}
+	}
+	text, _ := value.(string)
+	if r.size -= 1 + len(text); r.size < 0 {
+		return nil, errs.New(errs.Invalid, "the values of the GraphQL request are too large together")
 	}
 	if value == nil {
 		if of.NonNull {
