@@ -34,6 +34,12 @@ func TestManagerCannotGrantOnOthersResources(t *testing.T) {
 	c.admin.JSON(t, http.MethodPost, base+"/registered-models/create", object{"name": "others of " + t.Name()})
 	others := map[kind.Name][]string{kind.Experiment: {made["experiment_id"].(string), "987654321"},
 		kind.RegisteredModel: {"others%20of%20" + t.Name(), "none"}}
+	c.makeGateway(t, c.admin, "others-of-"+t.Name())
+	for k := range kind.All() {
+		if others[k.Name] == nil {
+			others[k.Name] = []string{"others-of-" + t.Name(), "none"}
+		}
+	}
 	c.each(t, func(t *testing.T, k kind.Kind, s side) {
 		for _, resource := range others[k.Name] {
 			for _, method := range []string{http.MethodPost, http.MethodPatch, http.MethodDelete} {
@@ -105,7 +111,10 @@ func TestRequestsForgedByAnotherSiteAreRefused(t *testing.T) {
 func TestChangesCountAtTheNextRequest(t *testing.T) {
 	c := newCast(t)
 	reads := map[kind.Name]string{kind.Experiment: base + "/experiments/get?experiment_id=" + c.on[kind.Experiment],
-		kind.RegisteredModel: base + "/registered-models/get?name=" + c.on[kind.RegisteredModel]}
+		kind.RegisteredModel: base + "/registered-models/get?name=" + c.on[kind.RegisteredModel],
+		kind.GatewayEndpoint: "/api/3.0/mlflow/gateway/endpoints/get?name=" + c.on[kind.GatewayEndpoint],
+		kind.GatewaySecret:   "/api/3.0/mlflow/gateway/secrets/get?secret_id=" + c.ids[kind.GatewaySecret],
+		kind.GatewayModel:    "/api/3.0/mlflow/gateway/model-definitions/get?model_definition_id=" + c.ids[kind.GatewayModel]}
 	sees := func(t *testing.T, k kind.Name, want bool) {
 		t.Helper()
 		if got := c.target.Do(t, http.MethodGet, reads[k], nil); (got.Status == 200) != want || !want && got.Status != 404 && got.Status != 403 {

@@ -33,6 +33,7 @@ type cast struct {
 	admin   *world.Client
 	on      map[kind.Name]string // the resource of each kind: what grants hold
 	names   map[kind.Name]string // and what people call it
+	ids     map[kind.Name]string // and MLflow, where grants do not
 }
 
 func newCast(t *testing.T) *cast {
@@ -45,12 +46,33 @@ func newCast(t *testing.T) *cast {
 	made := c.manager.JSON(t, http.MethodPost, base+"/experiments/create", map[string]any{"name": name})
 	c.manager.JSON(t, http.MethodPost, base+"/registered-models/create", map[string]any{"name": name})
 	id, _ := made["experiment_id"].(string)
-	c.on = map[kind.Name]string{kind.Experiment: id, kind.RegisteredModel: name}
-	c.names = map[kind.Name]string{kind.Experiment: name, kind.RegisteredModel: name}
+	c.ids = c.makeGateway(t, c.manager, name)
+	c.on = map[kind.Name]string{kind.Experiment: id}
+	c.names = map[kind.Name]string{kind.Experiment: name}
+	for k := range kind.All() {
+		if !k.ByID { // under one name, so that a grant of one kind that counts for another is found
+			c.on[k.Name], c.names[k.Name] = name, name
+		}
+	}
 	for k := range kind.All() {
 		c.give(t, store.Principal{User: c.editor.Username}, k.Name, kind.Edit)
 	}
 	return c
+}
+
+// makeGateway makes a secret, a model definition and an endpoint of the AI gateway, all under one name.
+func (c *cast) makeGateway(t *testing.T, by *world.Client, name string) map[kind.Name]string {
+	t.Helper()
+	made := func(path, what, id string, body object) string {
+		t.Helper()
+		return by.JSON(t, http.MethodPost, "/api/3.0/mlflow/gateway/"+path, body)[what].(object)[id].(string)
+	}
+	secret := made("secrets/create", "secret", "secret_id", object{"secret_name": name, "secret_value": object{"api_key": "sk"}, "provider": "openai"})
+	definition := made("model-definitions/create", "model_definition", "model_definition_id",
+		object{"name": name, "secret_id": secret, "provider": "openai", "model_name": "gpt-4o"})
+	endpoint := made("endpoints/create", "endpoint", "endpoint_id", object{"name": name, "usage_tracking": false,
+		"model_configs": list{object{"model_definition_id": definition, "linkage_type": "PRIMARY", "weight": 1}}})
+	return map[kind.Name]string{kind.GatewaySecret: secret, kind.GatewayModel: definition, kind.GatewayEndpoint: endpoint}
 }
 
 // give lays a permission on the resource of a kind, whatever there was before.

@@ -69,6 +69,8 @@ func (c *cast) grantSteps(all map[string]step, k kind.Kind, s side) {
 	created := 201
 	if s.segment == "users" {
 		created = k.CreatedStatus
+	}
+	if s.segment == "users" || k.Plain {
 		all["GET "+template+"/{resource}"] = step{want: managed(200), path: one, ready: func(t *testing.T) { c.give(t, s.holder, k.Name, kind.Read) }}
 	}
 	all["GET "+template] = step{want: everybody(200), path: at}

@@ -46,12 +46,18 @@ func (a *API) patterns(r *registrar, k kind.Kind, side side) {
 			}
 			return a.patternRows(ctx, k, side, side.of(in.Principal))
 		})
-	add(r, http.MethodPost, base, 201, "Make a pattern", func(ctx context.Context, s *identity.Subject, in *newPattern) (message, error) {
+	add(r, http.MethodPost, base, 201, "Make a pattern", func(ctx context.Context, s *identity.Subject, in *newPattern) (row, error) {
 		g, err := pattern(s, k, in.Body)
 		if err != nil {
-			return message{}, err
+			return nil, err
 		}
-		return message{Status: "success", Message: "The pattern has been created"}, a.Store.CreatePattern(ctx, side.of(in.Principal), g)
+		if err := a.Store.CreatePattern(ctx, side.of(in.Principal), g); err != nil {
+			return nil, err
+		}
+		if k.Plain {
+			return a.patternLike(ctx, k, side, side.of(in.Principal), g)
+		}
+		return row{"status": "success", "message": "The pattern has been created"}, nil
 	})
 	add(r, http.MethodGet, base+"/{id}", 200, "One pattern", func(ctx context.Context, s *identity.Subject, in *PatternPath) (row, error) {
 		id, err := patternID(s, side, in.ID)
@@ -77,7 +83,7 @@ func (a *API) patternChanges(r *registrar, k kind.Kind, side side, path string) 
 		if err := a.Store.UpdatePattern(ctx, side.of(in.Principal), g); err != nil {
 			return nil, err
 		}
-		if side.user && k.PatternEnvelope != "" {
+		if k.Plain || side.user && k.PatternEnvelope != "" {
 			return a.onePattern(ctx, k, side, side.of(in.Principal), id)
 		}
 		return row{"status": "success", "message": "The pattern has been changed"}, nil
@@ -151,6 +157,20 @@ func patternRow(k kind.Kind, side side, holder int64, g authz.Grant) row {
 		one["prompt"] = false
 	}
 	return one
+}
+
+// patternLike gives the pattern that has just been made, which no other of the principal's equals.
+func (a *API) patternLike(ctx context.Context, k kind.Kind, side side, p store.Principal, made authz.Grant) (row, error) {
+	patterns, err := a.Store.Patterns(ctx, p, k.Name)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range patterns {
+		if g.Pattern == made.Pattern {
+			return a.onePattern(ctx, k, side, p, g.ID)
+		}
+	}
+	return nil, errs.New(errs.NotFound, "the pattern is gone again")
 }
 
 func (a *API) onePattern(ctx context.Context, k kind.Kind, side side, p store.Principal, id int64) (row, error) {

@@ -76,20 +76,31 @@ func (a *API) grants(r *registrar, k kind.Kind, side side) {
 		func(ctx context.Context, s *identity.Subject, in *HolderPath) ([]row, error) {
 			return list(ctx, s, k, side.of(in.Principal))
 		})
-	change := func(do func(context.Context, store.Principal, kind.Name, string, kind.Level) error, done string) func(context.Context, *identity.Subject, *grantChange) (message, error) {
-		return func(ctx context.Context, s *identity.Subject, in *grantChange) (message, error) {
-			if err := a.manages(ctx, s, k, in.Resource); err != nil {
-				return message{}, err
-			}
-			level, err := parseLevel(in.Body.Permission)
-			if err != nil {
-				return message{}, err
-			}
-			return changed(k, side, done), do(ctx, side.of(in.Principal), k.Name, in.Resource, level)
+	change := func(ctx context.Context, s *identity.Subject, in *grantChange, do func(context.Context, store.Principal, kind.Name, string, kind.Level) error) (kind.Level, error) {
+		if err := a.manages(ctx, s, k, in.Resource); err != nil {
+			return kind.NoPermissions, err
 		}
+		level, err := parseLevel(in.Body.Permission)
+		if err != nil {
+			return level, err
+		}
+		return level, do(ctx, side.of(in.Principal), k.Name, in.Resource, level)
 	}
-	add(r, http.MethodPost, base+"/{resource}", created, "Give a permission", change(a.Store.CreateGrant, "created"))
-	add(r, http.MethodPatch, base+"/{resource}", 200, "Change a permission", change(a.Store.UpdateGrant, "changed"))
+	if k.Plain {
+		add(r, http.MethodPost, base+"/{resource}", created, "Give a permission", func(ctx context.Context, s *identity.Subject, in *grantChange) (row, error) {
+			level, err := change(ctx, s, in, a.Store.CreateGrant)
+			return plain(side, in.Resource, level), err
+		})
+	} else {
+		add(r, http.MethodPost, base+"/{resource}", created, "Give a permission", func(ctx context.Context, s *identity.Subject, in *grantChange) (message, error) {
+			_, err := change(ctx, s, in, a.Store.CreateGrant)
+			return changed(k, side, "created"), err
+		})
+	}
+	add(r, http.MethodPatch, base+"/{resource}", 200, "Change a permission", func(ctx context.Context, s *identity.Subject, in *grantChange) (message, error) {
+		_, err := change(ctx, s, in, a.Store.UpdateGrant)
+		return changed(k, side, "changed"), err
+	})
 	add(r, http.MethodDelete, base+"/{resource}", 200, "Take a permission away",
 		func(ctx context.Context, s *identity.Subject, in *GrantPath) (message, error) {
 			if err := a.manages(ctx, s, k, in.Resource); err != nil {
@@ -97,11 +108,16 @@ func (a *API) grants(r *registrar, k kind.Kind, side side) {
 			}
 			return changed(k, side, "deleted"), a.Store.DeleteGrant(ctx, side.of(in.Principal), k.Name, in.Resource)
 		})
-	if side.user {
+	if side.user || k.Plain {
 		add(r, http.MethodGet, base+"/{resource}", 200, "One permission", func(ctx context.Context, s *identity.Subject, in *GrantPath) (row, error) {
-			return a.oneGrant(ctx, s, k, side.of(in.Principal), in.Resource)
+			return a.oneGrant(ctx, s, k, side, side.of(in.Principal), in.Resource)
 		})
 	}
+}
+
+// plain is a grant as the plugin answers with it where it wraps it in nothing.
+func plain(side side, resource string, level kind.Level) row {
+	return row{"name": resource, "permission": level.String(), "kind": side.kind}
 }
 
 func parseLevel(name string) (kind.Level, error) {
@@ -200,7 +216,7 @@ func (a *API) groupGrants(ctx context.Context, s *identity.Subject, k kind.Kind,
 	return rows, nil
 }
 
-func (a *API) oneGrant(ctx context.Context, s *identity.Subject, k kind.Kind, p store.Principal, resource string) (row, error) {
+func (a *API) oneGrant(ctx context.Context, s *identity.Subject, k kind.Kind, side side, p store.Principal, resource string) (row, error) {
 	if err := a.manages(ctx, s, k, resource); err != nil {
 		return nil, err
 	}
@@ -213,6 +229,9 @@ func (a *API) oneGrant(ctx context.Context, s *identity.Subject, k kind.Kind, p 
 		return nil, err
 	}
 	for _, g := range grants {
+		if g.Resource == resource && k.Plain {
+			return plain(side, resource, g.Level), nil
+		}
 		if g.Resource == resource {
 			one := row{k.Key: g.Resource, "permission": g.Level.String(), "user_id": id, "group_id": nil}
 			if k.Prompt {

@@ -70,9 +70,12 @@ func (a *API) managed(ctx context.Context, s *identity.Subject, k kind.Kind) (li
 			continue
 		}
 		one := row{"name": item.Name, "tags": item.Tags}
-		if k.ByID {
+		switch {
+		case k.ByID:
 			one["id"] = item.ID
-		} else {
+		case k.Plain:
+			delete(one, "tags")
+		default:
 			one["description"], one["aliases"] = item.Description, item.Aliases
 		}
 		managed.rows = append(managed.rows, one)

@@ -13,6 +13,9 @@ import (
 var resources = map[kind.Name]authz.Resource{
 	kind.Experiment:      {Kind: kind.Experiment, ID: "17", Name: "prod/fraud"},
 	kind.RegisteredModel: {Kind: kind.RegisteredModel, ID: "prod/fraud", Name: "prod/fraud"},
+	kind.GatewayEndpoint: {Kind: kind.GatewayEndpoint, ID: "prod/fraud", Name: "prod/fraud"},
+	kind.GatewaySecret:   {Kind: kind.GatewaySecret, ID: "prod/fraud", Name: "prod/fraud"},
+	kind.GatewayModel:    {Kind: kind.GatewayModel, ID: "prod/fraud", Name: "prod/fraud"},
 }
 
 var (

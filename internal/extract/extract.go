@@ -240,7 +240,8 @@ func canonical(ref policy.Ref, field, value string) error {
 		if !ExperimentID(value) {
 			return errs.New(errs.Invalid, "%s %q is not an experiment id: digits without a leading zero", field, value)
 		}
-	case policy.Run, policy.LoggedModel, policy.Trace, policy.Issue, policy.LabelSchema, policy.ReviewQueue, policy.Dataset:
+	case policy.Run, policy.LoggedModel, policy.Trace, policy.Issue, policy.LabelSchema, policy.ReviewQueue, policy.Dataset,
+		policy.GatewayEndpoint, policy.GatewaySecret, policy.GatewayModel:
 		if !opaqueID(value) {
 			return errs.New(errs.Invalid, "%s %q is not a valid id", field, value)
 		}
@@ -248,7 +249,7 @@ func canonical(ref policy.Ref, field, value string) error {
 		if _, err := TreeExperiment(value); err != nil {
 			return err
 		}
-	case policy.Model, policy.ExperimentName:
+	case policy.Model, policy.ExperimentName, policy.GatewayEndpointName:
 		return Name(field, value)
 	}
 	return nil

@@ -35,9 +35,17 @@ func (c *call) authorize(targets []extract.Target) error {
 		}
 	}
 	if route.Creates != "" {
-		return c.create(route.Creates, "name")
+		return c.create(route.Creates, created(route))
 	}
 	return nil
+}
+
+// created is the body's field with the name of what a route makes.
+func created(route *policy.Route) string {
+	if route.Under != "" {
+		return route.Under
+	}
+	return "name"
 }
 
 func (c *call) create(k kind.Name, field string) error {
@@ -107,6 +115,11 @@ func (c *call) resolve(target extract.Target) ([]authz.Resource, error) {
 		return c.experiments(ctx, ids...)
 	case policy.Model:
 		return []authz.Resource{{Kind: kind.RegisteredModel, ID: target.Value, Name: target.Value}}, nil
+	case policy.GatewayEndpointName:
+		return []authz.Resource{{Kind: kind.GatewayEndpoint, ID: target.Value, Name: target.Value}}, nil
+	case policy.GatewayEndpoint, policy.GatewaySecret, policy.GatewayModel:
+		name, err := mlflow.Named(ctx, target.Ref, target.Value)
+		return []authz.Resource{{Kind: namedKinds[target.Ref], ID: name, Name: name}}, err
 	case policy.ArtifactTree:
 		id, err := extract.TreeExperiment(target.Value)
 		if err != nil {
@@ -172,6 +185,14 @@ func (c *call) check() error {
 			err = c.traceLocations()
 		case check == policy.SourceTraces:
 			err = c.sourceTraces()
+		case check == policy.NewGatewayName:
+			err = c.newGatewayName()
+		case check == policy.ReadableSecret:
+			err = c.readableSecret()
+		case check == policy.KnownUsage:
+			err = c.knownUsage(true)
+		case check == policy.NoNewUsage:
+			err = c.knownUsage(false)
 		default:
 			err = errs.New(errs.Internal, "check %q has no rule", check)
 		}

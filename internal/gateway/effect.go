@@ -1,24 +1,27 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 )
 
 // effect gives what has to happen to grants between MLflow's answer and ours; nil when nothing has.
-func (c *call) effect() func(*http.Response) error {
+func (c *call) effect() (func(*http.Response) error, error) {
 	if c.match.Route.Effect == "" {
-		return nil
+		return nil, nil
+	}
+	var named func(context.Context) error
+	if effect := c.match.Route.Effect; effect == policy.DropNamed || effect == policy.MoveNamed {
+		var err error
+		if named, err = c.namedEffect(); err != nil {
+			return nil, err
+		}
 	}
 	return func(answer *http.Response) error {
 		if answer.StatusCode != http.StatusOK {
@@ -38,13 +41,17 @@ func (c *call) effect() func(*http.Response) error {
 			})
 		case policy.MoveModel:
 			return c.moveModel(ctx)
+		case policy.GrantNamed:
+			return c.grantNamed(ctx, answer)
+		case policy.DropNamed, policy.MoveNamed:
+			return named(ctx)
 		case policy.ForgetName:
 			id, _, err := c.read.Body.Text("experiment_id")
 			c.gateway.MLflow.ForgetName(id)
 			return err
 		}
 		return errs.New(errs.Internal, "effect %q has no rule", c.match.Route.Effect)
-	}
+	}, nil
 }
 
 func (c *call) onName(do func(name string) error) error {
@@ -58,11 +65,10 @@ func (c *call) onName(do func(name string) error) error {
 // grantExperiment gives the creator MANAGE. If that cannot be stored the experiment is deleted again: nothing is left
 // without an owner.
 func (c *call) grantExperiment(ctx context.Context, answer *http.Response) error {
-	body, err := httpx.ReadLimited(answer.Body, 1<<20)
+	body, err := readAnswer(answer, 1<<20)
 	if err != nil {
-		return errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
+		return err
 	}
-	_ = answer.Body.Close()
 	var created struct {
 		ID string `json:"experiment_id"`
 	}
@@ -73,9 +79,6 @@ func (c *call) grantExperiment(ctx context.Context, answer *http.Response) error
 		undo, _ := json.Marshal(map[string]string{"experiment_id": created.ID})
 		return c.undo(ctx, err, http.MethodPost, "/api/2.0/mlflow/experiments/delete", undo)
 	}
-	answer.Body = io.NopCloser(bytes.NewReader(body))
-	answer.ContentLength = int64(len(body))
-	answer.Header.Set("Content-Length", strconv.Itoa(len(body)))
 	return nil
 }
 

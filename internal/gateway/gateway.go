@@ -152,6 +152,8 @@ func (c *call) serve(path httpx.Path) error {
 	switch c.match.Route.Filter {
 	case "":
 		return c.forward()
+	case policy.GatewaySecrets, policy.GatewayModels, policy.GatewayEndpoints, policy.GatewayMapping:
+		return c.forward() // its answer is redacted on the way back
 	case policy.NarrowExperiments:
 		return c.narrow()
 	case policy.GraphQLFields:
@@ -206,13 +208,19 @@ func (c *call) forward() error {
 		}
 		defer done()
 	}
-	effect, out := c.effect(), c.prepare()
+	out := c.prepare()
+	effect, err := c.onAnswer()
+	if err != nil {
+		return err
+	}
 	if effect != nil {
+		out.Header.Set("Accept-Encoding", "identity") // the effect reads the answer
+	}
+	if c.match.Route.Effect != "" {
 		// MLflow goes on when the client hangs up, and what it then has done must still be followed by the effect.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), effectWithin)
 		defer cancel()
 		out = out.WithContext(ctx)
-		out.Header.Set("Accept-Encoding", "identity") // the effect reads the answer
 	}
 	c.gateway.MLflow.Forward(c.w, out, effect)
 	return nil

@@ -42,6 +42,14 @@ func named(t *testing.T, ref policy.Ref, work world.Work) string {
 		return work.Model
 	case policy.ArtifactTree:
 		return work.Artifacts + "/secret.txt"
+	case policy.GatewayEndpoint:
+		return work.EndpointID
+	case policy.GatewayEndpointName:
+		return work.Endpoint
+	case policy.GatewaySecret:
+		return work.SecretID
+	case policy.GatewayModel:
+		return work.DefinitionID
 	case policy.Source:
 		return "mlflow-artifacts:/" + work.Artifacts
 	}
@@ -89,7 +97,10 @@ func example(t *testing.T, c *world.Client, route policy.Route, work world.Work,
 		}
 	}
 	if route.Creates != "" {
-		body["name"] = world.Name("new")
+		body["name"], body["usage_tracking"] = world.Name("new"), false
+		if route.Under != "" {
+			body[route.Under] = body["name"]
+		}
 	}
 	if slices.Contains(route.Checks, policy.NewName) {
 		body["new_name"] = world.Name("new")
@@ -128,7 +139,8 @@ func TestEveryRoute(t *testing.T) {
 
 	grant := func(level kind.Level) {
 		t.Helper()
-		for k, resource := range map[kind.Name]string{kind.Experiment: work.Experiment, kind.RegisteredModel: work.Model} {
+		for k, resource := range map[kind.Name]string{kind.Experiment: work.Experiment, kind.RegisteredModel: work.Model, kind.GatewayEndpoint: work.Endpoint,
+			kind.GatewaySecret: work.Secret, kind.GatewayModel: work.Definition} {
 			to := store.Principal{User: colleague.Username}
 			err := w.App.Store.UpdateGrant(t.Context(), to, k, resource, level)
 			if err != nil {

@@ -9,6 +9,9 @@ type Name string
 const (
 	Experiment      Name = "experiment"
 	RegisteredModel Name = "registered_model"
+	GatewayEndpoint Name = "gateway_endpoint"
+	GatewaySecret   Name = "gateway_secret"
+	GatewayModel    Name = "gateway_model_definition"
 )
 
 // Kind is one entry of the table: all that the REST API, the OpenAPI document and the decision need to know of a kind.
@@ -20,7 +23,7 @@ type Kind struct {
 	Key      string // the field that holds the resource's id in answers
 	// ByID is true where grants hold an opaque id, and patterns match the name that MLflow knows for it.
 	ByID bool
-	// Envelope is the field that wraps a single grant in the plugin's answers.
+	// Envelope is the field that wraps a single grant in the plugin's answers; empty where Plain.
 	Envelope string
 	// Answers are the status codes in which the plugin's API differs between kinds.
 	CreatedStatus int
@@ -34,6 +37,9 @@ type Kind struct {
 	BareDeletion bool
 	// Prompt is true where answers say whether they are about a prompt, which MLflow keeps among the registered models.
 	Prompt bool
+	// Plain is true where the plugin answers with the grant or the pattern itself: to the one who has just made it, and on
+	// both sides.
+	Plain bool
 }
 
 var kinds = []Kind{
@@ -42,6 +48,12 @@ var kinds = []Kind{
 	{Name: RegisteredModel, Title: "registered model", Segment: "registered-models", Patterns: "registered-models-patterns", Key: "name",
 		Envelope: "registered_model_permission", CreatedStatus: 201, PatternEnvelope: "registered_model_permission",
 		BareDeletion: true, Prompt: true},
+	{Name: GatewayEndpoint, Title: "gateway endpoint", Segment: "gateways/endpoints", Patterns: "gateways/endpoints-patterns",
+		Key: "name", CreatedStatus: 201, Plain: true},
+	{Name: GatewaySecret, Title: "gateway secret", Segment: "gateways/secrets", Patterns: "gateways/secrets-patterns",
+		Key: "name", CreatedStatus: 201, Plain: true},
+	{Name: GatewayModel, Title: "gateway model definition", Segment: "gateways/model-definitions", Patterns: "gateways/model-definitions-patterns",
+		Key: "name", CreatedStatus: 201, Plain: true},
 }
 
 // All yields every kind, in the table's order.

@@ -70,6 +70,10 @@ const (
 	ListModelVersions Filter = "model versions by name, offset token"
 	NarrowExperiments Filter = "experiment_ids narrowed before forwarding"
 	GraphQLFields     Filter = "GraphQL: experimentIds narrowed, model versions by name"
+	GatewaySecrets    Filter = "secrets by secret_name"
+	GatewayModels     Filter = "model definitions by name, without secrets that the caller may not read"
+	GatewayEndpoints  Filter = "endpoints by name, without model definitions and secrets that the caller may not read"
+	GatewayMapping    Filter = "mapping without a secret that the caller may not read"
 )
 
 // Effect names what a route does to grants when it succeeds.
@@ -82,6 +86,9 @@ const (
 	DropModel       Effect = "grants on name are dropped"
 	MoveModel       Effect = "grants move from name to new_name"
 	ForgetName      Effect = "the cached name is forgotten"
+	GrantNamed      Effect = "creator gets MANAGE on what is made"
+	DropNamed       Effect = "grants on what is deleted are dropped"
+	MoveNamed       Effect = "grants move when the name changes"
 )
 
 // Check names a rule about a request's fields that is not about the level on a resource. Administrators are exempt
@@ -101,6 +108,10 @@ const (
 	NewSpans        Check = "spans go to new traces, and to those of the experiment" // for administrators too
 	OwnCompletion   Check = "completed_by is the caller"
 	SourceTraces    Check = "traces that records name as their source are readable"
+	NewGatewayName  Check = "a new name may be created"
+	ReadableSecret  Check = "secret_id is readable"
+	KnownUsage      Check = "experiment_id is given, or usage_tracking is off"
+	NoNewUsage      Check = "experiment_id is given where usage_tracking is turned on"
 )
 
 // Route is one line of the table.
@@ -109,7 +120,8 @@ type Route struct {
 	Path    string // {name} is one segment, {name*} the rest
 	Access  Access
 	Needs   []Need
-	Creates kind.Name // the kind that the route makes, under the name in the body's field "name"
+	Creates kind.Name // the kind that the route makes, under the name in the body's field Under
+	Under   string    // empty: "name"
 	Content Content
 	Most    int64 // bytes of a streamed body; 0: as many as come
 	Threads bool  // MLflow holds one of its few threads until the client has read all of the answer
@@ -125,7 +137,7 @@ func (r *Route) Pattern() string { return r.Method + " " + r.Path }
 // Routes gives the whole table, with the two API prefixes written out.
 func Routes() []Route {
 	var all []Route
-	for _, area := range [][]Route{experiments, runs, models, loggedModels, traces, artifacts, server, static, datasets, issues, scorers, reviews, jobs, graphQL} {
+	for _, area := range [][]Route{experiments, runs, models, loggedModels, traces, artifacts, server, static, datasets, issues, scorers, reviews, jobs, graphQL, aiGateway} {
 		for _, route := range area {
 			all = append(all, route)
 			if rest, ok := strings.CutPrefix(route.Path, "/api/"); ok {
@@ -182,6 +194,8 @@ func (r Route) filter(f Filter) Route     { r.Filter = f; return r }
 func (r Route) effect(e Effect) Route     { r.Effect = e; return r }
 func (r Route) check(c ...Check) Route    { r.Checks = append(r.Checks, c...); return r }
 func (r Route) creates(k kind.Name) Route { r.Access, r.Creates = SignedIn, k; return r }
+func (r Route) under(field string) Route  { r.Under = field; return r }
+func (r Route) makes(k kind.Name) Route   { r.Creates = k; return r } // beside its needs
 func (r Route) content(c Content) Route   { r.Content = c; return r }
 func (r Route) threads() Route            { r.Threads = true; return r }
 func (r Route) because(why string) Route  { r.Why = why; return r }

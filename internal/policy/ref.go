@@ -19,6 +19,11 @@ const (
 	Model                         // a registered model's name
 	ArtifactTree                  // a path of the artifact proxy, governed by the experiment that its first segment names
 	Source                        // a model version's source URI
+
+	GatewayEndpoint     // an AI gateway endpoint's id
+	GatewayEndpointName // an AI gateway endpoint's name
+	GatewaySecret       // an AI gateway secret's id
+	GatewayModel        // an AI gateway model definition's id
 )
 
 // refs names each reference, and gives the sentence with which MLflow 3.17.2 answers for one that does not exist. Where it
@@ -36,6 +41,11 @@ var refs = [...]struct{ name, missing string }{
 	Model:          {"registered model", "Registered Model with name=%s not found"},
 	ArtifactTree:   {"artifact path", ""},
 	Source:         {"source", ""},
+
+	GatewayEndpoint:     {"gateway endpoint", "GatewayEndpoint not found (endpoint_id='%s')"},
+	GatewayEndpointName: {"gateway endpoint name", "GatewayEndpoint not found (name='%s')"},
+	GatewaySecret:       {"gateway secret", "GatewaySecret not found (secret_id='%s')"},
+	GatewayModel:        {"gateway model definition", "GatewayModelDefinition not found (model_definition_id='%s')"},
 }
 
 // String names the reference in messages and in the printed table.

@@ -19,6 +19,8 @@ var governs = map[policy.Ref]kind.Name{
 	policy.Trace: kind.Experiment, policy.Dataset: kind.Experiment, policy.Issue: kind.Experiment, policy.LabelSchema: kind.Experiment,
 	policy.ReviewQueue:  kind.Experiment,
 	policy.ArtifactTree: kind.Experiment, policy.Model: kind.RegisteredModel, policy.Source: "",
+	policy.GatewayEndpoint: kind.GatewayEndpoint, policy.GatewayEndpointName: kind.GatewayEndpoint, policy.GatewaySecret: kind.GatewaySecret,
+	policy.GatewayModel: kind.GatewayModel,
 }
 
 // lint gives what is wrong with a row. A row that is wrong here is a hole, or can never be allowed.
@@ -54,7 +56,6 @@ func lint(r policy.Route) []string {
 	switch r.Access {
 	case policy.PerResource:
 		require(decided || choice(r), "decides nothing that every request names")
-		require(r.Creates == "", "creates for everybody who may do something else")
 		require(read || highest > kind.Read || r.Why != "", "changes something with READ, and does not say why")
 	case policy.SignedIn:
 		require((r.Why != "") != (r.Creates != ""), "is open to everybody signed in, and does not say why")

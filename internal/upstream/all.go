@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
@@ -31,6 +32,7 @@ type pair struct {
 type found struct {
 	ExperimentID string `json:"experiment_id"`
 	Name         string `json:"name"`
+	SecretName   string `json:"secret_name"` // a secret has no other name
 	Description  string `json:"description"`
 	Tags         []pair `json:"tags"`
 	Aliases      []pair `json:"aliases"`
@@ -38,8 +40,11 @@ type found struct {
 
 func (f found) item() Item {
 	i := Item{ID: f.ExperimentID, Name: f.Name, Description: f.Description, Tags: map[string]string{}, Aliases: map[string]string{}}
+	if i.Name == "" {
+		i.Name = f.SecretName
+	}
 	if i.ID == "" {
-		i.ID = f.Name
+		i.ID = i.Name
 	}
 	for _, tag := range f.Tags {
 		i.Tags[tag.Key] = tag.Value
@@ -57,6 +62,9 @@ var searches = map[kind.Name]struct {
 }{
 	kind.Experiment:      {"/api/2.0/mlflow/experiments/search", 5000},
 	kind.RegisteredModel: {"/api/2.0/mlflow/registered-models/search", 1000},
+	kind.GatewayEndpoint: {"/api/3.0/mlflow/gateway/endpoints/list", 1}, // the gateway's lists come in one piece
+	kind.GatewaySecret:   {"/api/3.0/mlflow/gateway/secrets/list", 1},
+	kind.GatewayModel:    {"/api/3.0/mlflow/gateway/model-definitions/list", 1},
 }
 
 // All lists every resource of a kind, page by page.
@@ -80,12 +88,15 @@ func (m *MLflow) All(ctx context.Context, k kind.Name) ([]Item, error) {
 		var page struct {
 			Experiments []found `json:"experiments"`
 			Models      []found `json:"registered_models"`
+			Endpoints   []found `json:"endpoints"`
+			Secrets     []found `json:"secrets"`
+			Definitions []found `json:"model_definitions"`
 			Next        string  `json:"next_page_token"`
 		}
 		if err := json.Unmarshal(raw, &page); err != nil {
 			return nil, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
 		}
-		for _, f := range append(page.Experiments, page.Models...) {
+		for _, f := range slices.Concat(page.Experiments, page.Models, page.Endpoints, page.Secrets, page.Definitions) {
 			items = append(items, f.item())
 		}
 		if page.Next == "" {

@@ -122,6 +122,31 @@ func (l *lookups) DatasetExperiments(ctx context.Context, id string) ([]string, 
 	return answer.IDs, err
 }
 
+// namings are where MLflow says the name of an id, by which grants are held. Names change, and so are asked for each time.
+var namings = map[policy.Ref]struct{ path, query, id, name string }{
+	policy.GatewayEndpoint: {"/api/3.0/mlflow/gateway/endpoints/get", "endpoint_id", "endpoint.endpoint_id", "endpoint.name"},
+	policy.GatewaySecret:   {"/api/3.0/mlflow/gateway/secrets/get", "secret_id", "secret.secret_id", "secret.secret_name"},
+	policy.GatewayModel: {"/api/3.0/mlflow/gateway/model-definitions/get", "model_definition_id", "model_definition.model_definition_id",
+		"model_definition.name"},
+}
+
+// Named gives the name of what an id names.
+func (l *lookups) Named(ctx context.Context, ref policy.Ref, id string) (string, error) {
+	n, ok := namings[ref]
+	if !ok {
+		return "", errs.New(errs.Internal, "nothing says the name of a %s", ref)
+	}
+	var answer map[string]any
+	if err := l.ask(ctx, n.path, url.Values{n.query: {id}}, &answer); err != nil {
+		return "", err
+	}
+	name := at(answer, n.name)
+	if at(answer, n.id) != id || name == "" {
+		return "", errs.New(errs.NotFound, "%s", ref.Missing(id))
+	}
+	return name, nil
+}
+
 type experiment struct {
 	Experiment struct {
 		ID   string `json:"experiment_id"`

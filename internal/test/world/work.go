@@ -31,6 +31,10 @@ type Work struct {
 	LabelSchema    string
 	ReviewQueue    string
 	Artifacts      string // the path of the run's artifacts at the artifact proxy
+
+	Endpoint, EndpointID     string // an AI gateway endpoint of the model definition, without usage tracking
+	Definition, DefinitionID string // a model definition of the secret
+	Secret, SecretID         string
 }
 
 // Secret is the content of the file secret.txt in the artifacts of everybody's run.
@@ -58,6 +62,7 @@ func (c *Client) MakeWork(t testing.TB) Work {
 	post("registered-models/create", map[string]any{"name": w.Model})
 	post("model-versions/create", map[string]any{"name": w.Model, "source": "mlflow-artifacts:/" + w.Artifacts, "run_id": w.Run})
 	c.makeEvaluations(t, &w)
+	c.makeGateway(t, &w)
 	return w
 }
 
@@ -101,4 +106,21 @@ func (c *Client) makeEvaluations(t testing.TB, w *Work) {
 		"type": "FEEDBACK", "input": map[string]any{"text": map[string]any{}}})
 	w.ReviewQueue = made("review-queues/create", "review_queue", "queue_id", map[string]any{"experiment_id": w.Experiment, "name": "queue", "queue_type": "CUSTOM",
 		"users": []string{c.Username}, "schema_ids": []string{w.LabelSchema}})
+}
+
+// makeGateway makes a secret, a model definition and an endpoint of the AI gateway.
+func (c *Client) makeGateway(t testing.TB, w *Work) {
+	t.Helper()
+	post := func(path, object, id string, body map[string]any) string {
+		t.Helper()
+		made := c.JSON(t, http.MethodPost, "/api/3.0/mlflow/gateway/"+path, body)[object].(map[string]any)
+		return made[id].(string)
+	}
+	w.Secret, w.Definition, w.Endpoint = Name("secret"), Name("definition"), Name("endpoint")
+	w.SecretID = post("secrets/create", "secret", "secret_id", map[string]any{"secret_name": w.Secret,
+		"secret_value": map[string]any{"api_key": "sk-" + w.Secret}, "provider": "openai"})
+	w.DefinitionID = post("model-definitions/create", "model_definition", "model_definition_id", map[string]any{"name": w.Definition,
+		"secret_id": w.SecretID, "provider": "openai", "model_name": "gpt-4o"})
+	w.EndpointID = post("endpoints/create", "endpoint", "endpoint_id", map[string]any{"name": w.Endpoint, "usage_tracking": false,
+		"model_configs": []any{map[string]any{"model_definition_id": w.DefinitionID, "linkage_type": "PRIMARY", "weight": 1}}})
 }

@@ -1,0 +1,44 @@
+package policy
+
+import "github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+
+const (
+	byIDOrName = "one of the two must be given"
+	ownRows    = "the answer holds only what the caller may read"
+)
+
+// aiGateway are the routes that manage MLflow's AI gateway. Grants are held by names; ids lead to them.
+var aiGateway = []Route{
+	post("/api/3.0/mlflow/gateway/secrets/create").creates(kind.GatewaySecret).under("secret_name").effect(GrantNamed),
+	get("/api/3.0/mlflow/gateway/secrets/get", on(GatewaySecret, query("secret_id"), kind.Read)),
+	get("/api/3.0/mlflow/gateway/secrets/list").signedIn(ownRows).filter(GatewaySecrets),
+	post("/api/3.0/mlflow/gateway/secrets/update", on(GatewaySecret, body("secret_id"), kind.Edit)),
+	remove("/api/3.0/mlflow/gateway/secrets/delete", on(GatewaySecret, body("secret_id"), kind.Manage)).effect(DropNamed),
+
+	post("/api/3.0/mlflow/gateway/model-definitions/create", on(GatewaySecret, body("secret_id"), kind.Use)).
+		makes(kind.GatewayModel).effect(GrantNamed).filter(GatewayModels),
+	get("/api/3.0/mlflow/gateway/model-definitions/get", on(GatewayModel, query("model_definition_id"), kind.Read)).filter(GatewayModels),
+	get("/api/3.0/mlflow/gateway/model-definitions/list").signedIn(ownRows).filter(GatewayModels).check(ReadableSecret),
+	post("/api/3.0/mlflow/gateway/model-definitions/update", on(GatewayModel, body("model_definition_id"), kind.Edit),
+		maybe(GatewaySecret, body("secret_id"), kind.Use)).check(NewGatewayName).effect(MoveNamed).filter(GatewayModels),
+	remove("/api/3.0/mlflow/gateway/model-definitions/delete", on(GatewayModel, body("model_definition_id"), kind.Manage)).effect(DropNamed),
+
+	post("/api/3.0/mlflow/gateway/endpoints/create", on(GatewayModel, body("model_configs[].model_definition_id"), kind.Use),
+		maybe(Experiment, body("experiment_id"), kind.Edit)).
+		makes(kind.GatewayEndpoint).check(KnownUsage).effect(GrantNamed).filter(GatewayEndpoints),
+	get("/api/3.0/mlflow/gateway/endpoints/get", maybe(GatewayEndpoint, query("endpoint_id"), kind.Read),
+		maybe(GatewayEndpointName, query("name"), kind.Read)).because(byIDOrName).filter(GatewayEndpoints),
+	get("/api/3.0/mlflow/gateway/endpoints/list").signedIn(ownRows).filter(GatewayEndpoints),
+	post("/api/3.0/mlflow/gateway/endpoints/update", on(GatewayEndpoint, body("endpoint_id"), kind.Edit),
+		maybe(GatewayModel, body("model_configs[].model_definition_id"), kind.Use), maybe(Experiment, body("experiment_id"), kind.Edit)).
+		check(NewGatewayName, NoNewUsage).effect(MoveNamed).filter(GatewayEndpoints),
+	remove("/api/3.0/mlflow/gateway/endpoints/delete", on(GatewayEndpoint, body("endpoint_id"), kind.Manage)).effect(DropNamed),
+	post("/api/3.0/mlflow/gateway/endpoints/set-tag", on(GatewayEndpoint, body("endpoint_id"), kind.Edit)),
+	remove("/api/3.0/mlflow/gateway/endpoints/delete-tag", on(GatewayEndpoint, body("endpoint_id"), kind.Edit)),
+	post("/api/3.0/mlflow/gateway/endpoints/models/attach", on(GatewayEndpoint, body("endpoint_id"), kind.Edit),
+		on(GatewayModel, body("model_config.model_definition_id"), kind.Use)).filter(GatewayMapping),
+	post("/api/3.0/mlflow/gateway/endpoints/models/detach", on(GatewayEndpoint, body("endpoint_id"), kind.Edit)),
+	post("/api/3.0/mlflow/gateway/endpoints/bindings/create", on(GatewayEndpoint, body("endpoint_id"), kind.Edit)),
+	get("/api/3.0/mlflow/gateway/endpoints/bindings/list", on(GatewayEndpoint, query("endpoint_id"), kind.Read)),
+	remove("/api/3.0/mlflow/gateway/endpoints/bindings/delete", on(GatewayEndpoint, body("endpoint_id"), kind.Edit)),
+}
