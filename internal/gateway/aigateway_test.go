@@ -1,10 +1,14 @@
 package gateway_test
 
 import (
+	"bufio"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
@@ -163,4 +167,104 @@ func TestNamesOfTheAIGatewayAreRecycledWithoutGrants(t *testing.T) {
 	}
 	made := s.owner.JSON(t, http.MethodPost, ai+"secrets/create", fields{"secret_name": s.own.Secret, "secret_value": fields{"api_key": "sk"}})
 	status(s.attacker, "secrets/get?secret_id="+made["secret"].(fields)["secret_id"].(string), http.StatusNotFound)
+}
+
+// The name is where MLflow reads it, in the body or in the path; whoever has READ alone cannot spend the endpoint's key.
+func TestInvokingAForeignEndpointIsRefused(t *testing.T) {
+	s := newGatewayScene(t)
+	message := []any{fields{"role": "user", "content": "hello"}}
+	attack := func(want int) {
+		t.Helper()
+		for name, send := range map[string]struct {
+			path string
+			body any
+		}{
+			"in the body":             {"/gateway/mlflow/v1/chat/completions", fields{"model": s.theirs.Endpoint, "messages": message}},
+			"passthrough":             {"/gateway/openai/v1/chat/completions", fields{"model": s.theirs.Endpoint, "messages": message}},
+			"in the path":             {"/gateway/" + s.theirs.Endpoint + "/mlflow/invocations", fields{"messages": message}},
+			"beside one's own":        {"/gateway/" + s.theirs.Endpoint + "/mlflow/invocations", fields{"model": s.own.Endpoint, "endpoint_name": s.theirs.Endpoint, "messages": message}},
+			"before an ending":        {"/gateway/gemini/v1beta/models/" + s.theirs.Endpoint + ":generateContent", fields{"contents": []any{}}},
+			"before an encoded colon": {"/gateway/gemini/v1beta/models/" + s.theirs.Endpoint + "%3AstreamGenerateContent", fields{"contents": []any{}}},
+		} {
+			if got := s.attacker.Do(t, http.MethodPost, send.path, send.body); got.Status != want {
+				t.Errorf("%s: %d %s, want %d", name, got.Status, got.Body, want)
+			}
+		}
+	}
+	attack(http.StatusNotFound)
+	s.give(t, kind.GatewayEndpoint, s.theirs.Endpoint, kind.Read)
+	attack(http.StatusForbidden)
+	for name, body := range map[string]string{
+		"twice, of which MLflow takes the last": `{"model":"` + s.own.Endpoint + `","model":"` + s.theirs.Endpoint + `"}`,
+		"as a list":                             `{"model":["` + s.theirs.Endpoint + `"]}`,
+		"not at all":                            `{}`,
+	} {
+		if got := s.attacker.Do(t, http.MethodPost, "/gateway/openai/v1/responses", body); got.Status != http.StatusBadRequest {
+			t.Errorf("the model %s: %d %s", name, got.Status, got.Body)
+		}
+	}
+	packed := s.attacker.Request(t, http.MethodPost, "/gateway/openai/v1/responses", fields{"model": s.own.Endpoint})
+	packed.Header.Set("Content-Encoding", "zstd")
+	if got := s.attacker.Send(t, packed); got.Status != http.StatusBadRequest {
+		t.Errorf("a packed body: %d %s", got.Status, got.Body)
+	}
+	if got := s.attacker.Do(t, http.MethodPost, "/gateway/proxy/"+s.own.Endpoint+"/chat/completions", fields{}); got.Status != http.StatusForbidden {
+		t.Errorf("the raw proxy: %d %s", got.Status, got.Body)
+	}
+	models := string(s.attacker.Do(t, http.MethodGet, "/gateway/mlflow/v1/models", nil).Body)
+	if strings.Contains(models, s.theirs.Endpoint) || !strings.Contains(models, s.own.Endpoint) {
+		t.Errorf("the models are %s", models)
+	}
+}
+
+// A provider that stands in for OpenAI: its second event waits until the first has come through to the client. It must
+// see the endpoint's key, and none of the caller's credentials.
+func TestInvocationStreams(t *testing.T) {
+	s := newGatewayScene(t)
+	arrived, seen := make(chan struct{}), make(chan http.Header, 1)
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen <- r.Header.Clone()
+		w.Header().Set("Content-Type", "text/event-stream")
+		event := func(text string) {
+			fmt.Fprintf(w, "data: {\"id\":\"1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":%q}}]}\n\n", text)
+			w.(http.Flusher).Flush()
+		}
+		event("first")
+		select {
+		case <-arrived:
+			event("second")
+		case <-time.After(10 * time.Second):
+		}
+		fmt.Fprint(w, "data: [DONE]\n\n")
+	}))
+	t.Cleanup(provider.Close)
+	s.owner.JSON(t, http.MethodPost, ai+"secrets/update", fields{"secret_id": s.theirs.SecretID, "auth_config": fields{"api_base": provider.URL}})
+	request := s.owner.Request(t, http.MethodPost, "/gateway/openai/v1/chat/completions",
+		fields{"model": s.theirs.Endpoint, "stream": true, "messages": []any{fields{"role": "user", "content": "hello"}}})
+	request.Header.Set("X-MLflow-Authorization", "Basic c2VjcmV0")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	lines, first, second := bufio.NewScanner(answer.Body), false, false
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), "first") && !first {
+			first = true
+			close(arrived)
+		}
+		second = second || strings.Contains(lines.Text(), "second")
+	}
+	if !first || !second {
+		t.Fatalf("%d: the events came through: first %v, second while the first was read %v", answer.StatusCode, first, second)
+	}
+	header := <-seen
+	if got := header.Get("Authorization"); got != "Bearer sk-"+s.theirs.Secret {
+		t.Errorf("the provider is shown the credential %q", got)
+	}
+	for _, name := range []string{"Cookie", "X-Mlflow-Authorization"} {
+		if header.Get(name) != "" {
+			t.Errorf("the provider is shown %s", name)
+		}
+	}
 }

@@ -152,7 +152,8 @@ func (c *call) serve(path httpx.Path) error {
 	switch c.match.Route.Filter {
 	case "":
 		return c.forward()
-	case policy.GatewaySecrets, policy.GatewayModels, policy.GatewayEndpoints, policy.GatewayMapping:
+	case policy.GatewaySecrets, policy.GatewayModels, policy.GatewayEndpoints, policy.GatewayMapping,
+		policy.GatewayInvokable:
 		return c.forward() // its answer is redacted on the way back
 	case policy.NarrowExperiments:
 		return c.narrow()

@@ -31,6 +31,7 @@ var redactions = map[policy.Filter]redaction{
 	policy.GatewaySecrets:   {kind.GatewaySecret, kind.Read, "secrets", "secret_name", "", nil},
 	policy.GatewayModels:    {kind.GatewayModel, kind.Read, "model_definitions", "name", "model_definition", (*call).hideSecret},
 	policy.GatewayEndpoints: {kind.GatewayEndpoint, kind.Read, "endpoints", "name", "endpoint", (*call).hideMappings},
+	policy.GatewayInvokable: {kind.GatewayEndpoint, kind.Use, "data", "id", "", nil},
 	policy.GatewayMapping: {one: "mapping", within: func(c *call, mapping object) {
 		if definition, ok := mapping["model_definition"].(object); ok {
 			c.hideSecret(definition)

@@ -42,3 +42,19 @@ var aiGateway = []Route{
 	get("/api/3.0/mlflow/gateway/endpoints/bindings/list", on(GatewayEndpoint, query("endpoint_id"), kind.Read)),
 	remove("/api/3.0/mlflow/gateway/endpoints/bindings/delete", on(GatewayEndpoint, body("endpoint_id"), kind.Edit)),
 }
+
+// invocations are the routes that call a provider with an endpoint's secret. The raw proxy, whose path the caller chooses
+// and whose address can be read as an endpoint's called "proxy", has no row.
+var invocations = []Route{
+	post("/gateway/{endpoint_name}/mlflow/invocations", on(GatewayEndpointName, segment("endpoint_name"), kind.Use)),
+	post("/gateway/gemini/v1beta/models/{endpoint_name}:generateContent", on(GatewayEndpointName, segment("endpoint_name"), kind.Use)),
+	post("/gateway/gemini/v1beta/models/{endpoint_name}:streamGenerateContent", on(GatewayEndpointName, segment("endpoint_name"), kind.Use)),
+	post("/gateway/mlflow/v1/chat/completions", on(GatewayEndpointName, body("model"), kind.Use)),
+	post("/gateway/openai/v1/chat/completions", on(GatewayEndpointName, body("model"), kind.Use)),
+	post("/gateway/openai/v1/embeddings", on(GatewayEndpointName, body("model"), kind.Use)),
+	post("/gateway/openai/v1/responses", on(GatewayEndpointName, body("model"), kind.Use)),
+	post("/gateway/openai/v1/responses/compact", on(GatewayEndpointName, body("model"), kind.Use)),
+	post("/gateway/anthropic/v1/messages", on(GatewayEndpointName, body("model"), kind.Use)),
+	post("/gateway/typesafe/v1/systemone", on(GatewayEndpointName, body("model"), kind.Use)),
+	get("/gateway/mlflow/v1/models").signedIn("the answer holds only what the caller may use").filter(GatewayInvokable),
+}

@@ -29,6 +29,7 @@ type node struct {
 	children map[string]*node
 	wildcard *node // one segment
 	name     string
+	suffixed map[string]*node  // one segment that ends in ":" and a fixed word, by that word
 	routes   map[string]*Route // by method
 	slash    map[string]*Route // by method: the path with a slash at its end, which is a path of its own
 	rest     map[string]*Route // by method: {name*} matches one or more segments
@@ -65,7 +66,11 @@ func (m *Matcher) add(route *Route) error {
 		if part == "" {
 			return errors.New("has an empty segment, which no request has")
 		}
+		part, verb, ends := cutVerb(part)
 		name, tail, wild := parameter(part)
+		if ends && (!wild || tail || verb == "" || strings.ContainsAny(verb, "{}*:")) {
+			return fmt.Errorf("has a fixed ending %s behind %s, which is no parameter", verb, part)
+		}
 		if !wild {
 			if strings.ContainsAny(part, "{}*") {
 				return fmt.Errorf("has the segment %s, which is neither a word nor a parameter", part)
@@ -90,6 +95,18 @@ func (m *Matcher) add(route *Route) error {
 		if tail {
 			return at.putRest(name, route)
 		}
+		if ends {
+			if at.suffixed == nil {
+				at.suffixed = map[string]*node{}
+			}
+			if at.suffixed[verb] == nil {
+				at.suffixed[verb] = &node{name: name}
+			}
+			if at = at.suffixed[verb]; at.name != name {
+				return fmt.Errorf("calls the parameter {%s}:%s %s", at.name, verb, part)
+			}
+			continue
+		}
 		if at.wildcard == nil {
 			at.wildcard = &node{name: name}
 		}
@@ -101,6 +118,14 @@ func (m *Matcher) add(route *Route) error {
 		at.routes = map[string]*Route{}
 	}
 	return put(at.routes, route)
+}
+
+// cutVerb reads {name}:verb. A word with a colon and no parameter is left as it is.
+func cutVerb(part string) (parameter, verb string, ok bool) {
+	if at := strings.Index(part, "}:"); at >= 0 {
+		return part[:at+1], part[at+2:], true
+	}
+	return part, "", false
 }
 
 // parameter reads {name} and {name*}.
@@ -158,6 +183,24 @@ func (m *Matcher) Match(method, path string) (Match, bool) {
 	return found, ok
 }
 
+// matchValue goes on behind a parameter, and takes the value back where nothing matches there.
+func (n *node) matchValue(method, value, rest string, found *Match) bool {
+	at := found.count
+	found.names[at], found.values[at], found.count = n.name, value, at+1
+	if n.match(method, rest, found) {
+		return true
+	}
+	found.count = at
+	return false
+}
+
+// cutColon cuts a segment at its only colon. With several, a server that cuts at the first one and one that cuts at the
+// last would read different names.
+func cutColon(part string) (value, verb string, ok bool) {
+	value, verb, ok = strings.Cut(part, ":")
+	return value, verb, ok && value != "" && !strings.Contains(verb, ":")
+}
+
 func (n *node) match(method, rest string, found *Match) bool {
 	if rest == "" {
 		found.Route = n.routes[method]
@@ -173,13 +216,13 @@ func (n *node) match(method, rest string, found *Match) bool {
 		if child := n.children[part]; child != nil && child.match(method, after, found) {
 			return true
 		}
-		if n.wildcard != nil && part != "" {
-			at := found.count
-			found.names[at], found.values[at], found.count = n.wildcard.name, part, at+1
-			if n.wildcard.match(method, after, found) {
+		if value, verb, ok := cutColon(part); ok {
+			if next := n.suffixed[verb]; next != nil && next.matchValue(method, value, after, found) {
 				return true
 			}
-			found.count = at
+		}
+		if n.wildcard != nil && part != "" && n.wildcard.matchValue(method, part, after, found) {
+			return true
 		}
 	}
 	if route := n.rest[method]; route != nil {

@@ -29,7 +29,8 @@ func newMatcher(t testing.TB, routes []policy.Route) *policy.Matcher {
 
 func TestMatch(t *testing.T) {
 	m := newMatcher(t, table("GET /", "GET /a", "POST /a", "GET /a/{x}", "GET /a/b", "GET /a/{x}/c", "GET /a/b/d", "DELETE /a/{x}/{y}/{z}",
-		"GET /r/{path*}", "GET /r/s", "PUT /r/s/{path*}", "GET /q/{x}/e", "GET /q/{path*}", "GET /s/", "POST /t/u/", "GET /t/{x}", "GET /r/s/"))
+		"GET /r/{path*}", "GET /r/s", "PUT /r/s/{path*}", "GET /q/{x}/e", "GET /q/{path*}", "GET /s/", "POST /t/u/", "GET /t/{x}", "GET /r/s/",
+		"POST /v/{x}:run", "POST /v/{y}", "POST /v/{x}:walk/{z}"))
 	for _, c := range []struct{ name, method, path, want, values string }{
 		{"root", "GET", "/", "GET /", ""},
 		{"literal", "GET", "/a", "GET /a", ""},
@@ -49,6 +50,13 @@ func TestMatch(t *testing.T) {
 		{"back from another method's rest", "PUT", "/r/s/t", "PUT /r/s/{path*}", "path=t"},
 		{"a parameter beats the rest", "GET", "/q/x/e", "GET /q/{x}/e", "x=x"},
 		{"back from a parameter to the rest leaves none of it", "GET", "/q/x/f", "GET /q/{path*}", "path=x/f"},
+		{"a fixed ending", "POST", "/v/a:run", "POST /v/{x}:run", "x=a"},
+		{"an ending that leads on", "POST", "/v/a:walk/b", "POST /v/{x}:walk/{z}", "x=a z=b"},
+		{"back from an ending that leads nowhere", "POST", "/v/a:walk", "POST /v/{y}", "y=a:walk"},
+		{"an unknown ending", "POST", "/v/a:jump", "POST /v/{y}", "y=a:jump"},
+		{"an ending in another case", "POST", "/v/a:RUN", "POST /v/{y}", "y=a:RUN"},
+		{"an ending alone", "POST", "/v/:run", "POST /v/{y}", "y=:run"},
+		{"two endings, of which a server may take either", "POST", "/v/a:run:run", "POST /v/{y}", "y=a:run:run"},
 		{"unknown path", "GET", "/b", "", ""},
 		{"unknown method", "PATCH", "/a", "", ""},
 		{"OPTIONS", "OPTIONS", "/a", "", ""},
@@ -111,7 +119,14 @@ func TestNewMatcherRefusesAWrongTable(t *testing.T) {
 		{"no brace at the end", []string{"GET /{x"}},
 		{"no slash", []string{"GET a"}},
 		{"parameter inside a segment", []string{"GET /a{x}"}},
-		{"text behind a parameter", []string{"GET /{x}:run"}},
+		{"text behind a parameter", []string{"GET /{x}run"}},
+		{"no word behind the colon", []string{"GET /{x}:"}},
+		{"two words behind a parameter", []string{"GET /{x}:a:b"}},
+		{"a parameter as the ending", []string{"GET /{x}:{y}"}},
+		{"an ending of the rest", []string{"GET /{x*}:run"}},
+		{"an ending of no name", []string{"GET /{}:run"}},
+		{"twice with an ending", []string{"GET /{x}:run", "GET /{x}:run"}},
+		{"another name before an ending", []string{"GET /{x}:run", "POST /{y}:run"}},
 		{"brace inside a parameter", []string{"GET /{x{y}"}},
 		{"two stars", []string{"GET /{x**}"}},
 		{"empty segment", []string{"GET /a//b"}},
@@ -129,7 +144,8 @@ func TestNewMatcherRefusesAWrongTable(t *testing.T) {
 	}
 }
 
-// rank says how well a pattern fits a path: a digit a segment, 0 for a literal, 1 for a parameter, 2 for the rest; "" for not.
+// rank says how well a pattern fits a path: a digit a segment, 0 for a literal, 1 for a parameter with an ending, 2 for one
+// without, 3 for the rest; "" for not.
 func rank(pattern, path string) string {
 	want, have := strings.Split(pattern, "/")[1:], strings.Split(strings.TrimPrefix(path, "/"), "/")
 	digits := "="
@@ -139,14 +155,19 @@ func rank(pattern, path string) string {
 			if i >= len(have) || strings.Join(have[i:], "/") == "" {
 				return ""
 			}
-			return digits + "2"
+			return digits + "3"
 		case i >= len(have):
 			return ""
 		case strings.HasPrefix(part, "{"):
-			if have[i] == "" {
+			_, verb, ends := strings.Cut(part, "}:")
+			if name, word, _ := strings.Cut(have[i], ":"); have[i] == "" || ends && (word != verb || name == "") {
 				return ""
 			}
-			digits += "1"
+			if ends {
+				digits += "1"
+			} else {
+				digits += "2"
+			}
 		case part != have[i]:
 			return ""
 		default:
@@ -189,8 +210,8 @@ func checkMatch(t *testing.T, m *policy.Matcher, routes []policy.Route, method, 
 	}
 	filled := match.Route.Path
 	for part := range strings.SplitSeq(match.Route.Path, "/") {
-		if name := strings.Trim(part, "{*}"); name != part {
-			filled = strings.Replace(filled, part, match.Value(name), 1)
+		if open, _, ok := strings.Cut(part, "}"); ok {
+			filled = strings.Replace(filled, open+"}", match.Value(strings.Trim(open, "{*")), 1)
 		}
 	}
 	if strings.TrimPrefix(filled, "/") != strings.TrimPrefix(path, "/") {
@@ -205,6 +226,7 @@ func FuzzMatch(f *testing.F) {
 	f.Add("/\n/{r*}", "GET", "//")
 	f.Add("/a/\n/a\n/a/{r*}\n/{x}/b/", "GET", "/a/")
 	f.Add("/a/{x}/c\n/a/b/d\n/a/{r*}", "GET", "/a/b/c")
+	f.Add("/a/{x}:run\n/a/{y}\n/a/{x}:run/b", "GET", "/a/b:run")
 	real := policy.Routes()
 	matcher := newMatcher(f, real)
 	f.Fuzz(func(t *testing.T, patterns, method, path string) {

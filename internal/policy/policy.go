@@ -73,6 +73,7 @@ const (
 	GatewaySecrets    Filter = "secrets by secret_name"
 	GatewayModels     Filter = "model definitions by name, without secrets that the caller may not read"
 	GatewayEndpoints  Filter = "endpoints by name, without model definitions and secrets that the caller may not read"
+	GatewayInvokable  Filter = "models by id, the name of an endpoint with USE"
 	GatewayMapping    Filter = "mapping without a secret that the caller may not read"
 )
 
@@ -117,7 +118,7 @@ const (
 // Route is one line of the table.
 type Route struct {
 	Method  string
-	Path    string // {name} is one segment, {name*} the rest
+	Path    string // {name} is one segment, {name}:word one that ends in a word, {name*} the rest
 	Access  Access
 	Needs   []Need
 	Creates kind.Name // the kind that the route makes, under the name in the body's field Under
@@ -137,7 +138,7 @@ func (r *Route) Pattern() string { return r.Method + " " + r.Path }
 // Routes gives the whole table, with the two API prefixes written out.
 func Routes() []Route {
 	var all []Route
-	for _, area := range [][]Route{experiments, runs, models, loggedModels, traces, artifacts, server, static, datasets, issues, scorers, reviews, jobs, graphQL, aiGateway} {
+	for _, area := range [][]Route{experiments, runs, models, loggedModels, traces, artifacts, server, static, datasets, issues, scorers, reviews, jobs, graphQL, aiGateway, invocations} {
 		for _, route := range area {
 			all = append(all, route)
 			if rest, ok := strings.CutPrefix(route.Path, "/api/"); ok {

@@ -106,7 +106,7 @@ func lintNeed(r policy.Route, need policy.Need) []string {
 	switch need.At.In {
 	case policy.Path:
 		require(len(fields) == 1 && !need.At.Many && !need.Optional, "more or less than one value of the path")
-		require(strings.Contains(r.Path+"/", "/{"+fields[0]+"}/") || strings.Contains(r.Path+"/", "/{"+fields[0]+"*}/"), "the segment "+fields[0]+", which its path lacks")
+		require(strings.Contains(r.Path+"/", "/{"+fields[0]+"}/") || strings.Contains(r.Path+"/", "/{"+fields[0]+"*}/") || strings.Contains(r.Path, "/{"+fields[0]+"}:"), "the segment "+fields[0]+", which its path lacks")
 		require((need.Ref == policy.ArtifactTree) == strings.HasSuffix(r.Path, "*}"), "an id of several segments, or a tree of one")
 	case policy.Query:
 		require(r.Content != policy.JSON, "a query that is refused beside a JSON body")

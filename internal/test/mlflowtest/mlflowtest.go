@@ -129,6 +129,12 @@ func start() (*Server, error) {
 	if err := os.Setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false"); err != nil {
 		return nil, err
 	}
+	// Providers that stand in for others listen on loopback, without TLS.
+	for name, value := range map[string]string{"MLFLOW_GATEWAY_API_BASE_ALLOW_PRIVATE_IPS": "true", "MLFLOW_GATEWAY_API_BASE_ALLOWED_SCHEMES": "http,https"} {
+		if err := os.Setenv(name, value); err != nil {
+			return nil, err
+		}
+	}
 	supervised, err := supervise.Start(supervise.Options{Command: command, Log: slog.New(slog.DiscardHandler), Output: output, Grace: 10 * time.Second,
 		Args: []string{"--workers", "1", "--backend-store-uri", "sqlite:///" + filepath.Join(dir, "mlflow.db"),
 			"--artifacts-destination", filepath.Join(dir, "artifacts")}})
