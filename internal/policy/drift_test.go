@@ -12,13 +12,7 @@ import (
 
 // unknown are the beginnings of the paths that MLflow serves and the table does not hold yet: they are refused. A row of such
 // an area takes its line out.
-var unknown = []string{
-	"/v1/traces", "/graphql", "/gateway/", "/api/3.0/jobs/", "/api/3.0/mlflow/jobs/", "/api/3.0/mlflow/traces", "/api/2.0/mlflow/traces",
-	"/api/3.0/mlflow/datasets", "/api/3.0/mlflow/scorer", "/api/3.0/mlflow/issues", "/api/3.0/mlflow/label-schemas", "/api/3.0/mlflow/review-queues",
-	"/api/3.0/mlflow/prompt-optimization", "/api/3.0/mlflow/genai", "/api/3.0/mlflow/gateway/", "/api/3.0/mlflow/mcp-servers", "/api/3.0/mlflow/workspaces",
-	"/api/2.0/mlflow/get-trace-artifact", "/api/3.0/mlflow/get-trace-artifact", "/api/2.0/mlflow/artifacts/presigned-upload-url",
-	"/api/2.0/mlflow/runs/create-promptlab-run", "/api/2.0/mlflow/experiments/search-datasets",
-}
+var unknown = []string{"/api/3.0/mlflow/mcp-servers"}
 
 var parameters = regexp.MustCompile(`\{[^}]*\}`)
 

@@ -138,7 +138,8 @@ func (r *Route) Pattern() string { return r.Method + " " + r.Path }
 // Routes gives the whole table, with the two API prefixes written out.
 func Routes() []Route {
 	var all []Route
-	for _, area := range [][]Route{experiments, runs, models, loggedModels, traces, artifacts, server, static, datasets, issues, scorers, reviews, jobs, graphQL, aiGateway, invocations} {
+	for _, area := range [][]Route{experiments, runs, loggedModels, models, traces, artifacts, datasets, issues, scorers, reviews, jobs,
+		aiGateway, invocations, graphQL, server, static} {
 		for _, route := range area {
 			all = append(all, route)
 			if rest, ok := strings.CutPrefix(route.Path, "/api/"); ok {

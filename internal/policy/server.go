@@ -1,11 +1,12 @@
 package policy
 
 const (
-	assistant = "it runs tools on MLflow's host"
-	webhook   = "it receives the events of everybody's models, and its address is called from MLflow's host"
-	budget    = "a budget is for everybody's use of an endpoint"
-	guardrail = "a guardrail decides about everybody's use of an endpoint"
-	catalogue = "what MLflow's version knows of providers, the same for everybody"
+	assistant  = "it runs tools on MLflow's host"
+	webhook    = "it receives the events of everybody's models, and its address is called from MLflow's host"
+	budget     = "a budget is for everybody's use of an endpoint"
+	guardrail  = "a guardrail decides about everybody's use of an endpoint"
+	workspaces = "the header that chooses a workspace is refused, so only their list is managed here"
+	catalogue  = "what MLflow's version knows of providers, the same for everybody"
 )
 
 // server are the routes that touch no resource of anybody: what the server is, and what only its administrators run.
@@ -57,6 +58,13 @@ var server = []Route{
 	post("/ajax-api/3.0/mlflow/assistant/sessions/{session_id}/tool-result").administrators(assistant),
 	post("/ajax-api/3.0/mlflow/assistant/skills/install").administrators(assistant),
 
+	get("/api/3.0/mlflow/workspaces").administrators(workspaces),
+	post("/api/3.0/mlflow/workspaces").administrators(workspaces),
+	get("/api/3.0/mlflow/workspaces/{workspace_name}").administrators(workspaces),
+	patch("/api/3.0/mlflow/workspaces/{workspace_name}").administrators(workspaces),
+	remove("/api/3.0/mlflow/workspaces/{workspace_name}").administrators(workspaces).content(NoBody),
+
+	post("/gateway/proxy/{endpoint_name}/{path*}").refused("it hands any request on to a provider; its path could also be read as an invocation of an endpoint named proxy"),
 	get("/health").refused("the gateway answers it itself"),
 	get("/metrics").refused("MLflow's own figures are for its host; scrape them there"),
 	get("/api/2.0/mlflow/get-online-trace-details").refused("MLflow 3.17.2 has not implemented it"),
