@@ -74,6 +74,28 @@ def test_sign_in_leads_back_to_the_address_asked_for(world, page):
     page.wait_for_url(lambda url: url.startswith(world.url + "/?o=7#/experiments"))
 
 
+# What the pages ask for and only administrators get: the assistant runs tools on MLflow's host, and the proxy calls any address.
+FOR_ADMINISTRATORS = ("/ajax-api/3.0/mlflow/assistant/", "/ajax-api/2.0/mlflow/gateway-proxy")
+
+
+@pytest.mark.parametrize("place", ["experiments", "experiments/1", "experiments/1/runs", "experiments/1/traces", "experiments/1/datasets",
+                                   "experiments/1/evaluation-runs", "models", "models/digits-classifier", "prompts"])
+def test_every_page_of_a_member_is_whole(world, chromium, vera, place):
+    with opened(chromium, vera) as page:
+        answers = []
+        page.on("response", lambda answer: answers.append((answer.status, answer.url.removeprefix(world.url))))
+        page.goto(f"{world.url}/#/{place}")
+        expect(page.get_by_role("link", name="Experiments").first).to_be_visible()
+        seen = -1
+        while seen < len(answers):  # until a second passes without another answer
+            seen = len(answers)
+            page.wait_for_timeout(1000)
+        assert [a for a in answers if a[0] >= 400 and not a[1].startswith(FOR_ADMINISTRATORS)] == []
+        text = page.inner_text("body")
+        assert "forecast/demand" not in text and "demand-forecast" not in text
+        assert "load error" not in text and "Something went wrong" not in text
+
+
 def test_mlflow_shows_what_the_person_may_read_and_no_more(world, chromium, vera):
     with opened(chromium, vera) as page:
         page.goto(world.url + "/#/experiments")
