@@ -14,6 +14,8 @@ var stripped = map[string]bool{
 	"X-Mlflow-Authorization": true, "X-Mlflow-Guardrail-Bypass": true, "X-Mlflow-Workspace": true,
 	"X-Http-Method": true, "X-Http-Method-Override": true, "X-Method-Override": true, "X-Original-Url": true, "X-Rewrite-Url": true,
 	"X-User": true, "X-Username": true, "X-Email": true, "X-Groups": true, "Remote-User": true, "X-Csrf-Token": true,
+	// MLflow's own tracing goes on with the trace that is named here (W3C Trace Context), whosever it is.
+	"Traceparent": true, "Tracestate": true, "Baggage": true,
 	"Connection": true, "Keep-Alive": true, "Te": true, "Trailer": true, "Upgrade": true,
 }
 
