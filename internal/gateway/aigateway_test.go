@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/mlflowtest"
@@ -167,6 +168,33 @@ func TestNamesOfTheAIGatewayAreRecycledWithoutGrants(t *testing.T) {
 	}
 	made := s.owner.JSON(t, http.MethodPost, ai+"secrets/create", fields{"secret_name": s.own.Secret, "secret_value": fields{"api_key": "sk"}})
 	status(s.attacker, "secrets/get?secret_id="+made["secret"].(fields)["secret_id"].(string), http.StatusNotFound)
+}
+
+// A new name on which one's own pattern gives more than EDIT would make what is shared one's own: to delete it, and to
+// take it from its owner.
+func TestRenameWhatIsSharedOfTheAIGatewayIntoAPattern(t *testing.T) {
+	s := newGatewayScene(t)
+	to, prefix := store.Principal{User: s.attacker.Username}, world.Name("attackers")
+	for _, k := range []kind.Name{kind.GatewayEndpoint, kind.GatewayModel} {
+		own := authz.Grant{Kind: k, Pattern: prefix, Priority: 1, Level: kind.Manage}
+		shared := authz.Grant{Kind: k, Pattern: ".*", Priority: 9, Level: kind.Edit}
+		for _, g := range []authz.Grant{own, shared} {
+			if err := s.App.Store.CreatePattern(t.Context(), to, g); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for path, body := range map[string]fields{
+		"endpoints/update":         {"endpoint_id": s.theirs.EndpointID},
+		"model-definitions/update": {"model_definition_id": s.theirs.DefinitionID},
+	} {
+		body["name"] = prefix + "-mine"
+		if got := s.attacker.Do(t, http.MethodPost, ai+path, body); got.Status != http.StatusForbidden {
+			t.Errorf("%s: answered %d %s", path, got.Status, got.Body)
+		}
+		body["name"] = world.Name("harmless")
+		s.attacker.JSON(t, http.MethodPost, ai+path, body)
+	}
 }
 
 // The name is where MLflow reads it, in the body or in the path; whoever has READ alone cannot spend the endpoint's key.

@@ -265,12 +265,21 @@ func (c *call) newName() error {
 			if err := c.create(resource.Kind, "new_name"); err != nil {
 				return err
 			}
-			before := c.gateway.Rules.Decide(c.decider(), c.grants, resource, target.Level).Level
-			resource.Name = name
-			if after := c.gateway.Rules.Decide(c.decider(), c.grants, resource, target.Level).Level; after > before {
-				return errs.New(errs.Denied, "under the name %q you would have %s on the %s instead of %s", name, after, title(resource.Kind), before)
+			if err := c.givesNothing(resource, name); err != nil {
+				return err
 			}
 		}
+	}
+	return nil
+}
+
+// givesNothing refuses a new name under which the caller would have more than before. Exact grants move along with what is
+// renamed, and so only the name that patterns match changes.
+func (c *call) givesNothing(resource authz.Resource, name string) error {
+	before := c.gateway.Rules.Decide(c.decider(), c.grants, resource, kind.Read).Level
+	resource.Name = name
+	if after := c.gateway.Rules.Decide(c.decider(), c.grants, resource, kind.Read).Level; after > before {
+		return errs.New(errs.Denied, "under the name %q you would have %s on the %s instead of %s", name, after, title(resource.Kind), before)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/extract"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
@@ -77,7 +78,8 @@ func (c *call) namedEffect() (func(ctx context.Context) error, error) {
 	}, err
 }
 
-// newGatewayName asks for the right to create the name that something is renamed to.
+// newGatewayName asks for the right to create the name that something is renamed to, which must give the caller no more
+// than there was before.
 func (c *call) newGatewayName() error {
 	to, _, err := c.read.Body.Text("name")
 	if err != nil || to == "" {
@@ -87,7 +89,10 @@ func (c *call) newGatewayName() error {
 	if err != nil || to == name {
 		return err
 	}
-	return c.create(k, "name")
+	if err := c.create(k, "name"); err != nil {
+		return err
+	}
+	return c.givesNothing(authz.Resource{Kind: k, ID: name, Name: name}, to)
 }
 
 // readableSecret decides the secret by which a list is narrowed: the answer would tell what uses it.

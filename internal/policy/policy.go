@@ -109,7 +109,7 @@ const (
 	NewSpans        Check = "spans go to new traces, and to those of the experiment" // for administrators too
 	OwnCompletion   Check = "completed_by is the caller"
 	SourceTraces    Check = "traces that records name as their source are readable"
-	NewGatewayName  Check = "a new name may be created"
+	NewGatewayName  Check = "a new name may be created, and gives the caller nothing"
 	ReadableSecret  Check = "secret_id is readable"
 	KnownUsage      Check = "experiment_id is given, or usage_tracking is off"
 	NoNewUsage      Check = "experiment_id is given where usage_tracking is turned on"
