@@ -12,7 +12,8 @@ var aiGateway = []Route{
 	post("/api/3.0/mlflow/gateway/secrets/create").creates(kind.GatewaySecret).under("secret_name").effect(GrantNamed),
 	get("/api/3.0/mlflow/gateway/secrets/get", on(GatewaySecret, query("secret_id"), kind.Read)),
 	get("/api/3.0/mlflow/gateway/secrets/list").signedIn(ownRows).filter(GatewaySecrets),
-	post("/api/3.0/mlflow/gateway/secrets/update", on(GatewaySecret, body("secret_id"), kind.Edit)),
+	post("/api/3.0/mlflow/gateway/secrets/update", on(GatewaySecret, body("secret_id"), kind.Manage)).
+		because("it may lead the key to a server of the caller's choice (auth_config.api_base), without knowing the key"),
 	remove("/api/3.0/mlflow/gateway/secrets/delete", on(GatewaySecret, body("secret_id"), kind.Manage)).effect(DropNamed),
 
 	post("/api/3.0/mlflow/gateway/model-definitions/create", on(GatewaySecret, body("secret_id"), kind.Use)).
