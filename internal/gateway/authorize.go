@@ -12,7 +12,7 @@ import (
 )
 
 // authorize decides every target of the request, not only the first.
-func (c *call) authorize(targets []extract.Target) error {
+func (c *call) authorize() error {
 	route := c.match.Route
 	if route.Access == policy.Refused {
 		return errs.New(errs.Denied, "%s is not for clients of this gateway: %s", route.Pattern(), route.Why)
@@ -23,10 +23,10 @@ func (c *call) authorize(targets []extract.Target) error {
 	if !c.subject.Active {
 		return errs.New(errs.Denied, "this account is deactivated")
 	}
-	if route.Access == policy.PerResource && len(targets) == 0 {
+	if route.Access == policy.PerResource && len(c.targets) == 0 {
 		return errs.New(errs.Denied, "the request names nothing that could be decided")
 	}
-	for _, target := range targets {
+	for _, target := range c.targets {
 		if target.Level == kind.NoPermissions { // only collected for a filter
 			continue
 		}
@@ -118,7 +118,7 @@ func (c *call) resolve(target extract.Target) ([]authz.Resource, error) {
 	case policy.GatewayEndpointName:
 		return []authz.Resource{{Kind: kind.GatewayEndpoint, ID: target.Value, Name: target.Value}}, nil
 	case policy.GatewayEndpoint, policy.GatewaySecret, policy.GatewayModel:
-		name, err := mlflow.Named(ctx, target.Ref, target.Value)
+		name, err := c.nameOf(ctx, target)
 		return []authz.Resource{{Kind: namedKinds[target.Ref], ID: name, Name: name}}, err
 	case policy.ArtifactTree:
 		id, err := extract.TreeExperiment(target.Value)
@@ -156,47 +156,44 @@ func hidden(target extract.Target) error {
 	return errs.New(errs.Denied, "you may not read %s", target.Value)
 }
 
-// check applies the row's rules about fields. Administrators are exempt from all but the form of paths, what keeps a trace
-// in its experiment, and the name under which they act.
+// rule is what a check of the table asks for.
+type rule struct {
+	holds func(*call) error
+	all   bool // administrators are held to it too
+}
+
+// rules are the checks. Administrators are held to the form of paths, to what keeps a trace in its experiment, and to the
+// name under which they act.
+var rules = map[policy.Check]rule{
+	policy.RelativePath:  {(*call).relativePaths, true},
+	policy.NewTrace:      {(*call).newTrace, true},
+	policy.NewSpans:      {(*call).newSpans, true},
+	policy.OwnCompletion: {(*call).ownCompletion, true},
+
+	policy.ServerArtifacts: {(*call).serverArtifacts, false},
+	policy.PromptTag:       {(*call).promptTag, false},
+	policy.KnownSource:     {(*call).knownSource, false},
+	policy.NewName:         {(*call).newName, false},
+	policy.TraceTags:       {(*call).traceTags, false},
+	policy.TraceLocations:  {(*call).traceLocations, false},
+	policy.SourceTraces:    {(*call).sourceTraces, false},
+	policy.NewGatewayName:  {(*call).newGatewayName, false},
+	policy.ReadableSecret:  {(*call).readableSecret, false},
+	policy.KnownUsage:      {func(c *call) error { return c.knownUsage(true) }, false},
+	policy.NoNewUsage:      {func(c *call) error { return c.knownUsage(false) }, false},
+}
+
+// check applies the row's rules about fields.
 func (c *call) check() error {
 	for _, check := range c.match.Route.Checks {
-		var err error
+		rule, ok := rules[check]
 		switch {
-		case check == policy.RelativePath:
-			err = c.relativePaths()
-		case check == policy.NewTrace:
-			err = c.newTrace()
-		case check == policy.NewSpans:
-			err = c.newSpans()
-		case check == policy.OwnCompletion:
-			err = c.ownCompletion()
-		case c.subject.Admin:
-		case check == policy.ServerArtifacts:
-			err = c.serverArtifacts()
-		case check == policy.PromptTag:
-			err = c.promptTag()
-		case check == policy.KnownSource:
-			err = c.knownSource()
-		case check == policy.NewName:
-			err = c.newName()
-		case check == policy.TraceTags:
-			err = c.traceTags()
-		case check == policy.TraceLocations:
-			err = c.traceLocations()
-		case check == policy.SourceTraces:
-			err = c.sourceTraces()
-		case check == policy.NewGatewayName:
-			err = c.newGatewayName()
-		case check == policy.ReadableSecret:
-			err = c.readableSecret()
-		case check == policy.KnownUsage:
-			err = c.knownUsage(true)
-		case check == policy.NoNewUsage:
-			err = c.knownUsage(false)
-		default:
-			err = errs.New(errs.Internal, "check %q has no rule", check)
+		case !ok:
+			return errs.New(errs.Internal, "check %q has no rule", check)
+		case c.subject.Admin && !rule.all:
+			continue
 		}
-		if err != nil {
+		if err := rule.holds(c); err != nil {
 			return err
 		}
 	}
@@ -252,11 +249,7 @@ func (c *call) newName() error {
 	if err != nil || !given {
 		return err
 	}
-	targets, err := c.read.Targets(&c.match)
-	if err != nil {
-		return err
-	}
-	for _, target := range targets {
+	for _, target := range c.targets {
 		resources, err := c.resolve(target)
 		if err != nil {
 			return err

@@ -78,6 +78,8 @@ type call struct {
 	read    *extract.Request
 	subject *identity.Subject
 	grants  *authz.Grants
+	targets []extract.Target
+	names   map[extract.Target]string // what targets are called, as MLflow has said in this request
 }
 
 // ServeHTTP decides a request and forwards it.
@@ -139,25 +141,23 @@ func (c *call) serve(path httpx.Path) error {
 	if c.grants, err = c.gateway.Grants.Of(c.r.Context(), c.subject.UserID); err != nil {
 		return err
 	}
-	targets, err := c.read.Targets(&c.match)
-	if err != nil {
+	if c.targets, err = c.read.Targets(&c.match); err != nil {
 		return err
 	}
-	if err := c.authorize(targets); err != nil {
+	if err := c.authorize(); err != nil {
 		return err
 	}
 	if err := c.check(); err != nil {
 		return err
 	}
-	switch c.match.Route.Filter {
-	case "":
+	filter := c.match.Route.Filter
+	_, redacted := redactions[filter]
+	switch {
+	case filter == "", redacted: // a redaction happens on the way back
 		return c.forward()
-	case policy.GatewaySecrets, policy.GatewayModels, policy.GatewayEndpoints, policy.GatewayMapping,
-		policy.GatewayInvokable:
-		return c.forward() // its answer is redacted on the way back
-	case policy.NarrowExperiments:
+	case filter == policy.NarrowExperiments:
 		return c.narrow()
-	case policy.GraphQLFields:
+	case filter == policy.GraphQLFields:
 		return c.graphql()
 	default:
 		return c.list()

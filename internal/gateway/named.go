@@ -24,17 +24,31 @@ var undoings = map[kind.Name]struct{ object, id, path string }{
 	kind.GatewayModel:    {"model_definition", "model_definition_id", "/api/3.0/mlflow/gateway/model-definitions/delete"},
 }
 
-// named is what a row's first need names, and its name at this moment.
+// named is what the row's first need names, and its name.
 func (c *call) named(ctx context.Context) (kind.Name, string, error) {
-	targets, err := c.read.Targets(&c.match)
-	if err != nil {
-		return "", "", err
-	}
-	name, err := c.gateway.MLflow.Named(ctx, targets[0].Ref, targets[0].Value)
+	target := c.targets[0]
+	name, err := c.nameOf(ctx, target)
 	if errs.Is(err, errs.NotFound) {
-		err = hidden(targets[0])
+		err = hidden(target)
 	}
-	return namedKinds[targets[0].Ref], name, err
+	return namedKinds[target.Ref], name, err
+}
+
+// nameOf asks MLflow for the name of what a target names, once in a request: what was decided on is what follows.
+func (c *call) nameOf(ctx context.Context, target extract.Target) (string, error) {
+	key := extract.Target{Ref: target.Ref, Value: target.Value}
+	if known, ok := c.names[key]; ok {
+		return known, nil
+	}
+	name, err := c.gateway.MLflow.Named(ctx, target.Ref, target.Value)
+	if err != nil {
+		return "", err
+	}
+	if c.names == nil {
+		c.names = map[extract.Target]string{}
+	}
+	c.names[key] = name
+	return name, nil
 }
 
 // grantNamed gives the creator MANAGE on the name. If that cannot be stored, what was made is deleted again.

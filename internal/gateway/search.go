@@ -82,15 +82,11 @@ func (c *call) readable(k kind.Name) rewrite.Allowed {
 // narrow forwards a search over named experiments with those alone that the caller may read. Without any the answer is
 // empty, as MLflow answers for experiments that do not exist.
 func (c *call) narrow() error {
-	targets, err := c.read.Targets(&c.match)
-	if err != nil {
-		return err
-	}
 	if c.subject.Admin {
 		return c.forward()
 	}
 	kept := []any{}
-	for _, target := range targets {
+	for _, target := range c.targets {
 		err := c.decide(extract.Target{Ref: policy.Experiment, Value: target.Value, Level: kind.Read})
 		switch {
 		case err == nil:

@@ -37,18 +37,19 @@ type belonging struct {
 	query      string // the query field with the id, where it is not in the path
 	id         string // where the answer repeats the id, with dots between the members
 	experiment string
-	artifacts  string // the root of its artifacts; "" where it has none
-	most       int    // how many are remembered
+	artifacts  string        // the root of its artifacts; "" where it has none
+	most       int           // how many are remembered
+	lifetime   time.Duration // how long it is trusted; 0: as long as it is remembered
 }
 
 var belongings = map[policy.Ref]belonging{
-	policy.Run:         {"/api/2.0/mlflow/runs/get", "run_id", "run.info.run_id", "run.info.experiment_id", "run.info.artifact_uri", 200_000},
-	policy.LoggedModel: {"/api/2.0/mlflow/logged-models/{}", "", "model.info.model_id", "model.info.experiment_id", "model.info.artifact_uri", 100_000},
+	policy.Run:         {"/api/2.0/mlflow/runs/get", "run_id", "run.info.run_id", "run.info.experiment_id", "run.info.artifact_uri", 200_000, 0},
+	policy.LoggedModel: {"/api/2.0/mlflow/logged-models/{}", "", "model.info.model_id", "model.info.experiment_id", "model.info.artifact_uri", 100_000, 0},
 	policy.Trace: {"/api/3.0/mlflow/traces/{}", "", "trace.trace_info.trace_id",
-		"trace.trace_info.trace_location.mlflow_experiment.experiment_id", "", 200_000},
-	policy.Issue:       {"/api/3.0/mlflow/issues/{}", "", "issue.issue_id", "issue.experiment_id", "", 50_000},
-	policy.LabelSchema: {"/api/3.0/mlflow/label-schemas/get", "schema_id", "label_schema.schema_id", "label_schema.experiment_id", "", 50_000},
-	policy.ReviewQueue: {"/api/3.0/mlflow/review-queues/get", "queue_id", "review_queue.queue_id", "review_queue.experiment_id", "", 50_000},
+		"trace.trace_info.trace_location.mlflow_experiment.experiment_id", "", 200_000, traceLifetime},
+	policy.Issue:       {"/api/3.0/mlflow/issues/{}", "", "issue.issue_id", "issue.experiment_id", "", 50_000, 0},
+	policy.LabelSchema: {"/api/3.0/mlflow/label-schemas/get", "schema_id", "label_schema.schema_id", "label_schema.experiment_id", "", 50_000, 0},
+	policy.ReviewQueue: {"/api/3.0/mlflow/review-queues/get", "queue_id", "review_queue.queue_id", "review_queue.experiment_id", "", 50_000, 0},
 }
 
 // lookups remembers what MLflow said, as long as it cannot change.
@@ -62,8 +63,8 @@ func newLookups(m *MLflow) (lookups, error) {
 	l := lookups{mlflow: m, owned: map[policy.Ref]*otter.Cache[string, Owned]{}}
 	for ref, b := range belongings {
 		options := &otter.Options[string, Owned]{MaximumSize: b.most}
-		if ref == policy.Trace {
-			options.ExpiryCalculator = otter.ExpiryWriting[string, Owned](traceLifetime)
+		if b.lifetime > 0 {
+			options.ExpiryCalculator = otter.ExpiryWriting[string, Owned](b.lifetime)
 		}
 		cache, err := otter.New(options)
 		if err != nil {
