@@ -6,6 +6,7 @@ import os
 
 os.environ.update({
     "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "NO_PROXY": "127.0.0.1,localhost",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # nothing here submits one, and its workers take long to start
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 })
 
