@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -30,14 +31,17 @@ type Object struct {
 type member struct {
 	key   string
 	value any // nil, bool, string, json.Number, *Object, []any
+	asked bool
 }
 
-// Get gives a field by its snake_case name, in whichever spelling (run_id, runId) it came.
+// Get gives a field by its snake_case name, in whichever spelling (run_id, runId) it came. What has been asked for is
+// written in front of the rest by Encode.
 func (o *Object) Get(field string) (any, bool) {
 	i, ok := o.index[field]
 	if !ok {
 		return nil, false
 	}
+	o.members[i].asked = true
 	return o.members[i].value, true
 }
 
@@ -53,11 +57,11 @@ func (o *Object) Keys() []string {
 // Set gives a field a value, in place where it was there, in the spelling in which it came.
 func (o *Object) Set(field string, value any) {
 	if i, ok := o.index[field]; ok {
-		o.members[i].value = value
+		o.members[i].value, o.members[i].asked = value, true
 		return
 	}
 	o.index[field] = len(o.members)
-	o.members = append(o.members, member{field, value})
+	o.members = append(o.members, member{field, value, true})
 }
 
 // Text gives a field as text. A missing field, and null, give "" and false. Any other type is an error.
@@ -73,18 +77,50 @@ func (o *Object) Text(field string) (string, bool, error) {
 	return text, true, nil
 }
 
-// Encode writes the object as JSON, with its keys in the order and the numbers in the form in which they came.
+// Encode writes the object as JSON, with the numbers in the form in which they came. In each object, what has been asked
+// for comes first: where a member has a type that is not its field's, MLflow goes on with what its parser has read before
+// (mlflow/server/handlers.py, _get_request_message), and must have read all that was decided on. Without the order,
+// {"order_by": [5], "experiment_ids": ["1"]} searched the datasets of all experiments (MLflow 3.17.2, measured).
 func (o *Object) Encode() []byte {
 	var b bytes.Buffer
 	encode(&b, o)
 	return b.Bytes()
 }
 
+// place is when a member is written. Behind what is plain comes what could itself hold a wrong type.
+func (m member) place() int {
+	switch {
+	case !m.asked:
+		return 2
+	case holdsObject(m.value):
+		return 1
+	}
+	return 0
+}
+
+func holdsObject(value any) bool {
+	switch v := value.(type) {
+	case *Object:
+		return true
+	case []any:
+		return slices.ContainsFunc(v, holdsObject)
+	}
+	return false
+}
+
+// ordered gives the members in the order in which they are written.
+func (o *Object) ordered() []member {
+	if !slices.ContainsFunc(o.members, func(m member) bool { return m.asked }) {
+		return o.members
+	}
+	return slices.SortedStableFunc(slices.Values(o.members), func(a, b member) int { return a.place() - b.place() })
+}
+
 func encode(b *bytes.Buffer, value any) {
 	switch v := value.(type) {
 	case *Object:
 		b.WriteByte('{')
-		for i, m := range v.members {
+		for i, m := range v.ordered() {
 			if i > 0 {
 				b.WriteByte(',')
 			}
@@ -297,7 +333,7 @@ func (p *parser) object(depth int) (any, error) {
 			return nil, err
 		}
 		o.index[field] = len(o.members)
-		o.members = append(o.members, member{key, value})
+		o.members = append(o.members, member{key, value, false})
 	}
 	_, err := p.Token()
 	return o, err

@@ -198,15 +198,33 @@ func TestSnake(t *testing.T) {
 	}
 }
 
-func TestSetKeepsPlaceAndSpelling(t *testing.T) {
+func TestSetKeepsTheSpelling(t *testing.T) {
 	o := parse(t, `{"experimentIds":["1","2"],"filter":""}`)
 	o.Set("experiment_ids", []any{"2"})
 	o.Set("max_results", json.Number("5"))
-	if got, want := string(o.Encode()), `{"experimentIds":["2"],"filter":"","max_results":5}`; got != want {
+	if got, want := string(o.Encode()), `{"experimentIds":["2"],"max_results":5,"filter":""}`; got != want {
 		t.Errorf("got %s", got)
 	}
 	if got, ok := o.Get("max_results"); !ok || got != json.Number("5") {
 		t.Errorf("got %v, %v", got, ok)
+	}
+}
+
+// MLflow's parser stops at a member of a wrong type, and its handlers go on with what it has read. What was decided on is
+// in front of whatever could stop it.
+func TestWhatIsAskedForIsWrittenFirst(t *testing.T) {
+	o := parse(t, `{"order_by":[5],"models":[{"step":"x","modelId":"m-1"},{"step":5}],"trace":{"state":5,"info":{"x":[],"id":"t"}},"experiment_ids":["1"],"flag":false,"z":1}`)
+	for _, field := range []string{"models", "trace", "experiment_ids", "flag", "missing"} {
+		o.Get(field)
+	}
+	models, _ := o.Get("models")
+	models.([]any)[0].(*httpx.Object).Get("model_id")
+	trace, _ := o.Get("trace")
+	info, _ := trace.(*httpx.Object).Get("info")
+	info.(*httpx.Object).Get("id")
+	want := `{"experiment_ids":["1"],"flag":false,"models":[{"modelId":"m-1","step":"x"},{"step":5}],"trace":{"info":{"id":"t","x":[]},"state":5},"order_by":[5],"z":1}`
+	if got := string(o.Encode()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
