@@ -171,6 +171,7 @@ func safe(method string) bool {
 // prepare makes the request that MLflow gets out of what was decided on.
 func (c *call) prepare() *http.Request {
 	out := c.gateway.MLflow.Prepare(c.r, c.read.Path, c.read.Query, c.gateway.Origin.Client(c.r))
+	out.Method = c.match.Route.Method // of HEAD MLflow would read the body in place of the query (_get_request_message), and answer for all there is
 	switch c.match.Route.Content {
 	case policy.JSON:
 		encoded := c.read.Body.Encode()
@@ -217,6 +218,9 @@ func (c *call) forward() error {
 	if effect != nil {
 		out.Header.Set("Accept-Encoding", "identity") // the effect reads the answer
 	}
+	if c.r.Method == http.MethodHead {
+		effect = withoutBody(effect)
+	}
 	if c.match.Route.Effect != "" {
 		// MLflow goes on when the client hangs up, and what it then has done must still be followed by the effect.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), effectWithin)
@@ -225,6 +229,20 @@ func (c *call) forward() error {
 	}
 	c.gateway.MLflow.Forward(c.w, out, effect)
 	return nil
+}
+
+// withoutBody leaves an answer's body unread, for HEAD.
+func withoutBody(before func(*http.Response) error) func(*http.Response) error {
+	return func(answer *http.Response) error {
+		if before != nil {
+			if err := before(answer); err != nil {
+				return err
+			}
+		}
+		err := answer.Body.Close()
+		answer.Body = http.NoBody
+		return err
+	}
 }
 
 // answerJSON answers with JSON that was put together here.
