@@ -117,6 +117,8 @@ def resolve(next, root, info, **arguments):
         wrapped, kind = wrapped or is_list_type(kind), kind.of_type
     if arguments or not is_leaf_type(kind):
         seen[-1]["fields"].append({"of": info.parent_type.name, "field": info.field_name, "arguments": json.loads(json.dumps(arguments, default=dict))})
+    if info.field_name == "__typename":
+        return info.parent_type.name
     if is_leaf_type(kind):
         return [] if wrapped else None
     return [Anything()] if wrapped else Anything()
