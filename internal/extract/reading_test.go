@@ -113,6 +113,8 @@ func mlflowReads(call *mlflowtest.HandlerCall, at policy.Location, field string)
 			all = append(all, inside(call.Message, field)...)
 		}
 		return all
+	case call.Message != nil && at.In == policy.Query && at.Many:
+		return inside(call.Message, field+"[]")
 	case call.Message != nil:
 		return inside(call.Message, field)
 	case at.In == policy.Query:
