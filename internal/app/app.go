@@ -172,7 +172,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	go func() { defer close(watched); a.Cache.Watch(watch) }()
 	defer func() { stopWatch(); <-watched }()
 
-	server := &http.Server{Handler: a.handler, ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 120 * time.Second,
+	server := &http.Server{Handler: a.handler, ReadHeaderTimeout: min(20*time.Second, a.settings.RequestTimeout), ReadTimeout: a.settings.RequestTimeout, IdleTimeout: 120 * time.Second,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
 	served := make(chan error, 1)
 	go func() {

@@ -31,6 +31,7 @@ type Config struct {
 	MaxFiltered    int64 // bytes
 	Grace          time.Duration
 	ConnectTimeout time.Duration
+	RequestTimeout time.Duration
 	LogLevel       slog.Level
 	LogJSON        bool
 	Secrets        []string

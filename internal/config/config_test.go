@@ -122,6 +122,7 @@ func settings(t *testing.T) map[string]setting {
 		"MAX_JSON_BODY_BYTES":              size(16<<20, func(c *Config) *int64 { return &c.MaxJSON }),
 		"MAX_FILTERED_BODY_BYTES":          size(64<<20, func(c *Config) *int64 { return &c.MaxFiltered }),
 		"SHUTDOWN_GRACE_SECONDS":           span(30*time.Second, time.Second, "seconds", func(c *Config) *time.Duration { return &c.Grace }),
+		"REQUEST_TIMEOUT_SECONDS":          span(time.Minute, time.Second, "seconds", func(c *Config) *time.Duration { return &c.RequestTimeout }),
 		"UPSTREAM_CONNECT_TIMEOUT_SECONDS": span(5*time.Second, time.Second, "seconds", func(c *Config) *time.Duration { return &c.ConnectTimeout }),
 		"LOG_LEVEL": {field: func(c *Config) any { return c.LogLevel }, unset: slog.LevelInfo,
 			right: map[string]any{"DEBUG": slog.LevelDebug, "debug": slog.LevelDebug, "WARNING": slog.LevelWarn, "WARN": slog.LevelWarn, "ERROR": slog.LevelError, "CRITICAL": slog.LevelError + 4},

@@ -44,6 +44,7 @@ var options = []Option{
 	{"MAX_JSON_BODY_BYTES", "16777216", "largest JSON request that is read to decide", false, bytes(func(c *Config) *int64 { return &c.MaxJSON })},
 	{"MAX_FILTERED_BODY_BYTES", "67108864", "largest answer of MLflow that is read to filter", false, bytes(func(c *Config) *int64 { return &c.MaxFiltered })},
 	{"SHUTDOWN_GRACE_SECONDS", "30", "how long requests in flight may take when the gateway stops", false, seconds(func(c *Config) *time.Duration { return &c.Grace })},
+	{"REQUEST_TIMEOUT_SECONDS", "60", "how long a request may take to come, with a body that is read to decide; streams may take longer", false, seconds(func(c *Config) *time.Duration { return &c.RequestTimeout })},
 	{"UPSTREAM_CONNECT_TIMEOUT_SECONDS", "5", "how long connecting to MLflow may take", false, seconds(func(c *Config) *time.Duration { return &c.ConnectTimeout })},
 	{"LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL", false, logLevel},
 	{"LOG_FORMAT", "text", "text or json", false, logFormat},

@@ -5,6 +5,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -138,6 +139,11 @@ func (c *call) serve(path httpx.Path) error {
 		return err
 	}
 	c.read = read
+	// What had to come to decide has come. What streams, in or out, may take longer than a request may take to come; and the
+	// server would take the end of that time for the client hanging up.
+	if err := http.NewResponseController(c.w).SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return errs.Wrap(errs.Invalid, err, "the connection was lost")
+	}
 	if c.grants, err = c.gateway.Grants.Of(c.r.Context(), c.subject.UserID); err != nil {
 		return err
 	}
