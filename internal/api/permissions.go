@@ -57,7 +57,9 @@ func (a *API) permissions(r *registrar) {
 		a.resources(r, k)
 		for _, s := range sides {
 			a.grants(r, k, s)
-			a.patterns(r, k, s)
+			if k.Patterns != "" {
+				a.patterns(r, k, s)
+			}
 		}
 	}
 }

@@ -71,6 +71,9 @@ func (a *API) managed(ctx context.Context, s *identity.Subject, k kind.Kind) (li
 		}
 		one := row{"name": item.Name, "tags": item.Tags}
 		switch {
+		case item.Server != nil:
+			one = row{"name": item.Name, "display_name": item.Server.DisplayName, "description": item.Server.Description,
+				"status": item.Server.Status, "latest_version": item.Server.Latest, "workspace": item.Server.Workspace}
 		case k.ByID:
 			one["id"] = item.ID
 		case k.Plain:

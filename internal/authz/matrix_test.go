@@ -16,6 +16,7 @@ var resources = map[kind.Name]authz.Resource{
 	kind.GatewayEndpoint: {Kind: kind.GatewayEndpoint, ID: "prod/fraud", Name: "prod/fraud"},
 	kind.GatewaySecret:   {Kind: kind.GatewaySecret, ID: "prod/fraud", Name: "prod/fraud"},
 	kind.GatewayModel:    {Kind: kind.GatewayModel, ID: "prod/fraud", Name: "prod/fraud"},
+	kind.MCPServer:       {Kind: kind.MCPServer, ID: "prod/fraud", Name: "prod/fraud"},
 }
 
 var (

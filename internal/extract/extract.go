@@ -164,6 +164,12 @@ func (r *Request) pathValue(m *policy.Match, need *policy.Need) ([]string, error
 	if need.Ref == policy.ArtifactTree {
 		return []string{value}, nil
 	}
+	if parts := need.At.Fields[1:]; len(parts) > 0 { // no field of a request is called as the parts of one value
+		for _, part := range parts {
+			value += "/" + m.Value(part)
+		}
+		return []string{value}, nil
+	}
 	others := r.Query[field]
 	if r.Body != nil {
 		text, given, err := r.Body.Text(field)
@@ -251,8 +257,18 @@ func canonical(ref policy.Ref, field, value string) error {
 		}
 	case policy.Model, policy.ExperimentName, policy.GatewayEndpointName:
 		return Name(field, value)
+	case policy.MCPServer, policy.MCPServerOrNew:
+		return NameOf(kind.MCPServer, "the name of the MCP server", value)
 	}
 	return nil
+}
+
+// NameOf refuses what cannot be the name of something of a kind, or could be read as another one.
+func NameOf(k kind.Name, field, value string) error {
+	if k == kind.MCPServer && !serverName(value) {
+		return errs.New(errs.Invalid, "%s %q is not <namespace>/<slug>, such as com.example/server-name", field, value)
+	}
+	return Name(field, value)
 }
 
 // Name refuses what cannot be the name of an experiment or a model, or could be read as another one.

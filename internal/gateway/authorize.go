@@ -53,9 +53,14 @@ func (c *call) create(k kind.Name, field string) error {
 	if err != nil {
 		return err
 	}
-	if err := extract.Name(field, name); err != nil {
+	if err := extract.NameOf(k, field, name); err != nil {
 		return err
 	}
+	return c.mayCreate(k, name)
+}
+
+// mayCreate decides the creation of something under a name.
+func (c *call) mayCreate(k kind.Name, name string) error {
 	if !c.gateway.Rules.DecideCreate(c.decider(), c.grants, authz.Resource{Kind: k, ID: name, Name: name}).Allowed {
 		return errs.New(errs.Denied, "you may not create the %s %q: creating needs EDIT on the name", title(k), name)
 	}
@@ -115,6 +120,10 @@ func (c *call) resolve(target extract.Target) ([]authz.Resource, error) {
 		return c.experiments(ctx, ids...)
 	case policy.Model:
 		return []authz.Resource{{Kind: kind.RegisteredModel, ID: target.Value, Name: target.Value}}, nil
+	case policy.MCPServer:
+		return []authz.Resource{{Kind: kind.MCPServer, ID: target.Value, Name: target.Value}}, nil
+	case policy.MCPServerOrNew:
+		return c.serverOrNew(ctx, target)
 	case policy.GatewayEndpointName:
 		return []authz.Resource{{Kind: kind.GatewayEndpoint, ID: target.Value, Name: target.Value}}, nil
 	case policy.GatewayEndpoint, policy.GatewaySecret, policy.GatewayModel:
@@ -169,6 +178,7 @@ var rules = map[policy.Check]rule{
 	policy.NewTrace:      {(*call).newTrace, true},
 	policy.NewSpans:      {(*call).newSpans, true},
 	policy.OwnCompletion: {(*call).ownCompletion, true},
+	policy.NoRouteWord:   {(*call).noRouteWord, true},
 
 	policy.ServerArtifacts: {(*call).serverArtifacts, false},
 	policy.PromptTag:       {(*call).promptTag, false},

@@ -23,6 +23,9 @@ func (c *call) effect() (func(*http.Response) error, error) {
 			return nil, err
 		}
 	}
+	if c.match.Route.Effect == policy.GrantNewServer {
+		return nil, c.makeServer()
+	}
 	return func(answer *http.Response) error {
 		if answer.StatusCode != http.StatusOK {
 			return nil
@@ -41,6 +44,10 @@ func (c *call) effect() (func(*http.Response) error, error) {
 			})
 		case policy.MoveModel:
 			return c.moveModel(ctx)
+		case policy.GrantMCPServer:
+			return c.onName(func(name string) error { return c.grantServer(ctx, name) })
+		case policy.DropMCPServer:
+			return c.gateway.Lifecycle.Deleted(ctx, kind.MCPServer, c.targets[0].Value)
 		case policy.GrantNamed:
 			return c.grantNamed(ctx, answer)
 		case policy.DropNamed, policy.MoveNamed:

@@ -80,7 +80,7 @@ type call struct {
 	subject *identity.Subject
 	grants  *authz.Grants
 	targets []extract.Target
-	names   map[extract.Target]string // what targets are called, as MLflow has said in this request
+	names   map[extract.Target]string // what targets are called, as MLflow has said in this request; "" for what does not exist
 }
 
 // ServeHTTP decides a request and forwards it.

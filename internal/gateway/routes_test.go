@@ -50,6 +50,8 @@ func named(t *testing.T, ref policy.Ref, work world.Work) string {
 		return work.SecretID
 	case policy.GatewayModel:
 		return work.DefinitionID
+	case policy.MCPServer, policy.MCPServerOrNew:
+		return work.Server
 	case policy.Source:
 		return "mlflow-artifacts:/" + work.Artifacts
 	}
@@ -87,6 +89,7 @@ func example(t *testing.T, c *world.Client, route policy.Route, work world.Work,
 		value, field := named(t, need.Ref, work), need.At.Fields[0]
 		switch need.At.In {
 		case policy.Path:
+			field = strings.Join(need.At.Fields, "}/{")
 			path = strings.NewReplacer("{"+field+"}", value, "{"+field+"*}", value).Replace(path)
 		case policy.Query:
 			query.Add(field, value)
@@ -98,6 +101,9 @@ func example(t *testing.T, c *world.Client, route policy.Route, work world.Work,
 	}
 	if route.Creates != "" {
 		body["name"], body["usage_tracking"] = world.Name("new"), false
+		if route.Creates == kind.MCPServer {
+			body["name"] = "test/" + world.Name("new")
+		}
 		if route.Under != "" {
 			body[route.Under] = body["name"]
 		}
@@ -140,7 +146,7 @@ func TestEveryRoute(t *testing.T) {
 	grant := func(level kind.Level) {
 		t.Helper()
 		for k, resource := range map[kind.Name]string{kind.Experiment: work.Experiment, kind.RegisteredModel: work.Model, kind.GatewayEndpoint: work.Endpoint,
-			kind.GatewaySecret: work.Secret, kind.GatewayModel: work.Definition} {
+			kind.GatewaySecret: work.Secret, kind.GatewayModel: work.Definition, kind.MCPServer: work.Server} {
 			to := store.Principal{User: colleague.Username}
 			err := w.App.Store.UpdateGrant(t.Context(), to, k, resource, level)
 			if err != nil {

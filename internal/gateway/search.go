@@ -37,7 +37,7 @@ func (c *call) list() error {
 		return err
 	}
 	if selection.Exact && !selection.All && len(selection.IDs) == 0 {
-		return c.answerJSON([]byte("{}"))
+		return c.answerJSON(list.Encode(rewrite.Page{}, ""))
 	}
 	if _, err := search.Narrow(selection); err != nil {
 		return err

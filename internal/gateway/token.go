@@ -19,7 +19,7 @@ type Sealer interface {
 }
 
 // asked are the fields that say which rows a search has, and in which order.
-var asked = []string{"filter", "order_by", "view_type"}
+var asked = []string{"filter", "order_by", "view_type", "filter_string", "server_version", "server_alias"}
 
 // tokenPurpose binds a page token to the caller and to what is searched for. MLflow's own token is an offset among all rows,
 // also those that the caller may not read: who could see it, choose it, or carry it to another filter, could count them, and

@@ -19,11 +19,23 @@ type Path struct {
 // Escaped is the path as it is forwarded: the canonical encoding of what was decided on, not the bytes that came.
 func (p Path) Escaped() string { return (&url.URL{Path: p.Decoded}).EscapedPath() }
 
-// CanonicalPath decodes the request's path once and refuses what is ambiguous: encoded slashes, backslashes, empty and
+// slashed are the paths below which an encoded slash is a slash: MLflow decodes before it looks for the route, and its client
+// and its pages send a server's name, <namespace>/<slug>, with the slash encoded (mlflow/store/tracking/mcp_server_registry/rest_mixin.py).
+// What it is forwarded as has plain ones.
+var slashed = [...]string{"/api/3.0/mlflow/mcp-servers/", "/ajax-api/3.0/mlflow/mcp-servers/"}
+
+var plainSlash = strings.NewReplacer("%2F", "/", "%2f", "/")
+
+// CanonicalPath decodes the request's path once and refuses what is ambiguous: encoded slashes but below mcp-servers, backslashes, empty and
 // dot segments, parameters after ";", control characters, and what could be decoded again (MLflow decodes artifact
 // paths until they no longer change: mlflow/utils/uri.py, validate_path_is_safe).
 func CanonicalPath(r *http.Request) (Path, error) {
 	escaped := r.URL.EscapedPath()
+	for _, prefix := range slashed {
+		if strings.HasPrefix(escaped, prefix) && strings.Contains(escaped, "%") {
+			escaped = plainSlash.Replace(escaped)
+		}
+	}
 	if err := pathForm(escaped); err != nil {
 		return Path{}, err
 	}

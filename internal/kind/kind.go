@@ -12,6 +12,7 @@ const (
 	GatewayEndpoint Name = "gateway_endpoint"
 	GatewaySecret   Name = "gateway_secret"
 	GatewayModel    Name = "gateway_model_definition"
+	MCPServer       Name = "mcp_server"
 )
 
 // Kind is one entry of the table: all that the REST API, the OpenAPI document and the decision need to know of a kind.
@@ -19,7 +20,7 @@ type Kind struct {
 	Name     Name
 	Title    string // for people, in messages
 	Segment  string // path segment of the permissions API, for single resources
-	Patterns string // path segment of the permissions API, for patterns
+	Patterns string // path segment of the permissions API, for patterns; empty where the plugin has none
 	Key      string // the field that holds the resource's id in answers
 	// ByID is true where grants hold an opaque id, and patterns match the name that MLflow knows for it.
 	ByID bool
@@ -54,6 +55,7 @@ var kinds = []Kind{
 		Key: "name", CreatedStatus: 201, Plain: true},
 	{Name: GatewayModel, Title: "gateway model definition", Segment: "gateways/model-definitions", Patterns: "gateways/model-definitions-patterns",
 		Key: "name", CreatedStatus: 201, Plain: true},
+	{Name: MCPServer, Title: "MCP server", Segment: "mcp-servers", Key: "name", CreatedStatus: 201, Plain: true},
 }
 
 // All yields every kind, in the table's order.

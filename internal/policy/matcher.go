@@ -10,8 +10,8 @@ import (
 // Match is a route with the values of its path parameters.
 type Match struct {
 	Route  *Route
-	names  [3]string
-	values [3]string
+	names  [4]string
+	values [4]string
 	count  int
 }
 

@@ -34,7 +34,8 @@ const (
 // String names the part.
 func (i In) String() string { return [...]string{"", "query", "body", "path", "header"}[i] }
 
-// Location says where MLflow reads a value from. Several fields are aliases: those that are given must be equal.
+// Location says where MLflow reads a value from. Several fields are aliases: those that are given must be equal; but several
+// segments of a path are one value, with slashes between them.
 type Location struct {
 	In     In
 	Fields []string // fields of the body may be nested, in objects ("trace.trace_id") and lists ("models[].model_id", "ids[]")
@@ -74,6 +75,8 @@ const (
 	GatewayModels     Filter = "model definitions by name, without secrets that the caller may not read"
 	GatewayEndpoints  Filter = "endpoints by name, without model definitions and secrets that the caller may not read"
 	GatewayInvokable  Filter = "models by id, the name of an endpoint with USE"
+	ListMCPServers    Filter = "MCP servers by name, offset token"
+	ListMCPEndpoints  Filter = "access endpoints by server_name, offset token"
 	GatewayMapping    Filter = "mapping without a secret that the caller may not read"
 )
 
@@ -89,6 +92,9 @@ const (
 	ForgetName      Effect = "the cached name is forgotten"
 	GrantNamed      Effect = "creator gets MANAGE on what is made"
 	DropNamed       Effect = "grants on what is deleted are dropped"
+	GrantMCPServer  Effect = "creator gets MANAGE on the server"
+	GrantNewServer  Effect = "who makes the server with its first version gets MANAGE on it"
+	DropMCPServer   Effect = "grants on the server are dropped"
 	MoveNamed       Effect = "grants move when the name changes"
 )
 
@@ -112,6 +118,7 @@ const (
 	NewGatewayName  Check = "a new name may be created, and gives the caller nothing"
 	ReadableSecret  Check = "secret_id is readable"
 	KnownUsage      Check = "experiment_id is given, or usage_tracking is off"
+	NoRouteWord     Check = "no name in the path is a word of the paths themselves" // for administrators too
 	NoNewUsage      Check = "experiment_id is given where usage_tracking is turned on"
 )
 
@@ -139,7 +146,7 @@ func (r *Route) Pattern() string { return r.Method + " " + r.Path }
 func Routes() []Route {
 	var all []Route
 	for _, area := range [][]Route{experiments, runs, loggedModels, models, traces, artifacts, datasets, issues, scorers, reviews, jobs,
-		aiGateway, invocations, graphQL, server, static} {
+		aiGateway, invocations, mcpServers, graphQL, server, static} {
 		for _, route := range area {
 			all = append(all, route)
 			if rest, ok := strings.CutPrefix(route.Path, "/api/"); ok {
@@ -153,7 +160,11 @@ func Routes() []Route {
 
 // String describes the needs of a row for people.
 func (n Need) String() string {
-	text := fmt.Sprintf("%s on %s %s:%s", n.Level, n.Ref, n.At.In, strings.Join(n.At.Fields, "|"))
+	between := "|"
+	if n.At.In == Path {
+		between = "/"
+	}
+	text := fmt.Sprintf("%s on %s %s:%s", n.Level, n.Ref, n.At.In, strings.Join(n.At.Fields, between))
 	if n.Optional {
 		text += " (if given)"
 	}
@@ -165,7 +176,7 @@ func queryAll(field string) Location  { return Location{In: Query, Fields: []str
 func body(fields ...string) Location {
 	return Location{In: Body, Fields: fields, Many: strings.Contains(fields[0], "[]")}
 }
-func segment(name string) Location                   { return Location{In: Path, Fields: []string{name}} }
+func segment(names ...string) Location               { return Location{In: Path, Fields: names} }
 func on(ref Ref, at Location, level kind.Level) Need { return Need{Ref: ref, At: at, Level: level} }
 func maybe(ref Ref, at Location, level kind.Level) Need {
 	return Need{Ref: ref, At: at, Level: level, Optional: true}

@@ -24,6 +24,9 @@ const (
 	GatewayEndpointName // an AI gateway endpoint's name
 	GatewaySecret       // an AI gateway secret's id
 	GatewayModel        // an AI gateway model definition's id
+
+	MCPServer      // an MCP server's name, <namespace>/<slug>
+	MCPServerOrNew // the name of one that the request makes when there is none
 )
 
 // refs names each reference, and gives the sentence with which MLflow 3.17.2 answers for one that does not exist. Where it
@@ -46,6 +49,9 @@ var refs = [...]struct{ name, missing string }{
 	GatewayEndpointName: {"gateway endpoint name", "GatewayEndpoint not found (name='%s')"},
 	GatewaySecret:       {"gateway secret", "GatewaySecret not found (secret_id='%s')"},
 	GatewayModel:        {"gateway model definition", "GatewayModelDefinition not found (model_definition_id='%s')"},
+
+	MCPServer:      {"MCP server", "MCP server '%s' not found"},
+	MCPServerOrNew: {"MCP server, which may be a new one", "MCP server '%s' not found"},
 }
 
 // String names the reference in messages and in the printed table.

@@ -20,7 +20,7 @@ var governs = map[policy.Ref]kind.Name{
 	policy.ReviewQueue:  kind.Experiment,
 	policy.ArtifactTree: kind.Experiment, policy.Model: kind.RegisteredModel, policy.Source: "",
 	policy.GatewayEndpoint: kind.GatewayEndpoint, policy.GatewayEndpointName: kind.GatewayEndpoint, policy.GatewaySecret: kind.GatewaySecret,
-	policy.GatewayModel: kind.GatewayModel,
+	policy.GatewayModel: kind.GatewayModel, policy.MCPServer: kind.MCPServer, policy.MCPServerOrNew: kind.MCPServer,
 }
 
 // lint gives what is wrong with a row. A row that is wrong here is a hole, or can never be allowed.
@@ -105,9 +105,11 @@ func lintNeed(r policy.Route, need policy.Need) []string {
 	}
 	switch need.At.In {
 	case policy.Path:
-		require(len(fields) == 1 && !need.At.Many && !need.Optional, "more or less than one value of the path")
-		require(strings.Contains(r.Path+"/", "/{"+fields[0]+"}/") || strings.Contains(r.Path+"/", "/{"+fields[0]+"*}/") || strings.Contains(r.Path, "/{"+fields[0]+"}:"), "the segment "+fields[0]+", which its path lacks")
-		require((need.Ref == policy.ArtifactTree) == strings.HasSuffix(r.Path, "*}"), "an id of several segments, or a tree of one")
+		joined := strings.Join(fields, "}/{")
+		require((len(fields) == 1 || governs[need.Ref] == kind.MCPServer && len(fields) == 2) && !need.At.Many && !need.Optional, "more or less than one value of the path")
+		require(strings.Contains(r.Path+"/", "/{"+joined+"}/") || strings.Contains(r.Path+"/", "/{"+joined+"*}/") || strings.Contains(r.Path, "/{"+joined+"}:"), "the segment "+joined+", which its path lacks")
+		require((need.Ref == policy.ArtifactTree) == strings.HasSuffix(r.Path, "{"+joined+"*}"), "an id of several segments, or a tree of one")
+		require(governs[need.Ref] != kind.MCPServer || slices.Contains(r.Checks, policy.NoRouteWord), "a name that MLflow could cut elsewhere")
 	case policy.Query:
 		require(r.Content != policy.JSON, "a query that is refused beside a JSON body")
 	case policy.Body:
@@ -162,6 +164,8 @@ func TestLintFindsWhatIsWrong(t *testing.T) {
 		"value nowhere":             get(nowhere),
 		"segment that is not there": get(elsewhere),
 		"tree of one segment":       get(tree),
+		"id of two segments":        get(policy.Need{Ref: policy.Run, At: at(policy.Path, "id", "other"), Level: kind.Read}),
+		"server of one segment":     get(policy.Need{Ref: policy.MCPServer, At: at(policy.Path, "id"), Level: kind.Read}),
 		"signed in without a why":   {Method: "GET", Path: "/a", Access: policy.SignedIn},
 		"administrators, no why":    {Method: "GET", Path: "/a", Access: policy.Administrators},
 		"unknown access":            {Method: "GET", Path: "/a", Access: 9, Why: "x"},
@@ -279,6 +283,10 @@ func TestEveryKindHasRows(t *testing.T) {
 func TestNeedInWords(t *testing.T) {
 	need := policy.Need{Ref: policy.Run, At: policy.Location{In: policy.Query, Fields: []string{"run_id", "run_uuid"}}, Level: kind.Read}
 	if got, want := need.String(), "READ on run query:run_id|run_uuid"; got != want {
+		t.Errorf("got %s", got)
+	}
+	need.At.In = policy.Path
+	if got, want := need.String(), "READ on run path:run_id/run_uuid"; got != want {
 		t.Errorf("got %s", got)
 	}
 	need.Optional, need.At.In, need.Level = true, policy.Body, kind.Edit

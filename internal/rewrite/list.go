@@ -25,6 +25,7 @@ type List struct {
 	Post     bool   // asked with a JSON body; else with a query
 	Default  int    // rows of a page when max_results is not given; 0: it must be given
 	Most     int    // the largest max_results that MLflow takes
+	Whole    bool   // the answer has its rows and its token also where there are none, as FastAPI writes them
 	IDFilter string // the attribute that MLflow can filter by a list of ids; empty: it cannot
 }
 
@@ -39,6 +40,10 @@ var Lists = map[policy.Filter]List{
 		Path: "/api/2.0/mlflow/registered-models/search", Default: 100, Most: 1000},
 	policy.ListModelVersions: {Kind: kind.RegisteredModel, Items: "model_versions", ID: "name", Name: "name",
 		Path: "/api/2.0/mlflow/model-versions/search", Default: 10_000, Most: 200_000},
+	policy.ListMCPServers: {Kind: kind.MCPServer, Items: "mcp_servers", ID: "name", Name: "name",
+		Path: "/api/3.0/mlflow/mcp-servers", Default: 100, Most: 1000, Whole: true},
+	policy.ListMCPEndpoints: {Kind: kind.MCPServer, Items: "mcp_access_endpoints", ID: "server_name", Name: "server_name",
+		Path: "/api/3.0/mlflow/mcp-servers/endpoints", Default: 100, Most: 50_000, Whole: true},
 }
 
 // scanRows is how many rows one call reads when a page has to be gathered, and scanCalls how many calls one request may cost.
@@ -144,11 +149,11 @@ func (l List) rows(raw json.RawMessage) ([]row, bool, error) {
 	return found, token != "", nil
 }
 
-// Encode writes a page as MLflow does, without the fields that are empty. The token leads to the next page, if there is one.
+// Encode writes a page as MLflow does, without the fields that are empty unless the list is whole. The token leads to the next page, if there is one.
 func (l List) Encode(p Page, token string) []byte {
 	var b bytes.Buffer
 	b.WriteByte('{')
-	if len(p.Rows) > 0 {
+	if len(p.Rows) > 0 || l.Whole {
 		fmt.Fprintf(&b, "%q:[", l.Items)
 		for i, r := range p.Rows {
 			if i > 0 {
@@ -159,10 +164,12 @@ func (l List) Encode(p Page, token string) []byte {
 		b.WriteByte(']')
 	}
 	if token != "" {
-		if len(p.Rows) > 0 {
+		if b.Len() > 1 {
 			b.WriteByte(',')
 		}
 		fmt.Fprintf(&b, `"next_page_token":%q`, token)
+	} else if l.Whole {
+		b.WriteString(`,"next_page_token":null`)
 	}
 	b.WriteByte('}')
 	return b.Bytes()

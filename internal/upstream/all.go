@@ -20,6 +20,17 @@ type Item struct {
 	Description string
 	Tags        map[string]string
 	Aliases     map[string]string
+	Server      *Server // of an MCP server, what the permissions API shows of it
+}
+
+// Server is what MLflow says of an MCP server; what it does not know is null.
+type Server struct {
+	Name        string  `json:"name"`
+	DisplayName *string `json:"display_name"`
+	Description *string `json:"description"`
+	Status      *string `json:"status"`
+	Latest      *string `json:"latest_version"`
+	Workspace   *string `json:"workspace"`
 }
 
 type pair struct {
@@ -65,6 +76,7 @@ var searches = map[kind.Name]struct {
 	kind.GatewayEndpoint: {"/api/3.0/mlflow/gateway/endpoints/list", 1}, // the gateway's lists come in one piece
 	kind.GatewaySecret:   {"/api/3.0/mlflow/gateway/secrets/list", 1},
 	kind.GatewayModel:    {"/api/3.0/mlflow/gateway/model-definitions/list", 1},
+	kind.MCPServer:       {"/api/3.0/mlflow/mcp-servers", 1000},
 }
 
 // All lists every resource of a kind, page by page.
@@ -86,18 +98,22 @@ func (m *MLflow) All(ctx context.Context, k kind.Name) ([]Item, error) {
 			return nil, err
 		}
 		var page struct {
-			Experiments []found `json:"experiments"`
-			Models      []found `json:"registered_models"`
-			Endpoints   []found `json:"endpoints"`
-			Secrets     []found `json:"secrets"`
-			Definitions []found `json:"model_definitions"`
-			Next        string  `json:"next_page_token"`
+			Experiments []found  `json:"experiments"`
+			Models      []found  `json:"registered_models"`
+			Endpoints   []found  `json:"endpoints"`
+			Secrets     []found  `json:"secrets"`
+			Definitions []found  `json:"model_definitions"`
+			Servers     []Server `json:"mcp_servers"`
+			Next        string   `json:"next_page_token"`
 		}
 		if err := json.Unmarshal(raw, &page); err != nil {
 			return nil, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
 		}
 		for _, f := range slices.Concat(page.Experiments, page.Models, page.Endpoints, page.Secrets, page.Definitions) {
 			items = append(items, f.item())
+		}
+		for _, s := range page.Servers {
+			items = append(items, Item{ID: s.Name, Name: s.Name, Server: &s})
 		}
 		if page.Next == "" {
 			return items, nil

@@ -123,10 +123,12 @@ func (l *lookups) DatasetExperiments(ctx context.Context, id string) ([]string, 
 	return answer.IDs, err
 }
 
-// namings are where MLflow says the name of an id, by which grants are held. Names change, and so are asked for each time.
+// namings are where MLflow says the name of an id, by which grants are held, or whether something of a name exists. Names
+// change, and so are asked for each time. {} stands for the id where it is in the path.
 var namings = map[policy.Ref]struct{ path, query, id, name string }{
 	policy.GatewayEndpoint: {"/api/3.0/mlflow/gateway/endpoints/get", "endpoint_id", "endpoint.endpoint_id", "endpoint.name"},
 	policy.GatewaySecret:   {"/api/3.0/mlflow/gateway/secrets/get", "secret_id", "secret.secret_id", "secret.secret_name"},
+	policy.MCPServerOrNew:  {"/api/3.0/mlflow/mcp-servers/{}", "", "name", "name"},
 	policy.GatewayModel: {"/api/3.0/mlflow/gateway/model-definitions/get", "model_definition_id", "model_definition.model_definition_id",
 		"model_definition.name"},
 }
@@ -138,7 +140,11 @@ func (l *lookups) Named(ctx context.Context, ref policy.Ref, id string) (string,
 		return "", errs.New(errs.Internal, "nothing says the name of a %s", ref)
 	}
 	var answer map[string]any
-	if err := l.ask(ctx, n.path, url.Values{n.query: {id}}, &answer); err != nil {
+	var query url.Values
+	if n.query != "" {
+		query = url.Values{n.query: {id}}
+	}
+	if err := l.ask(ctx, strings.Replace(n.path, "{}", id, 1), query, &answer); err != nil {
 		return "", err
 	}
 	name := at(answer, n.name)

@@ -35,6 +35,9 @@ type Work struct {
 	Endpoint, EndpointID     string // an AI gateway endpoint of the model definition, without usage tracking
 	Definition, DefinitionID string // a model definition of the secret
 	Secret, SecretID         string
+
+	Server string // an MCP server, with version 1.0.0, the alias "stable" for it, a tag, and an access endpoint for it
+	Access string // the id of its access endpoint
 }
 
 // Secret is the content of the file secret.txt in the artifacts of everybody's run.
@@ -63,6 +66,7 @@ func (c *Client) MakeWork(t testing.TB) Work {
 	post("model-versions/create", map[string]any{"name": w.Model, "source": "mlflow-artifacts:/" + w.Artifacts, "run_id": w.Run})
 	c.makeEvaluations(t, &w)
 	c.makeGateway(t, &w)
+	c.makeServer(t, &w)
 	return w
 }
 
@@ -123,4 +127,20 @@ func (c *Client) makeGateway(t testing.TB, w *Work) {
 		"secret_id": w.SecretID, "provider": "openai", "model_name": "gpt-4o"})
 	w.EndpointID = post("endpoints/create", "endpoint", "endpoint_id", map[string]any{"name": w.Endpoint, "usage_tracking": false,
 		"model_configs": []any{map[string]any{"model_definition_id": w.DefinitionID, "linkage_type": "PRIMARY", "weight": 1}}})
+}
+
+// makeServer makes an MCP server by its first version, as MLflow's client does.
+func (c *Client) makeServer(t testing.TB, w *Work) {
+	t.Helper()
+	w.Server = "test/" + Name("server")
+	at := "/api/3.0/mlflow/mcp-servers/" + w.Server
+	c.JSON(t, http.MethodPost, at+"/versions", ServerVersion(w.Server, "1.0.0"))
+	c.JSON(t, http.MethodPost, at+"/aliases", map[string]any{"alias": "stable", "version": "1.0.0"})
+	c.JSON(t, http.MethodPost, at+"/tags", map[string]any{"key": "team/owner", "value": Secret})
+	w.Access = c.JSON(t, http.MethodPost, at+"/endpoints", map[string]any{"url": "https://mcp.example.com/" + w.Server, "server_version": "1.0.0"})["id"].(string)
+}
+
+// ServerVersion is the body of a request that makes a version of an MCP server.
+func ServerVersion(server, version string) map[string]any {
+	return map[string]any{"server_json": map[string]any{"name": server, "version": version, "description": Secret}}
 }
