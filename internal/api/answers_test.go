@@ -24,7 +24,7 @@ func TestGrantFromMakingToDeletion(t *testing.T) {
 			t.Helper()
 			wants(t, c.admin.Do(t, method, at, body), status, want)
 		}
-		one, created := c.grants(k, s)+"/"+c.on[k.Name], 201
+		one, created := c.grants(k, s)+"/"+c.at(k), 201
 		if s.segment == "users" {
 			created = k.CreatedStatus
 		}
@@ -43,7 +43,7 @@ func TestGrantFromMakingToDeletion(t *testing.T) {
 			holders = list{object{"name": c.editor.Username, "permission": "EDIT", "kind": "user"},
 				object{"name": c.manager.Username, "permission": "MANAGE", "kind": "user"}, holder}
 		}
-		do(http.MethodGet, base+"/permissions/"+k.Segment+"/"+c.on[k.Name]+"/"+s.segment, nil, 200, holders)
+		do(http.MethodGet, base+"/permissions/"+k.Segment+"/"+c.at(k)+"/"+s.segment, nil, 200, holders)
 		for name, body := range map[string]any{"wrong": permission("WRITE"), "other case": permission("read"), "empty": permission("")} {
 			t.Run(name, func(t *testing.T) {
 				wants(t, c.admin.Do(t, http.MethodPost, one, body), 400, invalid)
@@ -56,9 +56,9 @@ func TestGrantFromMakingToDeletion(t *testing.T) {
 		do(http.MethodGet, one, nil, 404, missing) // a group's single permission is no operation of the plugin
 		nobody := base + "/permissions/" + s.segment + "/none/" + k.Segment
 		do(http.MethodGet, nobody, nil, 404, missing)
-		do(http.MethodPost, nobody+"/"+c.on[k.Name], permission("READ"), 404, missing)
-		do(http.MethodPatch, nobody+"/"+c.on[k.Name], permission("READ"), 404, missing)
-		do(http.MethodDelete, nobody+"/"+c.on[k.Name], nil, 404, missing)
+		do(http.MethodPost, nobody+"/"+c.at(k), permission("READ"), 404, missing)
+		do(http.MethodPatch, nobody+"/"+c.at(k), permission("READ"), 404, missing)
+		do(http.MethodDelete, nobody+"/"+c.at(k), nil, 404, missing)
 	})
 }
 
@@ -104,7 +104,7 @@ func (c *cast) patternForm(t *testing.T, k kind.Kind, s side, id, regex string, 
 func TestPatternFromMakingToDeletion(t *testing.T) {
 	c := newCast(t)
 	made := 0
-	c.each(t, func(t *testing.T, k kind.Kind, s side) {
+	c.eachPattern(t, func(t *testing.T, k kind.Kind, s side) {
 		do := func(method, at string, body any, status int, want any) {
 			t.Helper()
 			wants(t, c.admin.Do(t, method, at, body), status, want)
@@ -158,7 +158,7 @@ func TestPatternFromMakingToDeletion(t *testing.T) {
 
 func TestPatternThatCannotBeIsRefused(t *testing.T) {
 	c := newCast(t)
-	c.each(t, func(t *testing.T, k kind.Kind, s side) {
+	c.eachPattern(t, func(t *testing.T, k kind.Kind, s side) {
 		for name, one := range map[string]struct {
 			body   object
 			status int
@@ -204,13 +204,13 @@ func TestBodyThatCannotBeReadIsRefused(t *testing.T) {
 			"yaml, say":      {`permission: READ`, "application/yaml"},
 		} {
 			t.Run(name, func(t *testing.T) {
-				request := c.admin.Request(t, http.MethodPost, c.grants(k, s)+"/"+c.on[k.Name], one.body)
+				request := c.admin.Request(t, http.MethodPost, c.grants(k, s)+"/"+c.at(k), one.body)
 				request.Header.Set("Content-Type", one.mime)
 				wants(t, c.admin.Send(t, request), 422, invalid)
 			})
 		}
 		huge := `{"permission": "READ", "x": "` + strings.Repeat("x", 1<<20) + `"}`
-		wants(t, c.admin.Do(t, http.MethodPost, c.grants(k, s)+"/"+c.on[k.Name], huge), 413, invalid)
+		wants(t, c.admin.Do(t, http.MethodPost, c.grants(k, s)+"/"+c.at(k), huge), 413, invalid)
 	})
 }
 

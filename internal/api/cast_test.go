@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -45,6 +46,8 @@ func newCast(t *testing.T) *cast {
 	name := strings.NewReplacer("/", "-").Replace(t.Name())
 	made := c.manager.JSON(t, http.MethodPost, base+"/experiments/create", map[string]any{"name": name})
 	c.manager.JSON(t, http.MethodPost, base+"/registered-models/create", map[string]any{"name": name})
+	server := "test/" + name
+	c.manager.JSON(t, http.MethodPost, "/api/3.0/mlflow/mcp-servers", map[string]any{"name": server})
 	id, _ := made["experiment_id"].(string)
 	c.ids = c.makeGateway(t, c.manager, name)
 	c.on = map[kind.Name]string{kind.Experiment: id}
@@ -54,6 +57,7 @@ func newCast(t *testing.T) *cast {
 			c.on[k.Name], c.names[k.Name] = name, name
 		}
 	}
+	c.on[kind.MCPServer], c.names[kind.MCPServer] = server, server
 	for k := range kind.All() {
 		c.give(t, store.Principal{User: c.editor.Username}, k.Name, kind.Edit)
 	}
@@ -108,6 +112,18 @@ func (c *cast) each(t *testing.T, run func(t *testing.T, k kind.Kind, s side)) {
 		}
 	}
 }
+
+// eachPattern does so for each kind whose patterns have routes.
+func (c *cast) eachPattern(t *testing.T, run func(t *testing.T, k kind.Kind, s side)) {
+	c.each(t, func(t *testing.T, k kind.Kind, s side) {
+		if k.Patterns != "" {
+			run(t, k, s)
+		}
+	})
+}
+
+// at is the resource of a kind as a segment of a path.
+func (c *cast) at(k kind.Kind) string { return url.PathEscape(c.on[k.Name]) }
 
 func (c *cast) grants(k kind.Kind, s side) string {
 	return base + "/permissions/" + s.segment + "/" + s.name + "/" + k.Segment

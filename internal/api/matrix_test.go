@@ -54,9 +54,11 @@ func (c *cast) steps() map[string]step {
 	for k := range kind.All() {
 		all["GET /permissions/"+k.Segment] = step{want: everybody(200), path: "/permissions/" + k.Segment}
 		for _, s := range c.sides() {
-			all["GET /permissions/"+k.Segment+"/{resource}/"+s.segment] = step{want: managed(200), path: "/permissions/" + k.Segment + "/" + c.on[k.Name] + "/" + s.segment}
+			all["GET /permissions/"+k.Segment+"/{resource}/"+s.segment] = step{want: managed(200), path: "/permissions/" + k.Segment + "/" + c.at(k) + "/" + s.segment}
 			c.grantSteps(all, k, s)
-			c.patternSteps(all, k, s)
+			if k.Patterns != "" {
+				c.patternSteps(all, k, s)
+			}
 		}
 	}
 	return all
@@ -65,7 +67,7 @@ func (c *cast) steps() map[string]step {
 func (c *cast) grantSteps(all map[string]step, k kind.Kind, s side) {
 	template := "/permissions/" + s.segment + "/{principal}/" + k.Segment
 	at := strings.TrimPrefix(c.grants(k, s), base)
-	one := at + "/" + c.on[k.Name]
+	one := at + "/" + c.at(k)
 	created := 201
 	if s.segment == "users" {
 		created = k.CreatedStatus

@@ -188,6 +188,7 @@ var rules = map[policy.Check]rule{
 	policy.TraceLocations:  {(*call).traceLocations, false},
 	policy.SourceTraces:    {(*call).sourceTraces, false},
 	policy.NewGatewayName:  {(*call).newGatewayName, false},
+	policy.StatusDeleted:   {(*call).statusDeleted, false},
 	policy.ReadableSecret:  {(*call).readableSecret, false},
 	policy.KnownUsage:      {func(c *call) error { return c.knownUsage(true) }, false},
 	policy.NoNewUsage:      {func(c *call) error { return c.knownUsage(false) }, false},

@@ -24,6 +24,17 @@ func (c *call) noRouteWord() error {
 	return nil
 }
 
+// statusDeleted asks for the level of a deletion where a version is deleted by its status, which nothing takes back.
+func (c *call) statusDeleted() error {
+	status, _, err := c.read.Body.Text("status")
+	if err != nil || status != "deleted" {
+		return err
+	}
+	target := c.targets[0]
+	target.Level = kind.Manage
+	return c.decide(target)
+}
+
 // serverOrNew gives the server; where there is none, it decides its creation instead.
 func (c *call) serverOrNew(ctx context.Context, target extract.Target) ([]authz.Resource, error) {
 	exists, err := c.serverExists(ctx, target.Value)

@@ -24,7 +24,7 @@ var mcpServers = []Route{
 	get(oneServer+"/versions", on(MCPServer, serverName, kind.Read)).check(NoRouteWord),
 	post(oneServer+"/versions", on(MCPServerOrNew, serverName, kind.Edit)).check(NoRouteWord).effect(GrantNewServer),
 	get(oneServer+"/versions/{version}", on(MCPServer, serverName, kind.Read)).check(NoRouteWord),
-	patch(oneServer+"/versions/{version}", on(MCPServer, serverName, kind.Edit)).check(NoRouteWord),
+	patch(oneServer+"/versions/{version}", on(MCPServer, serverName, kind.Edit)).check(NoRouteWord, StatusDeleted),
 	remove(oneServer+"/versions/{version}", on(MCPServer, serverName, kind.Manage)).content(NoBody).check(NoRouteWord),
 	post(oneServer+"/versions/{version}/tags", on(MCPServer, serverName, kind.Edit)).check(NoRouteWord),
 	remove(oneServer+"/versions/{version}/tags/{key*}", on(MCPServer, serverName, kind.Manage)).content(NoBody).check(NoRouteWord),

@@ -119,6 +119,7 @@ const (
 	ReadableSecret  Check = "secret_id is readable"
 	KnownUsage      Check = "experiment_id is given, or usage_tracking is off"
 	NoRouteWord     Check = "no name in the path is a word of the paths themselves" // for administrators too
+	StatusDeleted   Check = "the status deleted needs MANAGE"
 	NoNewUsage      Check = "experiment_id is given where usage_tracking is turned on"
 )
 
