@@ -2,7 +2,9 @@ package gateway_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -393,4 +395,63 @@ func TestFirstVersionNeedsTheRightToCreate(t *testing.T) {
 		t.Errorf("with EDIT on the name: %d %s", got.Status, got.Body)
 	}
 	person.JSON(t, http.MethodDelete, mcp+"/"+name, nil) // MANAGE
+}
+
+// meanwhile is an MLflow that says that a server does not exist, and then does what the test says when it is made.
+func meanwhile(t *testing.T, made http.HandlerFunc) (w *world.World, calls *[]string) {
+	t.Helper()
+	calls = &[]string{}
+	stub := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+		*calls = append(*calls, r.Method+" "+r.URL.Path)
+		switch {
+		case r.Method == http.MethodGet:
+			answer.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(answer, `{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"not found"}`)
+		case r.Method == http.MethodPost && r.URL.Path == mcp:
+			made(answer, r)
+		default:
+			_, _ = io.WriteString(answer, "{}")
+		}
+	}))
+	t.Cleanup(stub.Close)
+	return world.New(t, stub.URL, nil), calls
+}
+
+const raced = "test/raced"
+
+// Whoever adds the first version to a server that somebody else makes at the same time neither adds it nor is given the server.
+func TestFirstVersionRacesAnotherMaker(t *testing.T) {
+	w, calls := meanwhile(t, func(answer http.ResponseWriter, _ *http.Request) {
+		answer.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(answer, `{"error_code":"RESOURCE_ALREADY_EXISTS","message":"MCP server with name 'test/raced' already exists"}`)
+	})
+	thief := w.Person(t, "thief", world.Members)
+	if got := thief.Do(t, http.MethodPost, mcp+"/"+raced+"/versions", world.ServerVersion(raced, "1.0.0")); got.Status != http.StatusBadRequest {
+		t.Errorf("answered %d %s", got.Status, got.Body)
+	}
+	if slices.Contains(*calls, "POST "+mcp+"/"+raced+"/versions") {
+		t.Errorf("the version reached MLflow: %v", *calls)
+	}
+	users, groups, err := w.App.Store.GrantsOn(t.Context(), kind.MCPServer, raced)
+	if err != nil || len(users)+len(groups) > 0 {
+		t.Errorf("the server is held by %v %v, %v", users, groups, err)
+	}
+}
+
+// A server whose owner cannot be noted is deleted again, and its first version is not forwarded.
+func TestFirstVersionIsNeverLeftOwnerless(t *testing.T) {
+	var w *world.World
+	var calls *[]string
+	w, calls = meanwhile(t, func(answer http.ResponseWriter, _ *http.Request) {
+		_ = w.App.Store.Close()
+		_, _ = io.WriteString(answer, `{"name":"test/raced"}`)
+	})
+	ann := w.Person(t, "ann", world.Members)
+	if got := ann.Do(t, http.MethodPost, mcp+"/"+raced+"/versions", world.ServerVersion(raced, "1.0.0")); got.Status != http.StatusServiceUnavailable {
+		t.Errorf("answered %d %s", got.Status, got.Body)
+	}
+	want := []string{"GET " + mcp + "/" + raced, "POST " + mcp, "DELETE " + mcp + "/" + raced}
+	if !slices.Equal(*calls, want) {
+		t.Errorf("MLflow was asked %v, want %v", *calls, want)
+	}
 }
