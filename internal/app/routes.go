@@ -13,18 +13,23 @@ import (
 // routeRow is a row of the route table in words.
 type routeRow struct{ method, path, needs, extra, why string }
 
-// RoutesJSON writes the route table for programs: a list of objects.
+// RoutesJSON writes the route table for programs: a list of objects, with each path as MLflow itself writes it. A route that
+// MLflow serves twice is there in both spellings; route is the name of the row in logs.
 func RoutesJSON(w io.Writer) error {
 	type row struct {
 		Method string   `json:"method"`
 		Path   string   `json:"path"`
+		Route  string   `json:"route"`
 		Needs  []string `json:"needs"`
 		Extras []string `json:"filter_effect_checks"`
 		Why    string   `json:"why,omitempty"`
 	}
 	rows := []row{}
 	for _, route := range policy.Routes() {
-		rows = append(rows, row{route.Method, route.Path, append([]string{}, needs(route)...), append([]string{}, extras(route)...), route.Why})
+		for _, path := range route.Spellings() {
+			rows = append(rows, row{route.Method, path, route.Pattern(), append([]string{}, needs(route)...),
+				append([]string{}, extras(route)...), route.Why})
+		}
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)

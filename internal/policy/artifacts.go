@@ -14,13 +14,14 @@ var artifacts = []Route{
 	Route{Method: "POST", Path: "/ajax-api/2.0/mlflow/upload-artifact", Content: Stream, Most: 10 << 20, // MLflow's own limit
 		Needs: []Need{on(Run, query("run_uuid", "run_id"), kind.Edit)}}.check(RelativePath),
 	get(tree+"artifacts", on(ArtifactTree, query("path"), kind.Read)),
-	get(tree+"artifacts/{path*}", on(ArtifactTree, segment("path"), kind.Read)),
-	Route{Method: "PUT", Path: tree + "artifacts/{path*}", Content: Stream, Needs: []Need{on(ArtifactTree, segment("path"), kind.Edit)}},
-	remove(tree+"artifacts/{path*}", on(ArtifactTree, segment("path"), kind.Manage)).content(NoBody),
-	get(tree+"presigned/{path*}", on(ArtifactTree, segment("path"), kind.Read)),
-	post(tree+"mpu/create/{path*}", on(ArtifactTree, segment("path"), kind.Edit)).check(RelativePath),
-	post(tree+"mpu/complete/{path*}", on(ArtifactTree, segment("path"), kind.Edit)).check(RelativePath),
-	post(tree+"mpu/abort/{path*}", on(ArtifactTree, segment("path"), kind.Edit)).check(RelativePath),
+	get(tree+"artifacts/{artifact_path*}", on(ArtifactTree, segment("artifact_path"), kind.Read)).twice(),
+	Route{Method: "PUT", Path: tree + "artifacts/{artifact_path*}", Content: Stream,
+		Needs: []Need{on(ArtifactTree, segment("artifact_path"), kind.Edit)}}.twice(),
+	remove(tree+"artifacts/{artifact_path*}", on(ArtifactTree, segment("artifact_path"), kind.Manage)).content(NoBody),
+	get(tree+"presigned/{artifact_path*}", on(ArtifactTree, segment("artifact_path"), kind.Read)),
+	post(tree+"mpu/create/{artifact_path*}", on(ArtifactTree, segment("artifact_path"), kind.Edit)).check(RelativePath),
+	post(tree+"mpu/complete/{artifact_path*}", on(ArtifactTree, segment("artifact_path"), kind.Edit)).check(RelativePath),
+	post(tree+"mpu/abort/{artifact_path*}", on(ArtifactTree, segment("artifact_path"), kind.Edit)).check(RelativePath),
 }
 
 const bundle = "the files of MLflow's UI, the same for everybody"
@@ -28,6 +29,6 @@ const bundle = "the files of MLflow's UI, the same for everybody"
 var static = []Route{
 	get("/").signedIn(bundle),
 	get("/static-files/{path*}").signedIn(bundle),
-	get("/build/{path*}").signedIn(bundle),
+	get("/build/{filename*}").signedIn(bundle),
 	get("/version").signedIn("the version of the server"),
 }

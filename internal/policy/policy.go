@@ -9,6 +9,12 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 )
 
+// Version is the MLflow that the table was made for. What a newer one adds is not in it, and so is refused.
+const Version = "3.17.2"
+
+// Oldest is the oldest MLflow that the gateway is tested in front of.
+const Oldest = "2.22.0"
+
 // Access says who may call a route at all, before any resource is looked at.
 type Access uint8
 
@@ -133,6 +139,7 @@ type Route struct {
 	Under   string    // empty: "name"
 	Content Content
 	Most    int64 // bytes of a streamed body; 0: as many as come
+	Twice   bool  // MLflow serves it with Flask and with FastAPI
 	Threads bool  // MLflow holds one of its few threads until the client has read all of the answer
 	Filter  Filter
 	Effect  Effect
@@ -212,4 +219,5 @@ func (r Route) under(field string) Route  { r.Under = field; return r }
 func (r Route) makes(k kind.Name) Route   { r.Creates = k; return r } // beside its needs
 func (r Route) content(c Content) Route   { r.Content = c; return r }
 func (r Route) threads() Route            { r.Threads = true; return r }
+func (r Route) twice() Route              { r.Twice = true; return r }
 func (r Route) because(why string) Route  { r.Why = why; return r }

@@ -4,7 +4,6 @@ package mlflowtest
 import (
 	"bytes"
 	"context"
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -95,25 +93,8 @@ func Root() (string, error) {
 	}
 }
 
-// Bin finds a command of the Python environment that has MLflow: the folder MLFLOW_BIN, or .venv/bin of the module.
-func Bin(command string) (string, error) {
-	dir := os.Getenv("MLFLOW_BIN")
-	if dir == "" {
-		root, err := Root()
-		if err != nil {
-			return "", err
-		}
-		dir = filepath.Join(root, ".venv", "bin")
-	}
-	path := filepath.Join(dir, command)
-	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("%s is needed: run scripts/mlflow.sh, which makes it, or set MLFLOW_BIN: %w", path, err)
-	}
-	return path, nil
-}
-
 func start() (*Server, error) {
-	command, err := Bin("mlflow")
+	environment, err := pinned()
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +116,7 @@ func start() (*Server, error) {
 			return nil, err
 		}
 	}
-	supervised, err := supervise.Start(supervise.Options{Command: command, Log: slog.New(slog.DiscardHandler), Output: output, Grace: 10 * time.Second,
+	supervised, err := supervise.Start(supervise.Options{Command: environment.Command("mlflow"), Log: slog.New(slog.DiscardHandler), Output: output, Grace: 10 * time.Second,
 		Args: []string{"--workers", "1", "--backend-store-uri", "sqlite:///" + filepath.Join(dir, "mlflow.db"),
 			"--artifacts-destination", filepath.Join(dir, "artifacts")}})
 	if err != nil {
@@ -201,29 +182,4 @@ func (s *Server) Do(t testing.TB, method, path string, query url.Values, body an
 		t.Fatalf("MLflow answered %s %s with %d: %s", method, path, answer.StatusCode, raw)
 	}
 	return said
-}
-
-//go:embed routes.py
-var listRoutes string
-
-// Routes lists what the installed MLflow serves, as "METHOD /path" with {name} for each parameter.
-func Routes(t testing.TB) []string {
-	t.Helper()
-	python, err := Bin("python")
-	if err != nil {
-		t.Fatal(err)
-	}
-	output, err := exec.CommandContext(t.Context(), python, "-W", "ignore", "-c", listRoutes).Output()
-	if err != nil {
-		t.Fatalf("listing MLflow's routes: %v", err)
-	}
-	var rows [][2]string
-	if err := json.Unmarshal(output, &rows); err != nil {
-		t.Fatal(err)
-	}
-	patterns := make([]string, len(rows))
-	for i, row := range rows {
-		patterns[i] = row[0] + " " + row[1]
-	}
-	return patterns
 }

@@ -1,8 +1,7 @@
-"""Prints every route that the installed MLflow serves, as JSON: [[method, path], ...]. A parameter is {name}."""
+"""Prints the installed MLflow's version and every route that it serves, [method, path] as MLflow writes it, as JSON."""
 
 import json
 import os
-import re
 import tempfile
 
 work = tempfile.mkdtemp(prefix="mlflow-routes-")
@@ -16,12 +15,19 @@ os.environ.update(
     MLFLOW_TRACKING_URI=f"sqlite:///{work}/mlflow.db",
 )
 
+import mlflow  # noqa: E402 (after its settings)
 from mlflow.server import app as flask_app  # noqa: E402
-from mlflow.server.fastapi_app import app as fastapi_app  # noqa: E402
 
 rows = set()
 for rule in flask_app.url_map.iter_rules():
-    rows |= {(method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)) for method in rule.methods - {"HEAD", "OPTIONS"}}
-for path, operations in fastapi_app.openapi()["paths"].items():
-    rows |= {(method.upper(), path) for method in operations}
-print(json.dumps(sorted(rows)))
+    rows |= {(method, rule.rule) for method in rule.methods - {"HEAD", "OPTIONS"}}
+try:
+    from mlflow.server.fastapi_app import app as fastapi_app
+except ModuleNotFoundError:  # before 3.5 there was Flask alone
+    fastapi_app = None
+
+for route in fastapi_app.routes if fastapi_app else []:
+    # Newer versions of FastAPI keep an included router as one of the routes.
+    for at in getattr(route, "effective_route_contexts", lambda route=route: [route])():
+        rows |= {(method, at.path) for method in (getattr(at, "methods", None) or set()) - {"HEAD", "OPTIONS"}}
+print(json.dumps({"version": mlflow.__version__, "routes": sorted(rows)}))

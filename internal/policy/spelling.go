@@ -1,0 +1,36 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+)
+
+// native are the beginnings of the paths that MLflow serves with FastAPI, which writes parameters {x} and {x:path}. Flask
+// serves all others, and writes <x> and <path:x>.
+var native = []string{"/health", "/v1/traces", "/gateway/", "/api/3.0/mlflow/server-info", "/api/3.0/mlflow/mcp-servers",
+	"/ajax-api/3.0/jobs/", "/ajax-api/3.0/mlflow/assistant/"}
+
+// Spellings gives the row's path as MLflow writes it in its own routers: once, or twice where Flask and FastAPI both serve it.
+func (r *Route) Spellings() []string {
+	beginsAs := func(prefix string) bool {
+		return strings.HasPrefix(r.Path, prefix) || strings.HasPrefix(strings.Replace(r.Path, "/ajax-api/", "/api/", 1), prefix)
+	}
+	fastAPI := strings.NewReplacer("*}", ":path}").Replace(r.Path)
+	if slices.ContainsFunc(native, beginsAs) {
+		return []string{fastAPI}
+	}
+	var flask []string
+	for part := range strings.SplitSeq(r.Path, "/") {
+		if name, tail, ok := parameter(part); ok && tail {
+			part = "<path:" + name + ">"
+		} else if ok {
+			part = "<" + name + ">"
+		}
+		flask = append(flask, part)
+	}
+	spelled := []string{strings.Join(flask, "/")}
+	if r.Twice {
+		spelled = append(spelled, fastAPI)
+	}
+	return spelled
+}
