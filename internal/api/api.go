@@ -91,6 +91,9 @@ func (a *API) Mount(mux *http.ServeMux) {
 		"basic":   {Type: "http", Scheme: "basic", Description: "username and access token"},
 		"bearer":  {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "an ID token or access token of the identity provider"},
 	}
+	if a.Origin.Prefix != "" {
+		settings.Servers = []*huma.Server{{URL: a.Origin.Prefix}}
+	}
 	public := humago.New(mux, settings)
 	for i, prefix := range prefixes {
 		r := &registrar{api: public, prefix: prefix, hidden: i > 0, use: a}

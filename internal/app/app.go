@@ -67,7 +67,8 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.Store.OnChange(a.Cache.Invalidate)
-	if a.MLflow, err = upstream.New(upstream.Options{Address: c.Upstream, ConnectTimeout: c.ConnectTimeout, Log: a.log}); err != nil {
+	if a.MLflow, err = upstream.New(upstream.Options{Address: c.Upstream, SocketPrefix: c.SocketPrefix, ConnectTimeout: c.ConnectTimeout,
+		Log: a.log}); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, func() error { a.MLflow.Close(); return nil })
@@ -75,7 +76,7 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	origin := &httpx.Origin{Public: c.PublicURL, Proxies: proxies}
+	origin := &httpx.Origin{Public: c.PublicURL, Proxies: proxies, Prefix: a.MLflow.Prefix()}
 	if err := a.openSessions(origin); err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (a *App) build(ctx context.Context) error {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteError(w, r, a.log, errs.New(errs.NotFound, "there is no %s %s", r.Method, r.URL.Path))
 	})
-	a.handler = split(mux, proxy)
+	a.handler = a.under(origin.Prefix, mux, split(mux, proxy))
 	return nil
 }
 
@@ -137,8 +138,9 @@ func (a *App) openSessions(origin *httpx.Origin) error {
 		sameSite = http.SameSiteStrictMode
 	}
 	var err error
-	a.Sessions, err = session.NewManager(session.Options{Store: kept, Log: a.log, CookieName: c.Session.Cookie, Permanent: c.Session.Permanent,
-		Lifetime: c.Session.Lifetime, MaxAge: c.Session.MaxAge, SameSite: sameSite,
+	a.Sessions, err = session.NewManager(session.Options{Store: kept, Log: a.log, CookieName: c.Session.Cookie, Path: origin.Prefix,
+		Permanent: c.Session.Permanent,
+		Lifetime:  c.Session.Lifetime, MaxAge: c.Session.MaxAge, SameSite: sameSite,
 		Secure: func(r *http.Request) bool { return c.Session.Secure || origin.TLS(r) }})
 	return err
 }
@@ -170,7 +172,9 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	watch, stopWatch := context.WithCancel(context.WithoutCancel(ctx))
 	watched := make(chan struct{})
 	go func() { defer close(watched); a.Cache.Watch(watch) }()
-	defer func() { stopWatch(); <-watched }()
+	versions := make(chan struct{})
+	go func() { defer close(versions); a.watchVersion(watch) }()
+	defer func() { stopWatch(); <-watched; <-versions }()
 
 	server := &http.Server{Handler: a.handler, ReadHeaderTimeout: min(20*time.Second, a.settings.RequestTimeout), ReadTimeout: a.settings.RequestTimeout, IdleTimeout: 120 * time.Second,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}

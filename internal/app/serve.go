@@ -8,8 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/supervise"
 )
 
@@ -35,6 +37,9 @@ func Serve(ctx context.Context, c *config.Config, mlflowArgs []string, output io
 	}
 	defer listener.Close()
 	if c.Upstream == "" {
+		if c.SocketPrefix, err = prefixOf(mlflowArgs); err != nil {
+			return err
+		}
 		server, err := supervise.Start(supervise.Options{Command: c.MLflowCommand, Args: mlflowArgs, Log: log, Output: output, Grace: c.Grace})
 		if err != nil {
 			return err
@@ -52,8 +57,18 @@ func Serve(ctx context.Context, c *config.Config, mlflowArgs []string, output io
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "address", scheme+listener.Addr().String(), "upstream", c.Upstream)
+	log.Info("serving", "address", scheme+listener.Addr().String()+a.MLflow.Prefix(), "upstream", c.Upstream)
 	return errors.Join(a.Serve(ctx, listener), a.Close())
+}
+
+// prefixOf gives the path under which the MLflow of full mode will serve everything.
+func prefixOf(mlflowArgs []string) (string, error) {
+	given := supervise.StaticPrefix(mlflowArgs, os.Getenv)
+	prefix, err := httpx.ParsePrefix(given)
+	if err != nil {
+		return "", fmt.Errorf("--static-prefix is %q: %w", given, err)
+	}
+	return prefix, nil
 }
 
 // Logger makes the log that the settings ask for.

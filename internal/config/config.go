@@ -21,6 +21,7 @@ import (
 // Config holds every setting, checked.
 type Config struct {
 	Upstream       string // empty: full mode
+	SocketPrefix   string // full mode alone: the path under which MLflow serves everything; no setting of ours
 	Listen         string
 	PublicURL      *url.URL
 	Proxies        []string

@@ -107,7 +107,7 @@ func settings(t *testing.T) map[string]setting {
 	order := authz.DefaultOrder()
 	return map[string]setting{
 		"MLFLOW_UPSTREAM": {field: func(c *Config) any { return c.Upstream }, unset: "",
-			right: map[string]any{"": "", "http://mlflow:5000": "http://mlflow:5000", "https://m": "https://m", "unix:///run/m.sock": "unix:///run/m.sock"},
+			right: map[string]any{"": "", "http://mlflow:5000": "http://mlflow:5000", "https://m": "https://m", "http://m:5000/x/": "http://m:5000/x/", "unix:///run/m.sock": "unix:///run/m.sock"},
 			wrong: []string{"mlflow:5000", "5000", "ftp://m", "http://", "unix://", "unix://run/m.sock"}, message: "it must be http://host:port, https://host or unix:///path/to/socket"},
 		"LISTEN_ADDR": {field: func(c *Config) any { return c.Listen }, unset: "127.0.0.1:8080", right: map[string]any{":80": ":80", "[::1]:8": "[::1]:8"},
 			wrong: []string{"", "8080", "127.0.0.1", "::1:80"}, message: "it must be host:port, such as 127.0.0.1:8080 or :8080"},

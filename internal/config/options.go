@@ -34,7 +34,7 @@ func (o Option) Flag() string { return strings.ReplaceAll(strings.ToLower(o.Name
 func All() iter.Seq[Option] { return slices.Values(options) }
 
 var options = []Option{
-	{"MLFLOW_UPSTREAM", "", "the MLflow server, `http://host:port` or `unix:///path`; empty: full mode, which starts `mlflow server` itself", false, upstream(func(c *Config) *string { return &c.Upstream })},
+	{"MLFLOW_UPSTREAM", "", "the MLflow server, `http://host:port` or `unix:///path`; `http://host:port/prefix` for one with `--static-prefix /prefix`; empty: full mode, which starts `mlflow server` itself", false, upstream(func(c *Config) *string { return &c.Upstream })},
 	{"LISTEN_ADDR", "127.0.0.1:8080", "address and port to listen on", false, address(func(c *Config) *string { return &c.Listen })},
 	{"PUBLIC_URL", "", "the address under which people reach the gateway, such as `https://mlflow.example.com`; empty: taken from each request", false, publicURL},
 	{"TRUSTED_PROXIES", "", "addresses and networks of reverse proxies whose `X-Forwarded-*` headers are believed", false, proxies},
@@ -238,6 +238,11 @@ func upstream(field func(*Config) *string) setter {
 		good := err == nil && ((u.Scheme == "unix" && u.Path != "" && u.Host == "") || ((u.Scheme == "http" || u.Scheme == "https") && u.Host != ""))
 		if v != "" && !good {
 			return errors.New("it must be http://host:port, https://host or unix:///path/to/socket")
+		}
+		if good && u.Scheme != "unix" {
+			if _, err := httpx.ParsePrefix(u.EscapedPath()); err != nil {
+				return err
+			}
 		}
 		*field(c) = v
 		return nil

@@ -117,7 +117,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // challenge answers a request without a valid credential: a browser is led to the login page and back, a program gets 401.
 func (g *Gateway) challenge(w http.ResponseWriter, r *http.Request, err error) {
 	if (err == nil || errs.Is(err, errs.Unauthenticated)) && httpx.Navigation(r) {
-		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		http.Redirect(w, r, g.Origin.Prefix+"/login?next="+url.QueryEscape(g.Origin.Prefix+r.URL.RequestURI()), http.StatusSeeOther)
 		return
 	}
 	if err == nil {

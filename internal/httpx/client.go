@@ -14,6 +14,27 @@ import (
 type Origin struct {
 	Public  *url.URL       // the configured public address; nil: taken from the request
 	Proxies []netip.Prefix // peers whose X-Forwarded-* headers are believed
+	Prefix  string         // the path under which everything is, "" for none
+}
+
+// Base gives the address under which the client reaches everything: the origin and the prefix.
+func (o *Origin) Base(r *http.Request) string { return o.Of(r) + o.Prefix }
+
+// Return gives a page to return to: below the prefix, on this origin, and else the first page.
+func (o *Origin) Return(to string) string {
+	to = LocalPath(to)
+	path, _, _ := strings.Cut(to, "#")
+	path, _, _ = strings.Cut(path, "?")
+	if path != o.Prefix && !strings.HasPrefix(path, o.Prefix+"/") || o.Prefix != "" && dotted(path) {
+		return o.Prefix + "/"
+	}
+	return to
+}
+
+// dotted tells whether a path has a dot segment, which a browser resolves before it asks, however it is encoded.
+func dotted(path string) bool {
+	path = strings.ReplaceAll(strings.ToLower(path), "%2e", ".")
+	return strings.Contains(path+"/", "/./") || strings.Contains(path+"/", "/../")
 }
 
 // ParseProxies reads TRUSTED_PROXIES: addresses and networks.

@@ -88,27 +88,30 @@ const (
 	nextMost     = 2048 // bytes of the page to return to: a browser drops a cookie of more than 4096
 )
 
-// next gives the page to return to, on this origin alone.
-func next(r *http.Request) string {
-	to := httpx.LocalPath(r.URL.Query().Get("next"))
+// next gives the page to return to, on this origin and below our prefix alone.
+func (l *Login) next(r *http.Request) string {
+	to := r.URL.Query().Get("next")
 	if len(to) > nextMost {
-		return "/"
+		to = ""
 	}
-	return to
+	return l.Origin.Return(to)
 }
 
+// address gives the address of a page of ours on this origin.
+func (l *Login) address(page string) string { return l.Origin.Prefix + page }
+
 func (l *Login) page(w http.ResponseWriter, r *http.Request) {
-	next := next(r)
+	start := l.address("/login/start?next=" + url.QueryEscape(l.next(r)))
 	if l.AutoRedirect {
-		http.Redirect(w, r, "/login/start?next="+url.QueryEscape(next), http.StatusSeeOther)
+		http.Redirect(w, r, start, http.StatusSeeOther)
 		return
 	}
-	render(w, http.StatusOK, view{Title: "Sign in to MLflow", Link: "/login/start?next=" + url.QueryEscape(next), Label: l.DisplayName})
+	render(w, http.StatusOK, view{Title: "Sign in to MLflow", Link: start, Label: l.DisplayName})
 }
 
 func (l *Login) start(w http.ResponseWriter, r *http.Request) {
 	s := state{State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(),
-		Next: next(r), Until: l.Now().Add(stateFor)}
+		Next: l.next(r), Until: l.Now().Add(stateFor)}
 	to, err := l.Provider.Start(r.Context(), l.redirect(r), s.State, s.Nonce, s.Verifier)
 	if err == nil {
 		err = l.keep(w, r, s)
@@ -124,7 +127,7 @@ func (l *Login) redirect(r *http.Request) string {
 	if l.RedirectURI != "" {
 		return l.RedirectURI
 	}
-	return l.Origin.Of(r) + "/callback"
+	return l.Origin.Base(r) + "/callback"
 }
 
 func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
@@ -240,7 +243,7 @@ func (l *Login) confirmLogout(w http.ResponseWriter, r *http.Request) {
 		l.logout(w, r)
 		return
 	}
-	render(w, http.StatusOK, view{Title: "Sign out of MLflow?", Post: "/logout", Label: "Sign out"})
+	render(w, http.StatusOK, view{Title: "Sign out of MLflow?", Post: l.address("/logout"), Label: "Sign out"})
 }
 
 // logout ends the session here first, also when the provider is down, and then at the provider.
@@ -259,16 +262,16 @@ func (l *Login) logout(w http.ResponseWriter, r *http.Request) {
 		idToken = string(plain)
 	}
 	if record.UserID != 0 {
-		if to := l.Provider.Logout(r.Context(), idToken, l.Origin.Of(r)+"/login"); to != "" {
+		if to := l.Provider.Logout(r.Context(), idToken, l.Origin.Base(r)+"/login"); to != "" {
 			http.Redirect(w, r, to, http.StatusSeeOther)
 			return
 		}
 	}
 	if l.AutoRedirect { // the login page would sign in again at once
-		render(w, http.StatusOK, view{Title: "You are signed out", Link: "/login", Label: "Sign in again"})
+		render(w, http.StatusOK, view{Title: "You are signed out", Link: l.address("/login"), Label: "Sign in again"})
 		return
 	}
-	http.Redirect(w, r, "/login", http.StatusSeeOther)
+	http.Redirect(w, r, l.address("/login"), http.StatusSeeOther)
 }
 
 func (l *Login) status(w http.ResponseWriter, r *http.Request) {
@@ -296,7 +299,7 @@ func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.As(err, &coded) && coded.Code != errs.Internal {
 		message = coded.Message
 	}
-	render(w, httpx.Status(err), view{Title: "You are not signed in", Message: message, Link: "/login", Label: "Back to the sign-in page"})
+	render(w, httpx.Status(err), view{Title: "You are not signed in", Message: message, Link: l.address("/login"), Label: "Back to the sign-in page"})
 }
 
 func random() string {

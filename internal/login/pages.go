@@ -16,7 +16,7 @@ const style = `body{font:16px/1.5 system-ui,sans-serif;margin:0;display:grid;min
 
 // script carries the fragment of the address over the sign-in: MLflow's UI keeps its own paths there (/#/experiments/1),
 // and a browser does not send it to any server.
-const script = `const to=document.querySelector('a[href^="/login/start?"]');if(to&&location.hash){const u=new URL(to.href);` +
+const script = `const to=document.querySelector('a[href*="/login/start?"]');if(to&&location.hash){const u=new URL(to.href);` +
 	`u.searchParams.set('next',u.searchParams.get('next')+location.hash);to.href=u}`
 
 var page = template.Must(template.New("page").Parse(`<!doctype html><html lang="en"><head><meta charset="utf-8">` +

@@ -52,6 +52,7 @@ type Options struct {
 	Store      Store
 	Log        *slog.Logger
 	CookieName string
+	Path       string        // below which browsers send the cookie; "" for everywhere
 	Permanent  bool          // the cookie outlives the browser
 	Lifetime   time.Duration // without use
 	MaxAge     time.Duration // in all
@@ -81,6 +82,9 @@ const (
 func NewManager(o Options) (*Manager, error) {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Path == "" {
+		o.Path = "/"
 	}
 	cache, err := otter.New(&otter.Options[Key, Record]{MaximumSize: 50_000, ExpiryCalculator: otter.ExpiryWriting[Key, Record](trusted)})
 	if err != nil {
@@ -163,7 +167,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) (Record, error) {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return record, err // the browser keeps its cookie, and can try again
 	}
-	http.SetCookie(w, &http.Cookie{Name: m.CookieName, Path: "/", MaxAge: -1, HttpOnly: true, Secure: m.Secure(r), SameSite: m.SameSite})
+	http.SetCookie(w, &http.Cookie{Name: m.CookieName, Path: m.Path, MaxAge: -1, HttpOnly: true, Secure: m.Secure(r), SameSite: m.SameSite})
 	return record, nil
 }
 
@@ -199,7 +203,7 @@ func (m *Manager) key(r *http.Request) (Key, error) {
 }
 
 func (m *Manager) setCookie(w http.ResponseWriter, r *http.Request, value string) {
-	cookie := &http.Cookie{Name: m.CookieName, Value: value, Path: "/", HttpOnly: true, Secure: m.Secure(r), SameSite: m.SameSite}
+	cookie := &http.Cookie{Name: m.CookieName, Value: value, Path: m.Path, HttpOnly: true, Secure: m.Secure(r), SameSite: m.SameSite}
 	if m.Permanent {
 		cookie.MaxAge = int(m.MaxAge.Seconds())
 	}

@@ -87,6 +87,23 @@ func option(arg string) string {
 	return name
 }
 
+// StaticPrefix gives the path under which MLflow will serve everything, by its own reading of its arguments and environment:
+// the last of several options counts, and an option more than the environment.
+func StaticPrefix(args []string, getenv func(string) string) string {
+	prefix := getenv("MLFLOW_STATIC_PREFIX")
+	for i, arg := range args {
+		name, value, joined := strings.Cut(arg, "=")
+		switch {
+		case name != "--static-prefix":
+		case joined:
+			prefix = value
+		case i+1 < len(args):
+			prefix = args[i+1]
+		}
+	}
+	return prefix
+}
+
 func pause(ctx context.Context, delay time.Duration) {
 	select {
 	case <-ctx.Done():

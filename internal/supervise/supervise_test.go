@@ -391,3 +391,25 @@ func TestOutputIsPassedOnLineByLine(t *testing.T) {
 		t.Errorf("%d of %d bytes of the long line were passed on", x, 3*longestLine)
 	}
 }
+
+func TestStaticPrefixIsReadAsMLflowReadsIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		args        []string
+		environment string
+		want        string
+	}{
+		"none":                      {[]string{"--workers", "1"}, "", ""},
+		"an option":                 {[]string{"--static-prefix", "/x", "--workers", "1"}, "", "/x"},
+		"joined":                    {[]string{"--static-prefix=/x"}, "", "/x"},
+		"the last one":              {[]string{"--static-prefix=/x", "--static-prefix", "/y"}, "", "/y"},
+		"the environment":           {nil, "/z", "/z"},
+		"more than the environment": {[]string{"--static-prefix=/x"}, "/z", "/x"},
+		"an empty option":           {[]string{"--static-prefix="}, "/z", ""},
+		"without its value":         {[]string{"--static-prefix"}, "", ""},
+	} {
+		getenv := func(name string) string { return map[string]string{"MLFLOW_STATIC_PREFIX": c.environment}[name] }
+		if got := StaticPrefix(c.args, getenv); got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}

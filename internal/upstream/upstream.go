@@ -22,7 +22,8 @@ import (
 
 // Options configure the way to MLflow.
 type Options struct {
-	Address        string // http://host:port, https://host or unix:///path/to/socket
+	Address        string // http://host:port, https://host or unix:///path/to/socket; a path behind a host is the prefix
+	SocketPrefix   string // the path under which MLflow serves everything, where the address is a socket's; "" for none
 	ConnectTimeout time.Duration
 	Log            *slog.Logger
 }
@@ -30,7 +31,7 @@ type Options struct {
 // MLflow is one MLflow server, which is reached through the gateway alone.
 type MLflow struct {
 	base      *url.URL // what requests are addressed to; for a socket its host is localhost
-	transport *http.Transport
+	transport *transport
 	proxy     *httputil.ReverseProxy
 	log       *slog.Logger
 	lookups
@@ -55,12 +56,14 @@ func New(o Options) (*MLflow, error) {
 			return dialer.DialContext(ctx, "unix", socket)
 		}
 		// MLflow's host check knows localhost (mlflow/server/security_utils.py), and a socket has no host of its own.
-		base = &url.URL{Scheme: "http", Host: "localhost"}
+		base = &url.URL{Scheme: "http", Host: "localhost", Path: o.SocketPrefix}
 	default:
 		return nil, fmt.Errorf("upstream address %q must start with http://, https:// or unix://", base.Redacted())
 	}
-	base.Path = strings.TrimSuffix(base.Path, "/")
-	m := &MLflow{base: base, log: o.Log, transport: &http.Transport{
+	if base.Path, err = httpx.ParsePrefix(base.Path); err != nil {
+		return nil, fmt.Errorf("upstream address %q: %w", base.Redacted(), err)
+	}
+	m := &MLflow{base: base, log: o.Log, transport: newTransport(&http.Transport{
 		DialContext:           dial,
 		MaxIdleConns:          256,
 		MaxIdleConnsPerHost:   256,
@@ -70,7 +73,7 @@ func New(o Options) (*MLflow, error) {
 		ReadBufferSize:        64 << 10,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
-	}}
+	})}
 	if m.lookups, err = newLookups(m); err != nil {
 		return nil, err
 	}
@@ -86,6 +89,9 @@ func New(o Options) (*MLflow, error) {
 	}
 	return m, nil
 }
+
+// Prefix is the path under which MLflow serves everything, and so the gateway too; "" for none.
+func (m *MLflow) Prefix() string { return m.base.Path }
 
 // onePiece is the length in bytes up to which an answer of known length is sent in one piece, when it is complete. Flushing
 // it would cost a goroutine and a second write for nothing.
@@ -136,8 +142,7 @@ func (m *MLflow) cleanAnswer(answer *http.Response) {
 	}
 	if location := h.Get("Location"); location != "" {
 		if u, err := url.Parse(location); err == nil && u.Host == m.base.Host {
-			u.Scheme, u.Host = "", ""
-			u.Path = strings.TrimPrefix(u.Path, m.base.Path)
+			u.Scheme, u.Host = "", "" // the path has MLflow's prefix, which is the gateway's as well
 			h.Set("Location", u.String())
 		}
 	}
@@ -161,9 +166,28 @@ func (m *MLflow) failed(w http.ResponseWriter, r *http.Request, err error) {
 
 // Healthy asks MLflow's own health endpoint.
 func (m *MLflow) Healthy(ctx context.Context) error {
-	_, err := m.call(ctx, http.MethodGet, "/health", nil, nil, 1<<16)
+	_, err := m.about(ctx, "/health")
 	return err
 }
+
+// Version asks MLflow for its version. The text is MLflow's own.
+func (m *MLflow) Version(ctx context.Context) (string, error) {
+	said, err := m.about(ctx, "/version")
+	return strings.TrimSpace(string(said)), err
+}
+
+// about asks what older versions of MLflow serve at the root even where they have a prefix for all else (measured: 2.22.0, 3.5.0).
+func (m *MLflow) about(ctx context.Context, path string) ([]byte, error) {
+	said, err := m.call(ctx, http.MethodGet, path, nil, nil, 1<<16)
+	if m.base.Path != "" && errs.Is(err, errs.NotFound) {
+		return m.exchange(ctx, http.MethodGet, path, nil, nil, 1<<16)
+	}
+	return said, err
+}
+
+// Returned tells each time that MLflow answers again after it could not be reached; it may be another version then. One
+// goroutine waits for it.
+func (m *MLflow) Returned() <-chan struct{} { return m.transport.returned }
 
 // Close drops idle connections.
 func (m *MLflow) Close() { m.transport.CloseIdleConnections() }
@@ -178,7 +202,12 @@ func (m *MLflow) Ask(ctx context.Context, method, path string, query url.Values,
 var ErrTooLarge = errors.New("the answer is too large")
 
 func (m *MLflow) call(ctx context.Context, method, path string, query url.Values, body []byte, limit int64) ([]byte, error) {
-	target := url.URL{Scheme: m.base.Scheme, Host: m.base.Host, Path: m.base.Path + path, RawQuery: query.Encode()}
+	return m.exchange(ctx, method, m.base.Path+path, query, body, limit)
+}
+
+// exchange is call with the whole path.
+func (m *MLflow) exchange(ctx context.Context, method, path string, query url.Values, body []byte, limit int64) ([]byte, error) {
+	target := url.URL{Scheme: m.base.Scheme, Host: m.base.Host, Path: path, RawQuery: query.Encode()}
 	request, err := http.NewRequestWithContext(ctx, method, target.String(), strings.NewReader(string(body)))
 	if err != nil {
 		return nil, fmt.Errorf("making a request to MLflow: %w", err)

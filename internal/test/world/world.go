@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,6 +26,7 @@ import (
 // World is a gateway with all that it needs.
 type World struct {
 	URL      string
+	Prefix   string // the path under which MLflow, and so the gateway, serves everything; requests get it by themselves
 	App      *app.App
 	IDP      *devidp.Provider
 	Issuer   *httptest.Server
@@ -47,10 +49,13 @@ func New(t testing.TB, upstream string, settings map[string]string) *World {
 		t.Fatal(err)
 	}
 	w := &World{URL: "http://" + listener.Addr().String()}
+	if address, err := url.Parse(upstream); err == nil && address.Scheme == "http" {
+		w.Prefix = address.Path
+	}
 	w.Issuer = httptest.NewUnstartedServer(nil)
 	issuer := "http://" + w.Issuer.Listener.Addr().String()
 	w.IDP, err = devidp.New(devidp.Options{Issuer: issuer, ClientID: "gateway", ClientSecret: "a secret of the client",
-		RedirectURIs: []string{w.URL + "/callback"}})
+		RedirectURIs: []string{w.URL + w.Prefix + "/callback"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +146,7 @@ func (w *World) Browser(t testing.TB, name string, groups ...string) *Client {
 	w.IDP.SetPerson(devidp.Person{Subject: "subject of " + name, Username: name, Email: name + "@example.com", Name: name, Groups: groups})
 	c := w.Nobody(t)
 	c.Username = name + "@example.com"
-	status, text, err := devidp.SignIn(t.Context(), c.HTTP, w.URL+"/login/start?next=/auth/status", "subject of "+name)
+	status, text, err := devidp.SignIn(t.Context(), c.HTTP, w.URL+w.Prefix+"/login/start?next="+w.Prefix+"/auth/status", "subject of "+name)
 	if err != nil || status != http.StatusOK || !strings.Contains(text, c.Username) {
 		t.Fatalf("signing in as %s ended with %d %s %v", name, status, text, err)
 	}
@@ -193,10 +198,11 @@ func (c *Client) Request(t testing.TB, method, target string, body any) *http.Re
 	if err != nil {
 		t.Fatal(err)
 	}
-	path, query, _ := strings.Cut(target, "?")
+	path, query, _ := strings.Cut(c.World.Prefix+target, "?")
 	if strings.HasPrefix(path, "//") { // an absolute address, so that the path is not taken for a host
 		path = "//" + request.URL.Host + path
 	}
+	request.URL.Path = path                                // which cookies go by
 	request.URL.Opaque, request.URL.RawQuery = path, query // sent as it is, however odd
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
