@@ -34,7 +34,8 @@ newest() {
 # older VERSION makes .mlflow/VERSION: an environment whose own packages come before those of .venv. It installs those alone
 # whose newer versions that MLflow does not run with.
 older() {
-  local dir=.mlflow/$1 packages=("mlflow==$1" "mlflow-skinny==$1" 'sqlalchemy<2.1') site rest
+  local dir=.mlflow/$1 site rest
+  local packages=("mlflow==$1" "mlflow-skinny==$1" 'sqlalchemy<2.1' 'protobuf<7')
   case $1 in
     2.*) ;;
     *) packages+=("mlflow-tracing==$1") ;; # a package of its own since 3.0
