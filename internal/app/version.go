@@ -55,7 +55,7 @@ func concern(version string) string {
 	case slices.Compare(told, newest) > 0:
 		return "MLflow is newer than the table of routes; what it adds stays closed until the gateway is updated"
 	case slices.Compare(told, oldest) < 0:
-		return "MLflow is older than all that the gateway is tested with; it may lack what the gateway asks it for"
+		return "MLflow is older than all whose routes were compared with the table; it may lack what the gateway asks it for"
 	}
 	return ""
 }

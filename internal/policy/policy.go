@@ -12,7 +12,7 @@ import (
 // Version is the MLflow that the table was made for. What a newer one adds is not in it, and so is refused.
 const Version = "3.17.2"
 
-// Oldest is the oldest MLflow that the gateway is tested in front of.
+// Oldest is the oldest MLflow whose routes are compared with the table.
 const Oldest = "2.22.0"
 
 // Access says who may call a route at all, before any resource is looked at.
