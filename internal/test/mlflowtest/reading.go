@@ -69,11 +69,11 @@ var reader struct {
 }
 
 func startReader() error {
-	python, err := Bin("python")
+	pinned, err := pinned()
 	if err != nil {
 		return err
 	}
-	command := exec.Command(python, "-W", "ignore", "-c", readRequests)
+	command := exec.Command(pinned.Command("python"), "-W", "ignore", "-c", readRequests)
 	command.Stderr = os.Stderr
 	ask, err := command.StdinPipe()
 	if err != nil {
