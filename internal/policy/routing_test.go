@@ -84,9 +84,14 @@ func forward(m *policy.Matcher, request string) (want routed, forwarded string, 
 	// upstream.Prepare makes the request of the same parts
 	target := &url.URL{Path: path.Decoded, RawQuery: query.Encode()}
 	forwarded = match.Route.Method + " " + target.RequestURI()
-	want = routed{Request: forwarded, Rule: match.Route.Method + " " + parameters.ReplaceAllString(match.Route.Path, "{}")}
-	for _, name := range parameters.FindAllString(match.Route.Path, -1) {
-		want.Values = append(want.Values, match.Value(strings.Trim(name, "{*}")))
+	rule := strings.Replace(match.Route.Path, "{namespace}/{slug}", "{name}", 1) // MLflow reads an MCP server's name as one
+	want = routed{Request: forwarded, Rule: match.Route.Method + " " + parameters.ReplaceAllString(rule, "{}")}
+	for _, name := range parameters.FindAllString(rule, -1) {
+		value := match.Value(strings.Trim(name, "{*}"))
+		if rule != match.Route.Path && name == "{name}" {
+			value = match.Value("namespace") + "/" + match.Value("slug")
+		}
+		want.Values = append(want.Values, value)
 	}
 	return want, forwarded, true
 }
