@@ -39,6 +39,7 @@ type App struct {
 	Cache    *directory.Cache
 	MLflow   *upstream.MLflow
 	Sessions *session.Manager
+	Gateway  gateway.Options // what the gateway is made of
 
 	settings *config.Config
 	log      *slog.Logger
@@ -95,8 +96,9 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	rules := authz.Rules{Default: c.Default, RestrictCreation: c.RestrictCreation}
-	proxy, err := gateway.New(gateway.Options{MLflow: a.MLflow, Auth: auth, Grants: a.Cache, Lifecycle: a.Store, Sealer: keys, Rules: rules,
-		Origin: origin, Log: a.log, MaxJSON: c.MaxJSON, MaxFiltered: c.MaxFiltered})
+	a.Gateway = gateway.Options{MLflow: a.MLflow, Auth: auth, Grants: a.Cache, Lifecycle: a.Store, Sealer: keys, Rules: rules,
+		Origin: origin, Log: a.log, MaxJSON: c.MaxJSON, MaxFiltered: c.MaxFiltered}
+	proxy, err := gateway.New(a.Gateway)
 	if err != nil {
 		return err
 	}

@@ -73,6 +73,13 @@ func (r *Recorder) Refuse() {
 	r.refuse = true
 }
 
+// Pass makes the recorder hand clients' requests on again.
+func (r *Recorder) Pass() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuse = false
+}
+
 // Calls gives what has come since the last time it was asked.
 func (r *Recorder) Calls() []Call {
 	r.mu.Lock()

@@ -218,18 +218,24 @@ func (c *Client) Request(t testing.TB, method, target string, body any) *http.Re
 // Send sends a request and reads the answer; redirects are not followed.
 func (c *Client) Send(t testing.TB, request *http.Request) Answer {
 	t.Helper()
+	answer, err := c.Try(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+// Try sends a request that may be left without an answer.
+func (c *Client) Try(request *http.Request) (Answer, error) {
 	client := *c.HTTP
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	answer, err := client.Do(request)
 	if err != nil {
-		t.Fatal(err)
+		return Answer{}, err
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Answer{answer.StatusCode, answer.Header, body}
+	return Answer{answer.StatusCode, answer.Header, body}, err
 }
 
 // Do makes and sends a request.
