@@ -19,7 +19,7 @@ type marked struct {
 	fields      map[string][]mlflowtest.Field
 	theirs, own world.Marks // of the first owner, and of the second
 	provider    *httptest.Server
-	said        []string // what requests have put of the first owner's into the second owner's work
+	said        []string // what requests have said of the first owner's, and may have put into the second owner's work
 }
 
 func newMarked(t *testing.T) *marked {
@@ -36,7 +36,6 @@ func newMarked(t *testing.T) *marked {
 // the test's own.
 func (m *marked) renew(t *testing.T) {
 	t.Helper()
-	m.said = nil
 	m.b = m.second.MakeWork(t)
 	m.own = m.second.Mark(t, m.b)
 	m.second.JSON(t, http.MethodPost, ai+"secrets/update", map[string]any{"secret_id": m.b.SecretID, "auth_config": map[string]any{"api_base": m.provider.URL}})

@@ -51,6 +51,7 @@ var samples = map[string]string{
 	"DELETE datasets/{dataset_id}/records":                `{"dataset_record_ids[]": "x"}`,
 	"PATCH datasets/{dataset_id}/tags":                    `{"tags": "{\"k\": \"v\"}"}`,
 	"POST label-schemas/create":                           `{"type": "FEEDBACK", "input": {"text": {}}}`,
+	"PATCH issues/{issue_id}":                             `{"issue_id": "$ISSUE"}`,
 	"GET label-schemas/get-by-name":                       `{"name": "label"}`,
 	"PATCH label-schemas/update":                          `{"instruction": "text", "name": null}`,
 	"POST review-queues/create":                           `{"queue_type": "CUSTOM"}`,
@@ -85,7 +86,8 @@ var samples = map[string]string{
 func (d *draft) complete(t *testing.T, fields []mlflowtest.Field, own world.Work, marks world.Marks) *draft {
 	t.Helper()
 	fresh := world.Name("new")
-	fill := strings.NewReplacer("$RUN", own.Run, "$LOGGED", own.LoggedModel, "$TREE", own.Artifacts, "$TRACE", own.Trace, "$DEFINITION", own.DefinitionID, "$NEW", fresh, "$MARK", marks.Text)
+	fill := strings.NewReplacer("$RUN", own.Run, "$ISSUE", own.Issue, "$LOGGED", own.LoggedModel, "$TREE", own.Artifacts,
+		"$TRACE", own.Trace, "$DEFINITION", own.DefinitionID, "$NEW", fresh, "$MARK", marks.Text)
 	for _, field := range fields {
 		value, known := sampleFields[field.Path]
 		if text, ok := value.(string); ok {
