@@ -121,15 +121,15 @@ func area(route policy.Route) string {
 
 // unanswered are the rows that MLflow does not answer with success here, whatever is one's own, and why.
 var unanswered = map[string]string{
-	"POST /api/2.0/mlflow/experiments/restore":                "it is not deleted",
-	"POST /api/2.0/mlflow/runs/restore":                       "it is not deleted",
-	"DELETE /api/3.0/mlflow/gateway/model-definitions/delete": "an endpoint uses it",
-	"POST /api/2.0/mlflow/artifacts/presigned-download-url":   "only of a cloud's storage",
-	"POST /api/2.0/mlflow/artifacts/presigned-upload-url":     "only of a cloud's storage",
-	"GET /api/2.0/mlflow-artifacts/presigned/{path*}":         "only of a cloud's storage",
-	"POST /api/2.0/mlflow-artifacts/mpu/create/{path*}":       "only of a cloud's storage",
-	"POST /api/2.0/mlflow-artifacts/mpu/complete/{path*}":     "only of a cloud's storage",
-	"POST /api/2.0/mlflow-artifacts/mpu/abort/{path*}":        "only of a cloud's storage",
+	"POST /api/2.0/mlflow/experiments/restore":              "it is not deleted",
+	"POST /api/2.0/mlflow/runs/restore":                     "it is not deleted",
+	"POST /api/3.0/mlflow/gateway/endpoints/models/attach":  "it is attached already",
+	"POST /api/2.0/mlflow/artifacts/presigned-download-url": "only of a cloud's storage",
+	"POST /api/2.0/mlflow/artifacts/presigned-upload-url":   "only of a cloud's storage",
+	"GET /api/2.0/mlflow-artifacts/presigned/{path*}":       "only of a cloud's storage",
+	"POST /api/2.0/mlflow-artifacts/mpu/create/{path*}":     "only of a cloud's storage",
+	"POST /api/2.0/mlflow-artifacts/mpu/complete/{path*}":   "only of a cloud's storage",
+	"POST /api/2.0/mlflow-artifacts/mpu/abort/{path*}":      "only of a cloud's storage",
 }
 
 // TestForeignIDsInEveryField puts what is the first owner's into every field of MLflow's requests that could name something,
@@ -163,6 +163,10 @@ func TestForeignIDsInEveryField(t *testing.T) {
 			last = area(route)
 		}
 		t.Run(route.Pattern(), func(t *testing.T) {
+			suspects := m.suspects(route)
+			if len(suspects) == 0 {
+				return
+			}
 			all := true
 			base := m.second.Send(t, m.whole(t, route, all).request(t, m.second))
 			if base.Status != http.StatusOK { // MLflow refuses what excludes each other
@@ -173,7 +177,7 @@ func TestForeignIDsInEveryField(t *testing.T) {
 				t.Errorf("an own request is no success, and so the others say little: %d %.300s", base.Status, base.Body)
 			}
 			spent := base.Status == http.StatusOK && spends(route)
-			for field, values := range m.suspects(route) {
+			for field, values := range suspects {
 				for _, value := range values {
 					if spent {
 						m.renew(t)
@@ -207,7 +211,7 @@ func TestForeignIDsInEveryField(t *testing.T) {
 
 // spends tells whether a row's request deletes or renames what it is about, or unties it from who owns it.
 func spends(route policy.Route) bool {
-	return strings.HasSuffix(route.Path, "/remove-experiments") || route.Effect != "" && route.Creates == "" || slices.ContainsFunc(route.Needs, func(n policy.Need) bool { return n.Level == kind.Manage })
+	return strings.HasSuffix(route.Path, "/remove-experiments") || strings.HasSuffix(route.Path, "/models/detach") || route.Effect != "" && route.Creates == "" || slices.ContainsFunc(route.Needs, func(n policy.Need) bool { return n.Level == kind.Manage })
 }
 
 // replace puts a value into a field in place of what is there.
