@@ -16,7 +16,7 @@ import (
 // marked is a cast whose works bear marks, before MLflow itself.
 type marked struct {
 	*cast
-	fields      map[string][]mlflowtest.Field
+	fields      map[string][]mlflowtest.RequestField
 	theirs, own world.Marks // of the first owner, and of the second
 	provider    *httptest.Server
 	said        []string // what requests have said of the first owner's, and may have put into the second owner's work

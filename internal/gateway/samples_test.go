@@ -83,7 +83,7 @@ var samples = map[string]string{
 }
 
 // complete gives a draft about somebody's own work what MLflow needs to answer it.
-func (d *draft) complete(t *testing.T, fields []mlflowtest.Field, own world.Work, marks world.Marks) *draft {
+func (d *draft) complete(t *testing.T, fields []mlflowtest.RequestField, own world.Work, marks world.Marks) *draft {
 	t.Helper()
 	fresh := world.Name("new")
 	fill := strings.NewReplacer("$RUN", own.Run, "$ISSUE", own.Issue, "$LOGGED", own.LoggedModel, "$TREE", own.Artifacts,

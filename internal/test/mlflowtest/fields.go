@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Field is one value that a request to MLflow may hold.
-type Field struct {
+// RequestField is one value that a request to MLflow may hold.
+type RequestField struct {
 	Path string // "a.b" in objects, "a[].b" in the objects of a list, "a[]" in a list
 	Type string // text, number, bool, map, …; of an enumeration its first value
 }
@@ -17,13 +17,9 @@ type Field struct {
 var listFields string
 
 // Fields lists what the requests of the installed MLflow may hold, by "METHOD /path".
-func Fields(t testing.TB) map[string][]Field {
+func Fields(t testing.TB) map[string][]RequestField {
 	t.Helper()
-	python, err := Bin("python")
-	if err != nil {
-		t.Fatal(err)
-	}
-	output, err := exec.CommandContext(t.Context(), python, "-W", "ignore", "-c", listFields).Output()
+	output, err := exec.CommandContext(t.Context(), Pinned(t).Command("python"), "-W", "ignore", "-c", listFields).Output()
 	if err != nil {
 		t.Fatalf("listing the fields of MLflow's requests: %v", err)
 	}
@@ -31,10 +27,10 @@ func Fields(t testing.TB) map[string][]Field {
 	if err := json.Unmarshal(output, &rows); err != nil {
 		t.Fatal(err)
 	}
-	fields := map[string][]Field{}
+	fields := map[string][]RequestField{}
 	for pattern, all := range rows {
 		for _, row := range all {
-			fields[pattern] = append(fields[pattern], Field{row[0], row[1]})
+			fields[pattern] = append(fields[pattern], RequestField{row[0], row[1]})
 		}
 	}
 	return fields
