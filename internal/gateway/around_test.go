@@ -2,10 +2,16 @@ package gateway_test
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/mlflowtest"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/world"
 )
 
 // TestHeadTellsNoMoreThanGet asks for the length of an answer. MLflow reads the query of GET alone, and so answers HEAD for
@@ -34,5 +40,61 @@ func TestHeadTellsNoMoreThanGet(t *testing.T) {
 		if length := head.Header.Get("Content-Length"); length != "" && length != strconv.Itoa(len(get.Body)) {
 			t.Errorf("HEAD %s gives the length %s, and GET has %d bytes", target, length, len(get.Body))
 		}
+	}
+}
+
+// TestForgedHeadersDoNotReachMLflow sends what servers behind proxies believe, or what would change what a request means.
+// What reaches MLflow is known by name; a new header has to be thought about here.
+func TestForgedHeadersDoNotReachMLflow(t *testing.T) {
+	got := make(chan *http.Request, 1)
+	stub := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- r }))
+	defer stub.Close()
+	w := world.New(t, stub.URL, nil)
+	ann := w.Person(t, "ann", world.Members)
+	request := ann.Request(t, "GET", "/version", nil)
+	for _, name := range []string{"X-Forwarded-For", "x-forwarded-host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Forwarded-User", "X_Forwarded_For", "Forwarded", "X-Real-IP", "Via",
+		"X-Remote-User", "Remote-User", "REMOTE_USER", "X-Auth-Request-Email", "X-Authenticated-User", "X-MLflow-Authorization", "X-MLflow-Guardrail-Bypass", "X_MLFLOW_WORKSPACE",
+		"X-Original-URL", "X-Rewrite-URL", "Cookie", "Origin", "Referer", "Proxy-Authorization", "Access-Control-Request-Method", "Sec-Fetch-Site", "Traceparent", "Baggage", "TE", "Trailer", "Keep-Alive"} {
+		request.Header[name] = []string{"127.0.0.1"}
+	}
+	request.Header["Connection"] = []string{"X-Forwarded-For, Accept"}
+	request.Host = "evil.example"
+	request.Header["X-Other"] = []string{"kept"}
+	if answer := ann.Send(t, request); answer.Status != http.StatusOK {
+		t.Fatalf("answered %d %s", answer.Status, answer.Body)
+	}
+	r := <-got
+	if r.Host != strings.TrimPrefix(stub.URL, "http://") {
+		t.Errorf("MLflow is asked for the host %s", r.Host)
+	}
+	want := http.Header{"X-Forwarded-For": {"127.0.0.1"}, "X-Other": {"kept"}, "User-Agent": {"Go-http-client/1.1"}, "Accept-Encoding": {"gzip"}}
+	if diff := cmp.Diff(want, r.Header); diff != "" {
+		t.Errorf("MLflow gets other headers: %s", diff)
+	}
+}
+
+// TestClimbOutOfARun names a path beside the run's, or the experiment's, own artifacts in every field that holds one.
+func TestClimbOutOfARun(t *testing.T) {
+	s := newScene(t)
+	own := s.thiefs
+	for _, path := range []string{"..", "../..", "../../" + s.victims.Run + "/artifacts/secret.txt", "a/../../x", "/etc/passwd", `..\x`, "%2e%2e/x", "%252e%252e/x", "..%2fx", "./x", "a//x", "file:///etc/passwd#", "x\x00", "x\r\ny"} {
+		q := url.QueryEscape(path)
+		for _, target := range []string{"/api/2.0/mlflow/artifacts/list?run_id=" + own.Run + "&path=" + q, "/get-artifact?run_id=" + own.Run + "&path=" + q,
+			"/model-versions/get-artifact?name=" + own.Model + "&version=1&path=" + q, "/api/2.0/mlflow-artifacts/artifacts?path=" + url.QueryEscape(own.Experiment+"/"+path),
+			"/api/2.0/mlflow/logged-models/" + own.LoggedModel + "/artifacts/directories?artifact_directory_path=" + q,
+			"/ajax-api/2.0/mlflow/logged-models/" + own.LoggedModel + "/artifacts/files?artifact_file_path=" + q,
+			"/ajax-api/2.0/mlflow/get-trace-artifact?request_id=" + own.Trace + "&path=" + q} {
+			s.refused(t, s.thief.Request(t, "GET", target, nil), s.thief)
+		}
+		for _, call := range []string{"create", "complete", "abort"} {
+			s.refused(t, s.thief.Request(t, "POST", "/api/2.0/mlflow-artifacts/mpu/"+call+"/"+own.Artifacts, map[string]any{"path": path, "num_parts": 1}), s.thief)
+		}
+		for _, call := range []string{"download", "upload"} {
+			s.refused(t, s.thief.Request(t, "POST", "/api/2.0/mlflow/artifacts/presigned-"+call+"-url", map[string]any{"run_id": own.Run, "path": path}), s.thief)
+		}
+		s.refused(t, s.thief.Request(t, "POST", "/ajax-api/2.0/mlflow/upload-artifact?run_uuid="+own.Run+"&path="+q, "bytes"), s.thief)
+		s.refused(t, s.thief.Request(t, "GET", "/graphql", map[string]any{"query": `{mlflowListArtifacts(input:{runId:"` + own.Run + `"}){__typename}}`}), s.thief)
+		document := `query($p:String){mlflowListArtifacts(input:{runId:"` + own.Run + `",path:$p}){files{path}}}`
+		s.refused(t, s.thief.Request(t, "POST", "/graphql", map[string]any{"query": document, "variables": map[string]any{"p": path}}), s.thief)
 	}
 }
