@@ -151,6 +151,32 @@ func inside(from any, path string) []string {
 	return all
 }
 
+// MLflow's parser stops at a wrong type, and its handlers go on with what it has read until then.
+func TestIDsBehindAWrongTypeAreRead(t *testing.T) {
+	for target, body := range map[string]string{
+		"/api/3.0/mlflow/datasets/search":       `{"order_by":[5],"experiment_ids":["1"]}`,
+		"/ajax-api/3.0/mlflow/datasets/search":  `{"filterString":5,"experimentIds":["1","2"]}`,
+		mlflow + "runs/log-metric":              `{"value":"x","model_id":"m-1","run_id":"a"}`,
+		mlflow + "runs/log-batch":               `{"tags":5,"metrics":[{"step":"x","model_id":"m-1"}],"run_id":"a"}`,
+		"/api/3.0/mlflow/traces/search":         `{"max_results":"x","locations":[{"mlflow_experiment":{"x":1,"experiment_id":"1"},"type":"MLFLOW_EXPERIMENT"}]}`,
+		"/api/3.0/mlflow/traces/batchGetInfos":  `{"experiment_ids":5,"trace_ids":["a"]}`,
+		"/api/3.0/mlflow/traces":                `{"trace":{"spans":5,"trace_info":{"state":[],"trace_location":{"mlflow_experiment":{"experiment_id":"1"}}}}}`,
+		"/api/2.0/mlflow/logged-models/search":  `{"datasets":"x","experiment_ids":["1"]}`,
+		"/api/2.0/mlflow/model-versions/create": `{"tags":5,"description":5,"name":"a","source":"runs:/a","run_id":"a","model_id":"m-1"}`,
+	} {
+		r, err := message(http.MethodPost, target, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := run(r); err != nil {
+			t.Errorf("%s is refused: %v", target, err)
+		}
+		if r, err = message(http.MethodPost, target, body); err == nil {
+			checkReading(t, r)
+		}
+	}
+}
+
 // FuzzBodyAsMLflowReadsIt gives the rows bodies, as they are or grown from the fields of MLflow's message. Of what is
 // accepted and written anew, MLflow reads the ids that were decided on, no other, and not fewer.
 func FuzzBodyAsMLflowReadsIt(f *testing.F) {
