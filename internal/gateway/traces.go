@@ -161,7 +161,8 @@ func (c *call) newTrace() error {
 	return c.staysIn(id, experiment)
 }
 
-// newAssessments refuses assessments with an id: MLflow writes over the one that has it, of whichever trace.
+// newAssessments refuses assessments with an id: MLflow writes over the one that has it, of whichever trace. So it does with
+// the one that an assessment overrides, when that is deleted (mlflow/store/tracking/sqlalchemy_store.py, delete_assessment).
 func (c *call) newAssessments(info *httpx.Object, trace string) error {
 	value, given := info.Get("assessments")
 	if !given || value == nil {
@@ -180,8 +181,12 @@ func (c *call) newAssessments(info *httpx.Object, trace string) error {
 		if err != nil {
 			return err
 		}
-		if id != "" || of != "" && of != trace {
-			return errs.New(errs.Invalid, "an assessment of a new trace has no assessment_id, and the trace's own trace_id or none")
+		overridden, _, err := assessment.Text("overrides")
+		if err != nil {
+			return err
+		}
+		if id != "" || overridden != "" || of != "" && of != trace {
+			return errs.New(errs.Invalid, "an assessment of a new trace has no assessment_id, overrides none, and has the trace's own trace_id or none")
 		}
 	}
 	return nil

@@ -91,6 +91,7 @@ func TestTakeOverATrace(t *testing.T) {
 		}),
 		"an assessment with an id":        startOf(world.NewTrace(), own.Experiment, func(info map[string]any) { info["assessments"] = []any{map[string]any{"assessment_id": "a-1"}} }),
 		"an assessment of another trace":  startOf(world.NewTrace(), own.Experiment, func(info map[string]any) { info["assessments"] = []any{map[string]any{"traceId": v.Trace}} }),
+		"an assessment over another one":  startOf(world.NewTrace(), own.Experiment, func(info map[string]any) { info["assessments"] = []any{map[string]any{"overrides": "a-1"}} }),
 		"an assessment that is no object": startOf(world.NewTrace(), own.Experiment, func(info map[string]any) { info["assessments"] = []any{"x"} }),
 	} {
 		t.Run(name, func(t *testing.T) {
