@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -138,7 +139,7 @@ func start() (*Server, error) {
 		}
 	}
 	said, _ := os.ReadFile(output.Name())
-	return nil, fmt.Errorf("MLflow did not become healthy; its log:\n%s", said)
+	return nil, errors.Join(fmt.Errorf("MLflow did not become healthy; its log:\n%s", said), s.stop())
 }
 
 func (s *Server) stop() error {
