@@ -13,7 +13,8 @@ import tempfile
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # what MLflow prints is no answer
 
-work = tempfile.mkdtemp(prefix="mlflow-reading-")
+folder = tempfile.TemporaryDirectory(prefix="mlflow-reading-")  # removed when the process ends
+work = folder.name
 os.environ.update(
     _MLFLOW_SERVER_FILE_STORE=f"sqlite:///{work}/mlflow.db",
     _MLFLOW_SERVER_REGISTRY_STORE=f"sqlite:///{work}/mlflow.db",
