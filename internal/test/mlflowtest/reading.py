@@ -3,18 +3,20 @@ output is what MLflow's handlers were called with, as JSON. An empty line asks f
 message are the real ones; the handlers and the stores behind them are not there, but for those of spans and of GraphQL."""
 
 import asyncio
+import atexit
 import base64
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # what MLflow prints is no answer
 
-folder = tempfile.TemporaryDirectory(prefix="mlflow-reading-")  # removed when the process ends
-work = folder.name
+work = tempfile.mkdtemp(prefix="mlflow-reading-")
+atexit.register(shutil.rmtree, work, ignore_errors=True)  # before any import that registers more: it runs last
 os.environ.update(
     _MLFLOW_SERVER_FILE_STORE=f"sqlite:///{work}/mlflow.db",
     _MLFLOW_SERVER_REGISTRY_STORE=f"sqlite:///{work}/mlflow.db",
