@@ -77,6 +77,18 @@ func extras(route policy.Route) []string {
 	for _, check := range route.Checks {
 		all = append(all, string(check))
 	}
+	if len(route.Mentions) > 0 && !route.Filter.Answered() {
+		all = append(all, "left out where it may not be read: "+strings.Join(mentioned(route), ", "))
+	}
+	return all
+}
+
+// mentioned says what a route's answer names.
+func mentioned(route policy.Route) []string {
+	var all []string
+	for _, m := range route.Mentions {
+		all = append(all, m.String())
+	}
 	return all
 }
 

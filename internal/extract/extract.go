@@ -255,7 +255,7 @@ func canonical(ref policy.Ref, field, value string) error {
 		if _, err := TreeExperiment(value); err != nil {
 			return err
 		}
-	case policy.Model, policy.ExperimentName, policy.GatewayEndpointName:
+	case policy.Model, policy.ExperimentName, policy.GatewayEndpointName, policy.GatewaySecretName, policy.GatewayModelName:
 		return Name(field, value)
 	case policy.MCPServer, policy.MCPServerOrNew:
 		return NameOf(kind.MCPServer, "the name of the MCP server", value)

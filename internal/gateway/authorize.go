@@ -126,6 +126,10 @@ func (c *call) resolve(target extract.Target) ([]authz.Resource, error) {
 		return c.serverOrNew(ctx, target)
 	case policy.GatewayEndpointName:
 		return []authz.Resource{{Kind: kind.GatewayEndpoint, ID: target.Value, Name: target.Value}}, nil
+	case policy.GatewaySecretName:
+		return []authz.Resource{{Kind: kind.GatewaySecret, ID: target.Value, Name: target.Value}}, nil
+	case policy.GatewayModelName:
+		return []authz.Resource{{Kind: kind.GatewayModel, ID: target.Value, Name: target.Value}}, nil
 	case policy.GatewayEndpoint, policy.GatewaySecret, policy.GatewayModel:
 		name, err := c.nameOf(ctx, target)
 		return []authz.Resource{{Kind: namedKinds[target.Ref], ID: name, Name: name}}, err

@@ -162,9 +162,8 @@ func (c *call) serve(path httpx.Path) error {
 		return err
 	}
 	filter := c.match.Route.Filter
-	_, redacted := redactions[filter]
 	switch {
-	case filter == "", redacted: // a redaction happens on the way back
+	case filter == "", filter.Answered(): // on the way back
 		return c.forward()
 	case filter == policy.NarrowExperiments:
 		return c.narrow()

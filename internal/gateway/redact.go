@@ -2,46 +2,31 @@ package gateway
 
 import (
 	"bytes"
-	"encoding/json"
+	"context"
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
 
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/extract"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/rewrite"
 )
 
-type object = map[string]any
+// What the things that one answer names may cost. They are looked up once and remembered, so that an answer that costs more
+// can be asked for again and comes.
+const (
+	lookupsAtOnce = 8
+	lookupsWithin = 20 * time.Second
+)
 
-// redaction is what an answer may hold of what the caller may not read: the rows of a list that comes in one piece, and
-// what lies within each row or within the answer's only object.
-type redaction struct {
-	kind   kind.Name
-	level  kind.Level
-	rows   string // the answer's list
-	name   string // a row's field with the name
-	one    string // the answer's only object
-	within func(c *call, row object)
-}
-
-var redactions = map[policy.Filter]redaction{
-	policy.GatewaySecrets:   {kind.GatewaySecret, kind.Read, "secrets", "secret_name", "", nil},
-	policy.GatewayModels:    {kind.GatewayModel, kind.Read, "model_definitions", "name", "model_definition", (*call).hideSecret},
-	policy.GatewayEndpoints: {kind.GatewayEndpoint, kind.Read, "endpoints", "name", "endpoint", (*call).hideMappings},
-	policy.GatewayInvokable: {kind.GatewayEndpoint, kind.Use, "data", "id", "", nil},
-	policy.GatewayMapping: {one: "mapping", within: func(c *call, mapping object) {
-		if definition, ok := mapping["model_definition"].(object); ok {
-			c.hideSecret(definition)
-		}
-	}},
-}
-
-// redact narrows MLflow's answer to what the caller may read.
-func (c *call) redact(answer *http.Response, how redaction) error {
-	if c.subject.Admin || answer.StatusCode != http.StatusOK {
+// redact takes out of MLflow's answer what it names and the caller may not read.
+func (c *call) redact(answer *http.Response) error {
+	if answer.StatusCode != http.StatusOK {
 		return nil
 	}
 	if c.r.Method == http.MethodHead { // the length would tell of what is left out
@@ -53,87 +38,118 @@ func (c *call) redact(answer *http.Response, how redaction) error {
 	if err != nil {
 		return err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	var whole object
-	if err := decoder.Decode(&whole); err != nil {
-		return errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
-	}
-	if one, ok := whole[how.one].(object); ok {
-		how.inside(c, one)
-	}
-	if rows, ok := whole[how.rows].([]any); ok {
-		whole[how.rows] = how.keep(c, rows)
-	}
-	if body, err = json.Marshal(whole); err != nil {
-		return errs.Wrap(errs.Internal, err, "the answer could not be written")
+	if body, err = c.hide(body); err != nil {
+		return err
 	}
 	setAnswer(answer, body)
 	return nil
 }
 
-func (how redaction) inside(c *call, row object) {
-	if how.within != nil {
-		how.within(c, row)
+// hide takes out of the JSON of an answer what the row's mentions name and the caller may not read.
+func (c *call) hide(raw []byte) ([]byte, error) {
+	if c.subject.Admin || len(c.match.Route.Mentions) == 0 {
+		return raw, nil
 	}
+	answer, err := rewrite.ReadAnswer(raw, c.match.Route.Mentions)
+	if err != nil || answer == nil {
+		return raw, err
+	}
+	named := mentioned{}
+	answer.Hide(named.note)
+	if err := c.decideAll(named); err != nil {
+		return nil, err
+	}
+	if !answer.Hide(named.readable) {
+		return nil, errs.New(errs.Denied, "the answer is about what you may not read")
+	}
+	return answer.Encode(raw)
 }
 
-func (how redaction) keep(c *call, rows []any) []any {
-	kept := []any{}
-	for _, item := range rows {
-		row, _ := item.(object)
-		if c.has(how.kind, row[how.name], how.level) {
-			how.inside(c, row)
-			kept = append(kept, row)
+// mentioned is what an answer names, and whether the caller may read it.
+type mentioned map[extract.Target]bool
+
+func (n mentioned) note(m *policy.Mention, text string) bool {
+	if target, err := extract.NewTarget(m.Ref, m.At, text, m.Level); err == nil { // what is no id stays unreadable
+		n[target] = false
+	}
+	return true
+}
+
+func (n mentioned) readable(m *policy.Mention, text string) bool {
+	return n[extract.Target{Ref: m.Ref, Value: text, Level: m.Level}]
+}
+
+// decideAll decides what an answer names, several at once. Most of it lies in the experiments that the request was decided
+// on, and is asked for in one call.
+func (c *call) decideAll(named mentioned) error {
+	ctx, cancel := context.WithTimeout(c.r.Context(), lookupsWithin)
+	defer cancel()
+	c.rememberAll(ctx, named)
+	targets := make([]extract.Target, 0, len(named))
+	for target := range named {
+		targets = append(targets, target)
+	}
+	decided, problems := make([]bool, len(targets)), make([]error, lookupsAtOnce)
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for w := range min(lookupsAtOnce, len(targets)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(targets)) && problems[w] == nil; i = next.Add(1) - 1 {
+				if err := ctx.Err(); err != nil {
+					problems[w] = errs.Wrap(errs.Unavailable, err, "the answer names more than can be decided at once; ask again, or for fewer rows")
+					return
+				}
+				decided[i], problems[w] = c.mayRead(targets[i])
+			}
+		})
+	}
+	workers.Wait()
+	for _, err := range problems {
+		if err != nil {
+			return err
 		}
 	}
-	return kept
-}
-
-// has decides about something that an answer names. What has no name is nobody's.
-func (c *call) has(k kind.Name, name any, level kind.Level) bool {
-	text, _ := name.(string)
-	on := authz.Resource{Kind: k, ID: text, Name: text}
-	return text != "" && c.gateway.Rules.Decide(c.decider(), c.grants, on, level).Allowed
-}
-
-// hideSecret takes the secret out of a model definition.
-func (c *call) hideSecret(definition object) {
-	if !c.has(kind.GatewaySecret, definition["secret_name"], kind.Read) {
-		delete(definition, "secret_id")
-		delete(definition, "secret_name")
+	for i, target := range targets {
+		named[target] = decided[i]
 	}
+	return nil
 }
 
-// hideMappings takes the model definitions out of an endpoint that the caller may not read.
-func (c *call) hideMappings(endpoint object) {
-	mappings, ok := endpoint["model_mappings"].([]any)
-	if !ok {
-		delete(endpoint, "model_mappings")
+// mayRead decides about something that an answer names. What does not exist, and what cannot be decided, is not readable.
+func (c *call) mayRead(target extract.Target) (bool, error) {
+	err := c.decide(target)
+	if errs.Is(err, errs.NotFound) || errs.Is(err, errs.Denied) || errs.Is(err, errs.Invalid) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// rememberAll asks for what the ids of each kind belong to, at once.
+func (c *call) rememberAll(ctx context.Context, named mentioned) {
+	if len(named) < 2 {
 		return
 	}
-	kept := []any{}
-	for _, item := range mappings {
-		mapping, _ := item.(object)
-		definition, _ := mapping["model_definition"].(object)
-		if c.has(kind.GatewayModel, definition["name"], kind.Read) {
-			c.hideSecret(definition)
-			kept = append(kept, mapping)
+	var experiments []string
+	for _, target := range c.targets {
+		if target.Ref == policy.Experiment {
+			experiments = append(experiments, target.Value)
 		}
 	}
-	endpoint["model_mappings"] = kept
+	ids := map[policy.Ref][]string{}
+	for target := range named {
+		ids[target.Ref] = append(ids[target.Ref], target.Value)
+	}
+	for ref, some := range ids {
+		c.gateway.MLflow.Remember(ctx, ref, experiments, some)
+	}
 }
 
 // onAnswer gives what has to happen to MLflow's answer before it is sent, nil when nothing has: the effect on grants, and
 // then the redaction.
 func (c *call) onAnswer() (func(*http.Response) error, error) {
 	effect, err := c.effect()
-	if err != nil {
-		return nil, err
-	}
-	how, ok := redactions[c.match.Route.Filter]
-	if !ok {
-		return effect, nil
+	if err != nil || c.subject.Admin || len(c.match.Route.Mentions) == 0 {
+		return effect, err
 	}
 	return func(answer *http.Response) error {
 		if effect != nil {
@@ -141,7 +157,7 @@ func (c *call) onAnswer() (func(*http.Response) error, error) {
 				return err
 			}
 		}
-		return c.redact(answer, how)
+		return c.redact(answer)
 	}, nil
 }
 
@@ -149,7 +165,7 @@ func (c *call) onAnswer() (func(*http.Response) error, error) {
 func readAnswer(answer *http.Response, most int64) ([]byte, error) {
 	body, err := httpx.ReadLimited(answer.Body, most)
 	if err != nil {
-		return nil, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
+		return nil, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read; if it is too large (MAX_FILTERED_BODY_BYTES), ask for fewer rows")
 	}
 	_ = answer.Body.Close()
 	setAnswer(answer, body)

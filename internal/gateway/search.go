@@ -50,7 +50,11 @@ func (c *call) list() error {
 	if err != nil {
 		return err
 	}
-	return c.answerJSON(list.Encode(page, token))
+	body, err := c.hide(list.Encode(page, token))
+	if err != nil {
+		return err
+	}
+	return c.answerJSON(body)
 }
 
 func (c *call) fetcher(search *rewrite.Search) rewrite.Fetch {

@@ -4,6 +4,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
@@ -131,20 +132,21 @@ const (
 
 // Route is one line of the table.
 type Route struct {
-	Method  string
-	Path    string // {name} is one segment, {name}:word one that ends in a word, {name*} the rest
-	Access  Access
-	Needs   []Need
-	Creates kind.Name // the kind that the route makes, under the name in the body's field Under
-	Under   string    // empty: "name"
-	Content Content
-	Most    int64 // bytes of a streamed body; 0: as many as come
-	Twice   bool  // MLflow serves it with Flask and with FastAPI
-	Threads bool  // MLflow holds one of its few threads until the client has read all of the answer
-	Filter  Filter
-	Effect  Effect
-	Checks  []Check
-	Why     string // the reason for what would otherwise look wrong in the row
+	Method   string
+	Path     string // {name} is one segment, {name}:word one that ends in a word, {name*} the rest
+	Access   Access
+	Needs    []Need
+	Creates  kind.Name // the kind that the route makes, under the name in the body's field Under
+	Under    string    // empty: "name"
+	Content  Content
+	Most     int64 // bytes of a streamed body; 0: as many as come
+	Twice    bool  // MLflow serves it with Flask and with FastAPI
+	Threads  bool  // MLflow holds one of its few threads until the client has read all of the answer
+	Filter   Filter
+	Effect   Effect
+	Checks   []Check
+	Mentions []Mention // what its answer names beside what the request was decided on
+	Why      string    // the reason for what would otherwise look wrong in the row
 }
 
 // Pattern is the row's name in logs, metrics and the printed table.
@@ -156,6 +158,7 @@ func Routes() []Route {
 	for _, area := range [][]Route{experiments, runs, loggedModels, models, traces, artifacts, datasets, issues, scorers, reviews, jobs,
 		aiGateway, invocations, mcpServers, graphQL, server, static} {
 		for _, route := range area {
+			route.Mentions = slices.Concat(filtered[route.Filter], mentions[route.Pattern()])
 			all = append(all, route)
 			if rest, ok := strings.CutPrefix(route.Path, "/api/"); ok {
 				route.Path = "/ajax-api/" + rest

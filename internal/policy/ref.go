@@ -27,6 +27,8 @@ const (
 
 	MCPServer      // an MCP server's name, <namespace>/<slug>
 	MCPServerOrNew // the name of one that the request makes when there is none
+	GatewaySecretName   // an AI gateway secret's name, in answers
+	GatewayModelName    // an AI gateway model definition's name, in answers
 )
 
 // refs names each reference, and gives the sentence with which MLflow 3.17.2 answers for one that does not exist. Where it
@@ -52,6 +54,8 @@ var refs = [...]struct{ name, missing string }{
 
 	MCPServer:      {"MCP server", "MCP server '%s' not found"},
 	MCPServerOrNew: {"MCP server, which may be a new one", "MCP server '%s' not found"},
+	GatewaySecretName:   {"gateway secret name", ""},
+	GatewayModelName:    {"gateway model definition name", ""},
 }
 
 // String names the reference in messages and in the printed table.

@@ -20,7 +20,8 @@ var governs = map[policy.Ref]kind.Name{
 	policy.ReviewQueue:  kind.Experiment,
 	policy.ArtifactTree: kind.Experiment, policy.Model: kind.RegisteredModel, policy.Source: "",
 	policy.GatewayEndpoint: kind.GatewayEndpoint, policy.GatewayEndpointName: kind.GatewayEndpoint, policy.GatewaySecret: kind.GatewaySecret,
-	policy.GatewayModel: kind.GatewayModel, policy.MCPServer: kind.MCPServer, policy.MCPServerOrNew: kind.MCPServer,
+	policy.GatewayModel: kind.GatewayModel, policy.MCPServer: kind.MCPServer, policy.MCPServerOrNew: kind.MCPServer, policy.GatewaySecretName: kind.GatewaySecret,
+	policy.GatewayModelName: kind.GatewayModel,
 }
 
 // lint gives what is wrong with a row. A row that is wrong here is a hole, or can never be allowed.
@@ -266,6 +267,9 @@ func TestEveryKindHasRows(t *testing.T) {
 		for _, need := range r.Needs {
 			rows[governs[need.Ref]]++
 			refs[need.Ref] = true
+		}
+		for _, m := range r.Mentions {
+			refs[m.Ref] = true
 		}
 	}
 	for k := range kind.All() {
