@@ -25,7 +25,7 @@ var arrows = map[string][]string{
 
 	"internal/httpx":   {"internal/errs"},
 	"internal/extract": {"internal/errs", "internal/httpx", "internal/kind", "internal/policy"},
-	"internal/graphql": {"internal/errs", "internal/extract", "internal/httpx", "internal/kind", "internal/policy"},
+	"internal/graphql": {"internal/errs", "internal/extract", "internal/httpx", "internal/kind", "internal/policy", "internal/rewrite"},
 	"internal/rewrite": {"internal/authz", "internal/errs", "internal/httpx", "internal/kind", "internal/policy"},
 	"internal/config":  {"internal/authz", "internal/httpx", "internal/kind"},
 

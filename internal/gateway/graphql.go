@@ -49,10 +49,18 @@ func (c *call) filterGraphQL(operation *graphql.Operation, body []byte) error {
 	if err != nil {
 		return err
 	}
-	filtered, err := operation.Filter(raw, func(model string) bool {
+	model := func(model string) bool {
 		on := authz.Resource{Kind: kind.RegisteredModel, ID: model, Name: model}
 		return c.gateway.Rules.Decide(c.decider(), c.grants, on, kind.Read).Allowed
-	})
+	}
+	named := mentioned{}
+	if _, err := operation.Filter(raw, model, named.note); err != nil {
+		return err
+	}
+	if err := c.decideAll(named); err != nil {
+		return err
+	}
+	filtered, err := operation.Filter(raw, model, named.readable)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/rewrite"
 )
 
 // Body writes the request for MLflow.
@@ -91,24 +92,25 @@ func (f *field) addName() error {
 func (o *Operation) Filtered() bool { return anyFiltered(o.fields) }
 
 func anyFiltered(fields []*field) bool {
-	return slices.ContainsFunc(fields, func(f *field) bool { return f.rule.way == filtered || anyFiltered(f.fields) })
+	return slices.ContainsFunc(fields, func(f *field) bool { return f.rule.way == filtered || f.rule.mentions != nil || anyFiltered(f.fields) })
 }
 
-// Filter takes the model versions out of an answer whose model the caller may not read.
-func (o *Operation) Filter(raw []byte, readable func(model string) bool) ([]byte, error) {
+// Filter takes the model versions out of an answer whose model the caller may not read, and the mentions that see does not
+// let through.
+func (o *Operation) Filter(raw []byte, readable func(model string) bool, see rewrite.See) ([]byte, error) {
 	var answer map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	if err := decoder.Decode(&answer); err != nil {
 		return nil, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
 	}
-	if err := filter(o.fields, answer["data"], readable); err != nil {
+	if err := filter(o.fields, answer["data"], readable, see); err != nil {
 		return nil, err
 	}
 	return json.Marshal(answer)
 }
 
-func filter(fields []*field, value any, readable func(string) bool) error {
+func filter(fields []*field, value any, readable func(string) bool, see rewrite.See) error {
 	if value == nil {
 		return nil
 	}
@@ -126,14 +128,16 @@ func filter(fields []*field, value any, readable func(string) bool) error {
 				return errs.New(errs.BadGateway, "MLflow's answer has another form than was asked for")
 			}
 		}
-		if f.rule.way == filtered {
-			object[f.key] = f.kept(items, readable)
-			continue
-		}
 		for _, item := range items {
-			if err := filter(f.fields, item, readable); err != nil {
+			for i := range f.rule.mentions {
+				hiding{&f.rule.mentions[i], see}.from(f.fields, item, 0)
+			}
+			if err := filter(f.fields, item, readable, see); err != nil {
 				return err
 			}
+		}
+		if f.rule.way == filtered {
+			object[f.key] = f.kept(items, readable)
 		}
 	}
 	return nil

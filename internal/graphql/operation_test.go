@@ -13,6 +13,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/extract"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 )
 
 func read(body string) (*Operation, error) {
@@ -189,15 +190,54 @@ func TestAnswerIsFilteredUnderEveryAlias(t *testing.T) {
 	}
 	got, err := o.Filter([]byte(`{"data":{"a":{"r":{"x":[{"n":"mine","version":"1"},{"n":"theirs","version":"1"}],"modelVersions":[{"name":"theirs","version":"2"},{"name":"mine","version":"3"},{"version":"4"}]}},
 		"mlflowSearchRuns":{"runs":[{"modelVersions":[{"name":"theirs"}]},{"modelVersions":null},{"modelVersions":[{"name":"mine"}]}]}},"errors":null}`),
-		func(model string) bool { return model == "mine" })
+		func(model string) bool { return model == "mine" }, shown)
 	want := `{"data":{"a":{"r":{"modelVersions":[{"version":"3"}],"x":[{"n":"mine","version":"1"}]}},"mlflowSearchRuns":{"runs":[{"modelVersions":[]},{"modelVersions":null},{"modelVersions":[{"name":"mine"}]}]}},"errors":null}`
 	if err != nil || string(got) != want {
 		t.Errorf("%s, %v", got, err)
 	}
 	for _, strange := range []string{`[]`, `{"data":[]}`, `{"data":{"a":{"r":{"x":{"name":"theirs"}}}}}`, `x`} {
-		if _, err := o.Filter([]byte(strange), func(string) bool { return false }); !errs.Is(err, errs.BadGateway) {
+		if _, err := o.Filter([]byte(strange), func(string) bool { return false }, shown); !errs.Is(err, errs.BadGateway) {
 			t.Errorf("%s: %v", strange, err)
 		}
+	}
+}
+
+func shown(*policy.Mention, string) bool { return true }
+
+// A run names logged models, runs, prompts and datasets; whatever the fields are called, what is hidden is not in the answer.
+func TestMentionsAreHiddenUnderEveryAlias(t *testing.T) {
+	hide := func(_ *policy.Mention, text string) bool { return !strings.Contains(text, "theirs") }
+	for name, one := range map[string]struct{ fields, run, want string }{
+		"model outputs":           {`outputs{modelOutputs{modelId step}}`, `{"outputs":{"modelOutputs":[{"modelId":"theirs","step":1},{"modelId":"mine","step":2}]}}`, `{"outputs":{"modelOutputs":[{"modelId":"mine","step":2}]}}`},
+		"under aliases":           {`o:outputs{m:modelOutputs{i:modelId} n:modelOutputs{j:modelId}}`, `{"o":{"m":[{"i":"theirs"}],"n":[{"j":"theirs"},{"j":"mine"}]}}`, `{"o":{"m":[],"n":[{"j":"mine"}]}}`},
+		"without the id":          {`outputs{modelOutputs{step}}`, `{"outputs":{"modelOutputs":[{"step":1}]}}`, `{"outputs":{"modelOutputs":[]}}`},
+		"model inputs":            {`inputs{modelInputs{modelId}}`, `{"inputs":{"modelInputs":[{"modelId":"theirs"}]}}`, `{"inputs":{"modelInputs":[]}}`},
+		"none":                    {`inputs{modelInputs{modelId}} outputs{modelOutputs{modelId}}`, `{"inputs":null,"outputs":{"modelOutputs":null}}`, `{"inputs":null,"outputs":{"modelOutputs":null}}`},
+		"model of a metric":       {`data{metrics{key modelId}}`, `{"data":{"metrics":[{"key":"k","modelId":"theirs"},{"key":"k","modelId":null}]}}`, `{"data":{"metrics":[{"key":"k","modelId":null},{"key":"k","modelId":null}]}}`},
+		"parent run":              {`data{tags{key value}}`, `{"data":{"tags":[{"key":"mlflow.parentRunId","value":"theirs"},{"key":"k","value":"v"}]}}`, `{"data":{"tags":[{"key":"k","value":"v"}]}}`},
+		"parent run, alias":       {`data{tags{k:key v:value}}`, `{"data":{"tags":[{"k":"mlflow.parentRunId","v":"theirs"}]}}`, `{"data":{"tags":[]}}`},
+		"values without keys":     {`data{tags{value}}`, `{"data":{"tags":[{"value":"theirs"}]}}`, `{"data":{"tags":[{"value":null}]}}`},
+		"linked prompts":          {`data{tags{key value}}`, `{"data":{"tags":[{"key":"mlflow.linkedPrompts","value":"[{\"name\":\"theirs\"},{\"name\":\"mine\"}]"}]}}`, `{"data":{"tags":[{"key":"mlflow.linkedPrompts","value":"[{\"name\":\"mine\"}]"}]}}`},
+		"dataset":                 {`inputs{datasetInputs{dataset{source}}}`, `{"inputs":{"datasetInputs":[{"dataset":{"source":"{\"dataset_id\":\"theirs\"}"}}]}}`, `{"inputs":{"datasetInputs":[{"dataset":{"source":"{}"}}]}}`},
+		"source of a version":     {`modelVersions{name source}`, `{"modelVersions":[{"name":"m","source":"theirs"}]}`, `{"modelVersions":[{"name":"m","source":null}]}`},
+		"params of their model":   {`modelVersions{name modelId modelParams{name}}`, `{"modelVersions":[{"name":"m","modelId":"theirs","modelParams":[{"name":"p"}]}]}`, `{"modelVersions":[{"modelId":null,"modelParams":null,"name":"m"}]}`},
+		"params without the id":   {`modelVersions{name modelParams{name}}`, `{"modelVersions":[{"name":"m","modelParams":[{"name":"p"}]}]}`, `{"modelVersions":[{"modelParams":null,"name":"m"}]}`},
+		"a list where one was":    {`outputs{modelOutputs{modelId}}`, `{"outputs":{"modelOutputs":[["theirs"]]}}`, `{"outputs":{"modelOutputs":[]}}`},
+		"a number where text was": {`data{metrics{modelId}}`, `{"data":{"metrics":[{"modelId":1}]}}`, `{"data":{"metrics":[{"modelId":null}]}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, err := read(request(`{mlflowGetRun(input:{runId:"r"}){run{`+one.fields+`}}}`, ""))
+			if err != nil || !o.Filtered() {
+				t.Fatal(err)
+			}
+			got, err := o.Filter([]byte(`{"data":{"mlflowGetRun":{"run":`+one.run+`}}}`), func(string) bool { return true }, hide)
+			if want := `{"data":{"mlflowGetRun":{"run":` + one.want + `}}}`; err == nil && string(got) != want {
+				t.Errorf("%s\nwant %s", got, want)
+			}
+			if err != nil && !errs.Is(err, errs.BadGateway) {
+				t.Error(err)
+			}
+		})
 	}
 }
 

@@ -25,6 +25,8 @@ type rule struct {
 	members []string
 	many    bool
 	path    string // the member that is a path of artifacts
+
+	mentions []policy.Mention // what its objects name, by the names of REST
 }
 
 // rules has the fields of the roots, and every field that leads to an experiment, a run or a model version. Without a rule
@@ -46,11 +48,11 @@ var rules = map[string]rule{
 	"Query.__type":                    {way: administrators},
 
 	"MlflowGetExperimentResponse.experiment":          {way: within},
-	"MlflowGetRunResponse.run":                        {way: within},
-	"MlflowSearchRunsResponse.runs":                   {way: within},
+	"MlflowGetRunResponse.run":                        {way: within, mentions: policy.RunMentions},
+	"MlflowSearchRunsResponse.runs":                   {way: within, mentions: policy.RunMentions},
 	"MlflowSearchModelVersionsResponse.modelVersions": {way: within},
 	"MlflowRunExtension.experiment":                   {way: within}, // the run's own
-	"MlflowRunExtension.modelVersions":                {way: filtered},
+	"MlflowRunExtension.modelVersions":                {way: filtered, mentions: policy.RunVersionMentions},
 }
 
 // governed are the types whose objects somebody holds grants on, themselves or by their experiment.
