@@ -139,11 +139,18 @@ func newDraft(route policy.Route, pick picks) *draft {
 	d := &draft{route: route, path: route.Path, query: url.Values{}, body: map[string]any{}, header: http.Header{}, bytes: "some bytes"}
 	for i, need := range route.Needs {
 		for _, value := range pick(i, need) {
-			d.put(need.At.In, need.At.Fields[0], value)
+			field := need.At.Fields[0]
+			if need.At.In == policy.Path {
+				field = strings.Join(need.At.Fields, "}/{")
+			}
+			d.put(need.At.In, field, value)
 		}
 	}
 	if route.Creates != "" {
 		d.body["name"], d.body["usage_tracking"] = world.Name("new"), false
+		if route.Creates == kind.MCPServer {
+			d.body["name"] = "test/" + world.Name("new")
+		}
 		if route.Under != "" {
 			d.body[route.Under] = d.body["name"]
 		}

@@ -16,16 +16,8 @@ import (
 
 var keys = regexp.MustCompile(`"[a-z_]+":`)
 
-// camel writes every key in protobuf's other spelling.
-func camel(body string) string {
-	return keys.ReplaceAllStringFunc(body, func(key string) string {
-		words := strings.Split(key, "_")
-		for i := range words[1:] {
-			words[i+1] = strings.ToUpper(words[i+1][:1]) + words[i+1][1:]
-		}
-		return strings.Join(words, "")
-	})
-}
+// camelKeys writes every key in protobuf's other spelling.
+func camelKeys(body string) string { return keys.ReplaceAllStringFunc(body, camel) }
 
 // merged are the members of two objects in one.
 func merged(a, b string) string { return a[:len(a)-1] + "," + b[1:] }
@@ -33,9 +25,9 @@ func merged(a, b string) string { return a[:len(a)-1] + "," + b[1:] }
 // bodies are ways to name the victim's id in a body that is the thief's own otherwise.
 func bodies(own, victims, id string) map[string]string {
 	return map[string]string{
-		"as it is": victims, "the other spelling": camel(victims), "own first": merged(own, victims), "own last": merged(victims, own),
-		"own in the other spelling":       merged(victims, camel(own)),
-		"the victim's in it":              merged(own, camel(victims)),
+		"as it is": victims, "the other spelling": camelKeys(victims), "own first": merged(own, victims), "own last": merged(victims, own),
+		"own in the other spelling":       merged(victims, camelKeys(own)),
+		"the victim's in it":              merged(own, camelKeys(victims)),
 		"escaped keys":                    keys.ReplaceAllStringFunc(victims, func(key string) string { return `"\u00` + hexOf(key[1]) + key[2:] }),
 		"a duplicate in escaped keys":     merged(own, keys.ReplaceAllStringFunc(victims, func(key string) string { return `"\u00` + hexOf(key[1]) + key[2:] })),
 		"NUL behind the keys":             merged(own, keys.ReplaceAllStringFunc(victims, func(key string) string { return key[:len(key)-2] + `\u0000":` })),
@@ -84,7 +76,7 @@ func TestEverySpellingOfEveryID(t *testing.T) {
 func (s *scene) spell(t *testing.T, route policy.Route, which int) {
 	need := route.Needs[which]
 	field, id := need.At.Fields[0], named(t, need.Ref, s.victims)
-	own := example(t, s.thief, route, s.thiefs, true)
+	own := newDraft(route, from(t, s.thiefs, true)).request(t, s.thief)
 	send := func(name, target, body string, change func(*http.Request)) {
 		t.Helper()
 		var content any

@@ -24,11 +24,11 @@ const (
 	GatewayEndpointName // an AI gateway endpoint's name
 	GatewaySecret       // an AI gateway secret's id
 	GatewayModel        // an AI gateway model definition's id
+	GatewaySecretName   // an AI gateway secret's name, in answers
+	GatewayModelName    // an AI gateway model definition's name, in answers
 
 	MCPServer      // an MCP server's name, <namespace>/<slug>
 	MCPServerOrNew // the name of one that the request makes when there is none
-	GatewaySecretName   // an AI gateway secret's name, in answers
-	GatewayModelName    // an AI gateway model definition's name, in answers
 )
 
 // refs names each reference, and gives the sentence with which MLflow 3.17.2 answers for one that does not exist. Where it
@@ -51,11 +51,11 @@ var refs = [...]struct{ name, missing string }{
 	GatewayEndpointName: {"gateway endpoint name", "GatewayEndpoint not found (name='%s')"},
 	GatewaySecret:       {"gateway secret", "GatewaySecret not found (secret_id='%s')"},
 	GatewayModel:        {"gateway model definition", "GatewayModelDefinition not found (model_definition_id='%s')"},
+	GatewaySecretName:   {"gateway secret name", ""},
+	GatewayModelName:    {"gateway model definition name", ""},
 
 	MCPServer:      {"MCP server", "MCP server '%s' not found"},
 	MCPServerOrNew: {"MCP server, which may be a new one", "MCP server '%s' not found"},
-	GatewaySecretName:   {"gateway secret name", ""},
-	GatewayModelName:    {"gateway model definition name", ""},
 }
 
 // String names the reference in messages and in the printed table.
