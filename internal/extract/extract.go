@@ -94,7 +94,7 @@ func readQuery(r *http.Request, route *policy.Route) (url.Values, error) {
 	if r.URL.RawQuery == "" {
 		return nil, nil
 	}
-	if route.Content == policy.JSON || route.Content == policy.OTLP {
+	if (route.Content == policy.JSON || route.Content == policy.OTLP) && r.URL.RawQuery != route.Query {
 		return nil, errs.New(errs.Invalid, "this request takes its fields from the JSON body and must not have a query")
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)

@@ -194,6 +194,8 @@ var rules = map[policy.Check]rule{
 	policy.NewGatewayName:  {(*call).newGatewayName, false},
 	policy.StatusDeleted:   {(*call).statusDeleted, false},
 	policy.ReadableSecret:  {(*call).readableSecret, false},
+	policy.UsableSecret:    {(*call).usableSecret, false},
+	policy.UsableEndpoints: {(*call).usableEndpoints, false},
 	policy.KnownUsage:      {func(c *call) error { return c.knownUsage(true) }, false},
 	policy.NoNewUsage:      {func(c *call) error { return c.knownUsage(false) }, false},
 }

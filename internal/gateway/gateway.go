@@ -105,7 +105,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteError(w, r, g.Log, errs.New(errs.Denied, "%s %s is not known to this gateway, and so not allowed", r.Method, path.Decoded))
 		return
 	}
-	subject, err := g.Auth.Authenticate(r)
+	credential, err := callers(r, match.Route)
+	if err != nil {
+		httpx.WriteError(w, r, g.Log, err)
+		return
+	}
+	subject, err := g.Auth.Authenticate(credential)
 	if err != nil || subject == nil {
 		g.challenge(w, r, err)
 		return
@@ -182,6 +187,9 @@ func safe(method string) bool {
 func (c *call) prepare() *http.Request {
 	out := c.gateway.MLflow.Prepare(c.r, c.read.Path, c.read.Query, c.gateway.Origin.Client(c.r))
 	out.Method = c.match.Route.Method // of HEAD MLflow would read the body in place of the query (_get_request_message), and answer for all there is
+	if key := providers(c.r, c.match.Route); key != "" {
+		out.Header.Set("Authorization", key)
+	}
 	switch c.match.Route.Content {
 	case policy.JSON:
 		encoded := c.read.Body.Encode()

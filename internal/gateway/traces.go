@@ -181,12 +181,13 @@ func (c *call) newAssessments(info *httpx.Object, trace string) error {
 		if err != nil {
 			return err
 		}
-		overridden, _, err := assessment.Text("overrides")
+		// MLflow takes back what a deleted assessment overrode, of whichever trace that is.
+		overrides, _, err := assessment.Text("overrides")
 		if err != nil {
 			return err
 		}
-		if id != "" || overridden != "" || of != "" && of != trace {
-			return errs.New(errs.Invalid, "an assessment of a new trace has no assessment_id, overrides none, and has the trace's own trace_id or none")
+		if id != "" || overrides != "" || of != "" && of != trace {
+			return errs.New(errs.Invalid, "an assessment of a new trace has no assessment_id and no overrides, and the trace's own trace_id or none")
 		}
 	}
 	return nil

@@ -21,7 +21,7 @@ var aiGateway = []Route{
 	get("/api/3.0/mlflow/gateway/model-definitions/get", on(GatewayModel, query("model_definition_id"), kind.Read)).filter(GatewayModels),
 	get("/api/3.0/mlflow/gateway/model-definitions/list").signedIn(ownRows).filter(GatewayModels).check(ReadableSecret),
 	post("/api/3.0/mlflow/gateway/model-definitions/update", on(GatewayModel, body("model_definition_id"), kind.Edit),
-		maybe(GatewaySecret, body("secret_id"), kind.Use)).check(NewGatewayName).effect(MoveNamed).filter(GatewayModels),
+		maybe(GatewaySecret, body("secret_id"), kind.Use)).check(NewGatewayName, UsableSecret).effect(MoveNamed).filter(GatewayModels),
 	remove("/api/3.0/mlflow/gateway/model-definitions/delete", on(GatewayModel, body("model_definition_id"), kind.Manage)).effect(DropNamed),
 
 	post("/api/3.0/mlflow/gateway/endpoints/create", on(GatewayModel, body("model_configs[].model_definition_id"), kind.Use),
@@ -39,7 +39,8 @@ var aiGateway = []Route{
 	post("/api/3.0/mlflow/gateway/endpoints/models/attach", on(GatewayEndpoint, body("endpoint_id"), kind.Edit),
 		on(GatewayModel, body("model_config.model_definition_id"), kind.Use)).filter(GatewayMapping),
 	post("/api/3.0/mlflow/gateway/endpoints/models/detach", on(GatewayEndpoint, body("endpoint_id"), kind.Edit)),
-	post("/api/3.0/mlflow/gateway/endpoints/bindings/create", on(GatewayEndpoint, body("endpoint_id"), kind.Edit)),
+	post("/api/3.0/mlflow/gateway/endpoints/bindings/create").
+		administrators("it claims any scorer by an id of which MLflow does not tell whose it is; registering a scorer binds it by itself"),
 	get("/api/3.0/mlflow/gateway/endpoints/bindings/list", on(GatewayEndpoint, query("endpoint_id"), kind.Read)),
 	remove("/api/3.0/mlflow/gateway/endpoints/bindings/delete", on(GatewayEndpoint, body("endpoint_id"), kind.Edit)),
 }
@@ -47,15 +48,16 @@ var aiGateway = []Route{
 // invocations are the routes that call a provider with an endpoint's secret. The raw proxy, whose path the caller chooses
 // and whose address can be read as an endpoint's called "proxy", has no row.
 var invocations = []Route{
-	post("/gateway/{endpoint_name}/mlflow/invocations", on(GatewayEndpointName, segment("endpoint_name"), kind.Use)),
-	post("/gateway/gemini/v1beta/models/{endpoint_name}:generateContent", on(GatewayEndpointName, segment("endpoint_name"), kind.Use)),
-	post("/gateway/gemini/v1beta/models/{endpoint_name}:streamGenerateContent", on(GatewayEndpointName, segment("endpoint_name"), kind.Use)),
-	post("/gateway/mlflow/v1/chat/completions", on(GatewayEndpointName, body("model"), kind.Use)),
-	post("/gateway/openai/v1/chat/completions", on(GatewayEndpointName, body("model"), kind.Use)),
-	post("/gateway/openai/v1/embeddings", on(GatewayEndpointName, body("model"), kind.Use)),
-	post("/gateway/openai/v1/responses", on(GatewayEndpointName, body("model"), kind.Use)),
-	post("/gateway/openai/v1/responses/compact", on(GatewayEndpointName, body("model"), kind.Use)),
-	post("/gateway/anthropic/v1/messages", on(GatewayEndpointName, body("model"), kind.Use)),
-	post("/gateway/typesafe/v1/systemone", on(GatewayEndpointName, body("model"), kind.Use)),
-	get("/gateway/mlflow/v1/models").signedIn("the answer holds only what the caller may use").filter(GatewayInvokable),
+	post("/gateway/{endpoint_name}/mlflow/invocations", on(GatewayEndpointName, segment("endpoint_name"), kind.Use)).keyed(),
+	post("/gateway/gemini/v1beta/models/{endpoint_name}:generateContent", on(GatewayEndpointName, segment("endpoint_name"), kind.Use)).keyed(),
+	post("/gateway/gemini/v1beta/models/{endpoint_name}:streamGenerateContent", on(GatewayEndpointName, segment("endpoint_name"), kind.Use)).keyed().
+		query("alt=sse"), // as Google's clients ask for what MLflow answers with anyway
+	post("/gateway/mlflow/v1/chat/completions", on(GatewayEndpointName, body("model"), kind.Use)).keyed(),
+	post("/gateway/openai/v1/chat/completions", on(GatewayEndpointName, body("model"), kind.Use)).keyed(),
+	post("/gateway/openai/v1/embeddings", on(GatewayEndpointName, body("model"), kind.Use)).keyed(),
+	post("/gateway/openai/v1/responses", on(GatewayEndpointName, body("model"), kind.Use)).keyed(),
+	post("/gateway/openai/v1/responses/compact", on(GatewayEndpointName, body("model"), kind.Use)).keyed(),
+	post("/gateway/anthropic/v1/messages", on(GatewayEndpointName, body("model"), kind.Use)).keyed(),
+	post("/gateway/typesafe/v1/systemone", on(GatewayEndpointName, body("model"), kind.Use)).keyed(),
+	get("/gateway/mlflow/v1/models").signedIn("the answer holds only what the caller may use").filter(GatewayInvokable).keyed(),
 }

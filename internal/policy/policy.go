@@ -127,6 +127,8 @@ const (
 	KnownUsage      Check = "experiment_id is given, or usage_tracking is off"
 	NoRouteWord     Check = "no name in the path is a word of the paths themselves" // for administrators too
 	StatusDeleted   Check = "the status deleted needs MANAGE"
+	UsableSecret    Check = "the secret in use is usable, where provider or model_name is given"
+	UsableEndpoints Check = "endpoints that the scorer names (gateway:/name) are usable"
 	NoNewUsage      Check = "experiment_id is given where usage_tracking is turned on"
 )
 
@@ -139,9 +141,11 @@ type Route struct {
 	Creates  kind.Name // the kind that the route makes, under the name in the body's field Under
 	Under    string    // empty: "name"
 	Content  Content
-	Most     int64 // bytes of a streamed body; 0: as many as come
-	Twice    bool  // MLflow serves it with Flask and with FastAPI
-	Threads  bool  // MLflow holds one of its few threads until the client has read all of the answer
+	Most     int64  // bytes of a streamed body; 0: as many as come
+	Query    string // the one query that is taken beside a JSON body; it names nothing
+	Keyed    bool   // MLflow hands the header Authorization on to a provider; the caller's own credential may be in X-MLflow-Authorization
+	Twice    bool   // MLflow serves it with Flask and with FastAPI
+	Threads  bool   // MLflow holds one of its few threads until the client has read all of the answer
 	Filter   Filter
 	Effect   Effect
 	Checks   []Check
@@ -223,4 +227,6 @@ func (r Route) makes(k kind.Name) Route   { r.Creates = k; return r } // beside 
 func (r Route) content(c Content) Route   { r.Content = c; return r }
 func (r Route) threads() Route            { r.Threads = true; return r }
 func (r Route) twice() Route              { r.Twice = true; return r }
+func (r Route) query(q string) Route      { r.Query = q; return r }
+func (r Route) keyed() Route              { r.Keyed = true; return r }
 func (r Route) because(why string) Route  { r.Why = why; return r }

@@ -154,6 +154,13 @@ func (l *lookups) Named(ctx context.Context, ref policy.Ref, id string) (string,
 	return name, nil
 }
 
+// SecretOf gives the id of the secret that a model definition uses; "" when it has none.
+func (l *lookups) SecretOf(ctx context.Context, definition string) (string, error) {
+	var answer map[string]any
+	err := l.ask(ctx, "/api/3.0/mlflow/gateway/model-definitions/get", url.Values{"model_definition_id": {definition}}, &answer)
+	return at(answer, "model_definition.secret_id"), err
+}
+
 type experiment struct {
 	Experiment struct {
 		ID   string `json:"experiment_id"`
