@@ -96,7 +96,7 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	rules := authz.Rules{Default: c.Default, RestrictCreation: c.RestrictCreation}
-	a.Gateway = gateway.Options{MLflow: a.MLflow, Auth: auth, Grants: a.Cache, Lifecycle: a.Store, Sealer: keys, Rules: rules,
+	a.Gateway = gateway.Options{MLflow: a.MLflow, Auth: auth, Grants: a.Cache, Lifecycle: a.Store, Owners: a.Store, Sealer: keys, Rules: rules,
 		Origin: origin, Log: a.log, MaxJSON: c.MaxJSON, MaxFiltered: c.MaxFiltered}
 	proxy, err := gateway.New(a.Gateway)
 	if err != nil {

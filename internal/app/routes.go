@@ -53,6 +53,12 @@ func needs(route policy.Route) []string {
 			all = append(all, need.String())
 		}
 	}
+	if route.Maker > 0 {
+		all = append(all, "or "+route.Maker.String()+" for whoever made it")
+	}
+	if route.Reviewer > 0 {
+		all = append(all, "or "+route.Reviewer.String()+" for who is to review in it")
+	}
 	switch {
 	case route.Access == policy.Refused:
 		all = append(all, "nobody")

@@ -247,7 +247,7 @@ func canonical(ref policy.Ref, field, value string) error {
 			return errs.New(errs.Invalid, "%s %q is not an experiment id: digits without a leading zero", field, value)
 		}
 	case policy.Run, policy.LoggedModel, policy.Trace, policy.Issue, policy.LabelSchema, policy.ReviewQueue, policy.Dataset,
-		policy.GatewayEndpoint, policy.GatewaySecret, policy.GatewayModel:
+		policy.GatewayEndpoint, policy.GatewaySecret, policy.GatewayModel, policy.Job:
 		if !opaqueID(value) {
 			return errs.New(errs.Invalid, "%s %q is not a valid id", field, value)
 		}

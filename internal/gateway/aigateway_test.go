@@ -31,7 +31,11 @@ type gatewayScene struct {
 
 func newGatewayScene(t *testing.T) *gatewayScene {
 	t.Helper()
-	mlflow := mlflowtest.Shared(t)
+	return newGatewaySceneOn(t, mlflowtest.Shared(t))
+}
+
+func newGatewaySceneOn(t *testing.T, mlflow *mlflowtest.Server) *gatewayScene {
+	t.Helper()
 	w := world.New(t, mlflow.Address, nil)
 	s := &gatewayScene{World: w, mlflow: mlflow, owner: w.Person(t, "owner", world.Members), attacker: w.Person(t, "attacker", world.Members)}
 	s.theirs, s.own = s.owner.MakeWork(t), s.attacker.MakeWork(t)

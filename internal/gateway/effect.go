@@ -52,6 +52,12 @@ func (c *call) effect() (func(*http.Response) error, error) {
 			return c.grantNamed(ctx, answer)
 		case policy.DropNamed, policy.MoveNamed:
 			return named(ctx)
+		case policy.OwnNewJobs:
+			return c.ownNewJobs(ctx, answer)
+		case policy.OwnQueue:
+			return c.ownQueue(ctx, answer)
+		case policy.DropQueue:
+			return c.gateway.Owners.Disown(ctx, policy.ReviewQueue.String(), c.targets[0].Value)
 		case policy.ForgetName:
 			id, _, err := c.read.Body.Text("experiment_id")
 			c.gateway.MLflow.ForgetName(id)

@@ -40,12 +40,21 @@ type Lifecycle interface {
 	Renamed(ctx context.Context, k kind.Name, from, to string) error
 }
 
+// Owners remembers who made what MLflow itself knows no owner of, by the name of its reference (policy.Ref) and its id.
+type Owners interface {
+	Own(ctx context.Context, kind, id string, userID int64) error
+	Disown(ctx context.Context, kind, id string) error
+	Owner(ctx context.Context, kind, id string) (int64, error)
+	Owned(ctx context.Context, kind string, userID int64) (map[string]bool, error)
+}
+
 // Options are what the gateway is made of.
 type Options struct {
 	MLflow      *upstream.MLflow
 	Auth        Authenticator
 	Grants      Grants
 	Lifecycle   Lifecycle
+	Owners      Owners
 	Sealer      Sealer
 	Rules       authz.Rules
 	Origin      *httpx.Origin
@@ -61,6 +70,7 @@ type Gateway struct {
 	Options
 	matcher *policy.Matcher
 	turns   turns
+	alone   alone
 }
 
 // New makes the gateway from the route table.
@@ -160,6 +170,11 @@ func (c *call) serve(path httpx.Path) error {
 	if c.targets, err = c.read.Targets(&c.match); err != nil {
 		return err
 	}
+	done, err := c.aloneWithNames()
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := c.authorize(); err != nil {
 		return err
 	}
@@ -167,8 +182,9 @@ func (c *call) serve(path httpx.Path) error {
 		return err
 	}
 	filter := c.match.Route.Filter
+	_, byRow := rowsOf[filter]
 	switch {
-	case filter == "", filter.Answered(): // on the way back
+	case filter == "", filter.Answered(), byRow: // on the way back
 		return c.forward()
 	case filter == policy.NarrowExperiments:
 		return c.narrow()
@@ -233,6 +249,7 @@ func (c *call) forward() error {
 	if err != nil {
 		return err
 	}
+	effect = c.onRows(effect)
 	if effect != nil {
 		out.Header.Set("Accept-Encoding", "identity") // the effect reads the answer
 	}

@@ -84,11 +84,19 @@ func (c *call) namedEffect() (func(ctx context.Context) error, error) {
 		return func(ctx context.Context) error { return c.gateway.Lifecycle.Deleted(ctx, k, name) }, nil
 	}
 	to, _, err := c.read.Body.Text("name")
+	target := c.targets[0]
 	return func(ctx context.Context) error {
 		if to == "" || to == name {
 			return nil
 		}
-		return c.gateway.Lifecycle.Renamed(ctx, k, name, to)
+		now, err := c.gateway.MLflow.Named(ctx, target.Ref, target.Value)
+		if errs.Is(err, errs.NotFound) { // deleted meanwhile, past us
+			return c.gateway.Lifecycle.Deleted(ctx, k, name)
+		}
+		if err != nil || now == name {
+			return err
+		}
+		return c.gateway.Lifecycle.Renamed(ctx, k, name, now)
 	}, err
 }
 

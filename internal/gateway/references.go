@@ -49,6 +49,9 @@ func (c *call) usableEndpoints() error {
 }
 
 func (c *call) useEndpoint(name string) error {
+	if !endpointName.MatchString(name) {
+		return errs.New(errs.Invalid, "%q is not the name of an endpoint", name)
+	}
 	target, err := extract.NewTarget(policy.GatewayEndpointName, "model", name, kind.Use)
 	if err != nil {
 		return err

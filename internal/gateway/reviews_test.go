@@ -5,8 +5,67 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/mlflowtest"
 )
+
+// TestReviewAsAColleague has EDIT, and then READ, on the victim's experiment: whose a queue is, and who is to review in it,
+// is what decides then. MLflow itself keeps no maker behind a proxy, and so lets everybody.
+func TestReviewAsAColleague(t *testing.T) {
+	s := newScene(t)
+	v := s.victims
+	level := func(level kind.Level) {
+		t.Helper()
+		to := store.Principal{User: s.thief.Username}
+		if err := s.App.Store.UpdateGrant(t.Context(), to, kind.Experiment, v.Experiment, level); err != nil {
+			err = s.App.Store.CreateGrant(t.Context(), to, kind.Experiment, v.Experiment, level)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	level(kind.Edit)
+	create := map[string]any{"experiment_id": v.Experiment, "name": "mine", "queue_type": "CUSTOM"}
+	own := s.thief.JSON(t, "POST", v3+"review-queues/create", create)["review_queue"].(map[string]any)["queue_id"].(string)
+	s.refusedAll(t, map[string]attack{
+		"become a reviewer":            {"POST", "review-queues/update", map[string]any{"queue_id": v.ReviewQueue, "update_users": true, "users": []any{s.victim.Username}}, true},
+		"rename a queue of another's":  {"POST", "review-queues/update", map[string]any{"queue_id": v.ReviewQueue, "name": "theirs"}, true},
+		"remove its items":             {"POST", "review-queues/items/remove", map[string]any{"queue_id": v.ReviewQueue, "item_ids": []any{"tr-1"}}, true},
+		"delete it":                    {"POST", "review-queues/delete", map[string]any{"queue_id": v.ReviewQueue}, false},
+		"give an own one away":         {"POST", "review-queues/update", map[string]any{"queue_id": own, "new_owner": "somebody@example.com"}, false},
+		"give it away in camel case":   {"POST", "review-queues/update", map[string]any{"queue_id": own, "newOwner": "somebody@example.com"}, false},
+		"review where not to":          {"POST", "review-queues/items/set-status", map[string]any{"queue_id": v.ReviewQueue, "item_id": "tr-1", "status": "PENDING"}, false},
+		"change it beside an own name": {"POST", "review-queues/update", map[string]any{"queue_id": v.ReviewQueue, "name": "mine2", "queueId": own}, false},
+	})
+	s.thief.JSON(t, "POST", v3+"review-queues/update", map[string]any{"queue_id": own, "name": "renamed"})
+
+	level(kind.Read)
+	s.refusedAll(t, map[string]attack{
+		"change an own one with READ":  {"POST", "review-queues/update", map[string]any{"queue_id": own, "name": "again"}, false},
+		"read one of another's":        {"GET", "review-queues/get?queue_id=" + v.ReviewQueue, nil, true},
+		"read it by its name":          {"GET", "review-queues/get-by-name?name=queue&experiment_id=" + v.Experiment, nil, true},
+		"read it by two names":         {"GET", "review-queues/get-by-name?name=queue&name=renamed&experiment_id=" + v.Experiment, nil, true},
+		"read its items":               {"GET", "review-queues/items/list?queue_id=" + v.ReviewQueue, nil, true},
+		"make one":                     {"POST", "review-queues/create", map[string]any{"experiment_id": v.Experiment, "name": "more", "queue_type": "CUSTOM"}, false},
+		"review as one who only reads": {"POST", "review-queues/items/set-status", map[string]any{"queue_id": v.ReviewQueue, "item_id": "tr-1", "status": "PENDING"}, false},
+	})
+	list := v3 + "review-queues/list?experiment_id=" + v.Experiment
+	if got := string(s.thief.Do(t, "GET", list, nil).Body); strings.Contains(got, v.ReviewQueue) || strings.Contains(got, own) {
+		t.Errorf("the list shows %s", got)
+	}
+	s.victim.JSON(t, "POST", v3+"review-queues/update", map[string]any{"queue_id": v.ReviewQueue, "update_users": true, "users": []any{strings.ToUpper(s.thief.Username)}})
+	for _, path := range []string{"review-queues/get?queue_id=" + v.ReviewQueue, "review-queues/get-by-name?name=queue&experiment_id=" + v.Experiment, "review-queues/items/list?queue_id=" + v.ReviewQueue} {
+		if got := s.thief.Do(t, "GET", v3+path, nil); got.Status != http.StatusOK {
+			t.Errorf("%s of one who is to review: %d %s", path, got.Status, got.Body)
+		}
+	}
+	if got := string(s.thief.Do(t, "GET", list, nil).Body); !strings.Contains(got, v.ReviewQueue) || strings.Contains(got, own) {
+		t.Errorf("the list of one who is to review shows %s", got)
+	}
+	level(kind.Edit)
+	s.thief.JSON(t, "POST", v3+"review-queues/delete", map[string]any{"queue_id": own})
+}
 
 func TestStealReviewQueues(t *testing.T) {
 	s := newScene(t)

@@ -50,6 +50,8 @@ func named(t *testing.T, ref policy.Ref, work world.Work) string {
 		return work.DefinitionID
 	case policy.MCPServer, policy.MCPServerOrNew:
 		return work.Server
+	case policy.Job:
+		return "job-of-" + work.Experiment
 	case policy.Source:
 		return "mlflow-artifacts:/" + work.Artifacts
 	}
@@ -160,6 +162,11 @@ func newDraft(route policy.Route, pick picks) *draft {
 	}
 	if slices.Contains(route.Checks, policy.NewTrace) {
 		place(d.body, "trace.trace_info.trace_id", world.NewTrace())
+	}
+	for _, check := range route.Checks {
+		if sample := checkSamples[check]; sample != nil {
+			sample(d, pick)
+		}
 	}
 	if sample := filterSamples[route.Filter]; sample != nil {
 		sample(d, pick)

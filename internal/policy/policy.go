@@ -84,6 +84,8 @@ const (
 	GatewayInvokable  Filter = "models by id, the name of an endpoint with USE"
 	ListMCPServers    Filter = "MCP servers by name, offset token"
 	ListMCPEndpoints  Filter = "access endpoints by server_name, offset token"
+	OwnJobs           Filter = "jobs that the caller has submitted"
+	SeenQueues        Filter = "review queues, without EDIT those that the caller is to review"
 	GatewayMapping    Filter = "mapping without a secret that the caller may not read"
 )
 
@@ -102,6 +104,9 @@ const (
 	GrantMCPServer  Effect = "creator gets MANAGE on the server"
 	GrantNewServer  Effect = "who makes the server with its first version gets MANAGE on it"
 	DropMCPServer   Effect = "grants on the server are dropped"
+	OwnNewJobs      Effect = "whoever submits owns the jobs"
+	OwnQueue        Effect = "whoever creates owns the queue"
+	DropQueue       Effect = "the queue's owner is forgotten"
 	MoveNamed       Effect = "grants move when the name changes"
 )
 
@@ -129,19 +134,27 @@ const (
 	StatusDeleted   Check = "the status deleted needs MANAGE"
 	UsableSecret    Check = "the secret in use is usable, where provider or model_name is given"
 	UsableEndpoints Check = "endpoints that the scorer names (gateway:/name) are usable"
+	ExactFields     Check = "fields are spelled as MLflow reads them"
+	KnownJob        Check = "the job, its parameters and its scorers are of those that can be decided"
+	KnownScorers    Check = "scorers are MLflow's own, or judges, on an endpoint (gateway:/name) that is usable"
+	KnownEndpoint   Check = "endpoint_name is given"
+	OwnReview       Check = "the caller is one of the queue's users"
 	NoNewUsage      Check = "experiment_id is given where usage_tracking is turned on"
 )
 
 // Route is one line of the table.
 type Route struct {
-	Method   string
-	Path     string // {name} is one segment, {name}:word one that ends in a word, {name*} the rest
-	Access   Access
-	Needs    []Need
-	Creates  kind.Name // the kind that the route makes, under the name in the body's field Under
-	Under    string    // empty: "name"
-	Content  Content
-	Most     int64  // bytes of a streamed body; 0: as many as come
+	Method  string
+	Path    string // {name} is one segment, {name}:word one that ends in a word, {name*} the rest
+	Access  Access
+	Needs   []Need
+	Creates kind.Name // the kind that the route makes, under the name in the body's field Under
+	Under   string    // empty: "name"
+	Content Content
+	Most    int64 // bytes of a streamed body; 0: as many as come
+	// Lower levels that are enough for whoever made what the row's need names, and for who is to review in it.
+	Maker, Reviewer kind.Level
+
 	Query    string // the one query that is taken beside a JSON body; it names nothing
 	Keyed    bool   // MLflow hands the header Authorization on to a provider; the caller's own credential may be in X-MLflow-Authorization
 	Twice    bool   // MLflow serves it with Flask and with FastAPI
@@ -217,16 +230,18 @@ func (r Route) administrators(why string) Route {
 	r.Access, r.Why = Administrators, why
 	return r
 }
-func (r Route) refused(why string) Route  { r.Access, r.Why = Refused, why; return r }
-func (r Route) filter(f Filter) Route     { r.Filter = f; return r }
-func (r Route) effect(e Effect) Route     { r.Effect = e; return r }
-func (r Route) check(c ...Check) Route    { r.Checks = append(r.Checks, c...); return r }
-func (r Route) creates(k kind.Name) Route { r.Access, r.Creates = SignedIn, k; return r }
-func (r Route) under(field string) Route  { r.Under = field; return r }
-func (r Route) makes(k kind.Name) Route   { r.Creates = k; return r } // beside its needs
-func (r Route) content(c Content) Route   { r.Content = c; return r }
-func (r Route) threads() Route            { r.Threads = true; return r }
-func (r Route) twice() Route              { r.Twice = true; return r }
-func (r Route) query(q string) Route      { r.Query = q; return r }
-func (r Route) keyed() Route              { r.Keyed = true; return r }
-func (r Route) because(why string) Route  { r.Why = why; return r }
+func (r Route) refused(why string) Route    { r.Access, r.Why = Refused, why; return r }
+func (r Route) filter(f Filter) Route       { r.Filter = f; return r }
+func (r Route) effect(e Effect) Route       { r.Effect = e; return r }
+func (r Route) check(c ...Check) Route      { r.Checks = append(r.Checks, c...); return r }
+func (r Route) creates(k kind.Name) Route   { r.Access, r.Creates = SignedIn, k; return r }
+func (r Route) under(field string) Route    { r.Under = field; return r }
+func (r Route) makes(k kind.Name) Route     { r.Creates = k; return r } // beside its needs
+func (r Route) content(c Content) Route     { r.Content = c; return r }
+func (r Route) twice() Route                { r.Twice = true; return r }
+func (r Route) threads() Route              { r.Threads = true; return r }
+func (r Route) query(q string) Route        { r.Query = q; return r }
+func (r Route) maker(l kind.Level) Route    { r.Maker = l; return r }
+func (r Route) reviewer(l kind.Level) Route { r.Reviewer = l; return r }
+func (r Route) keyed() Route                { r.Keyed = true; return r }
+func (r Route) because(why string) Route    { r.Why = why; return r }

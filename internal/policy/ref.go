@@ -29,6 +29,8 @@ const (
 
 	MCPServer      // an MCP server's name, <namespace>/<slug>
 	MCPServerOrNew // the name of one that the request makes when there is none
+
+	Job // a job's id, whoever submitted it
 )
 
 // refs names each reference, and gives the sentence with which MLflow 3.17.2 answers for one that does not exist. Where it
@@ -56,6 +58,8 @@ var refs = [...]struct{ name, missing string }{
 
 	MCPServer:      {"MCP server", "MCP server '%s' not found"},
 	MCPServerOrNew: {"MCP server, which may be a new one", "MCP server '%s' not found"},
+
+	Job: {"job", "Job with ID %s not found"},
 }
 
 // String names the reference in messages and in the printed table.

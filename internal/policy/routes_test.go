@@ -22,6 +22,7 @@ var governs = map[policy.Ref]kind.Name{
 	policy.GatewayEndpoint: kind.GatewayEndpoint, policy.GatewayEndpointName: kind.GatewayEndpoint, policy.GatewaySecret: kind.GatewaySecret,
 	policy.GatewayModel: kind.GatewayModel, policy.MCPServer: kind.MCPServer, policy.MCPServerOrNew: kind.MCPServer, policy.GatewaySecretName: kind.GatewaySecret,
 	policy.GatewayModelName: kind.GatewayModel,
+	policy.Job:              "", // a job is whose who submitted it
 }
 
 // lint gives what is wrong with a row. A row that is wrong here is a hole, or can never be allowed.

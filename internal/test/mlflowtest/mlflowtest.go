@@ -62,10 +62,10 @@ func Shared(t testing.TB) *Server {
 	return shared.server
 }
 
-// New starts a server of the test's own, for tests that kill it.
-func New(t testing.TB) *Server {
+// New starts a server of the test's own, for tests that kill it, or that need other settings: NAME=value.
+func New(t testing.TB, settings ...string) *Server {
 	t.Helper()
-	s, err := start()
+	s, err := start(settings...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func Root() (string, error) {
 	}
 }
 
-func start() (*Server, error) {
+func start(settings ...string) (*Server, error) {
 	environment, err := pinned()
 	if err != nil {
 		return nil, err
@@ -117,6 +117,12 @@ func start() (*Server, error) {
 			return nil, err
 		}
 	}
+	for _, setting := range settings {
+		name, value, _ := strings.Cut(setting, "=")
+		if err := os.Setenv(name, value); err != nil {
+			return nil, err
+		}
+	}
 	supervised, err := supervise.Start(supervise.Options{Command: environment.Command("mlflow"), Log: slog.New(slog.DiscardHandler), Output: output, Grace: 10 * time.Second,
 		Args: []string{"--workers", "1", "--backend-store-uri", "sqlite:///" + filepath.Join(dir, "mlflow.db"),
 			"--artifacts-destination", filepath.Join(dir, "artifacts")}})
@@ -128,7 +134,7 @@ func start() (*Server, error) {
 		Client: &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		}}}}
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		answer, err := s.Client.Get("http://localhost/health")
 		if err != nil {
 			continue
