@@ -203,7 +203,12 @@ func TestWriteIntoTheVictimsTraceByItsParent(t *testing.T) {
 	s := newGatewaySceneOn(t, mlflowtest.New(t, "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING=false"))
 	s.provider(t)
 	s.owner.JSON(t, http.MethodPost, ai+"endpoints/update", fields{"endpoint_id": s.theirs.EndpointID, "usage_tracking": true, "experiment_id": s.theirs.Experiment})
-	victims := s.own.Trace // whoever may use the endpoint has nothing to do with it
+	victims := world.NewTrace() // whoever may use the endpoint has nothing to do with it
+	export := s.attacker.Request(t, http.MethodPost, "/v1/traces", world.OneSpan(victims, nil))
+	export.Header.Set("X-Mlflow-Experiment-Id", s.own.Experiment)
+	if got := s.attacker.Send(t, export); got.Status != http.StatusOK {
+		t.Fatalf("%d %s", got.Status, got.Body)
+	}
 	parent := "00-" + strings.TrimPrefix(victims, "tr-") + "-00f067aa0ba902b7-01"
 	spans := func() int {
 		t.Helper()

@@ -12,7 +12,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/world"
 )
 
-// aJob puts a job that has ended into MLflow's own database: the server of the tests runs none. It gives its id.
+// aJob puts a job that waits into MLflow's own database: the server of the tests runs none. It gives its id.
 func aJob(t *testing.T, mlflow *mlflowtest.Server, params string) string {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+mlflow.Database+"?_pragma=busy_timeout(20000)")
@@ -32,8 +32,9 @@ func TestReadAndCancelTheVictimsJob(t *testing.T) {
 	s := newScene(t)
 	mlflow := mlflowtest.Shared(t)
 	params := `{"note": "` + world.Secret + `"}`
-	theirs, own, nobodys := aJob(t, mlflow, params), aJob(t, mlflow, `{}`), aJob(t, mlflow, params)
-	for id, c := range map[string]*world.Client{theirs: s.victim, own: s.thief} {
+	owned := func(c *world.Client, params string) string {
+		t.Helper()
+		id := aJob(t, mlflow, params)
 		user, err := s.App.Store.User(t.Context(), c.Username)
 		if err == nil {
 			err = s.App.Store.Own(t.Context(), "job", id, user.ID)
@@ -41,6 +42,7 @@ func TestReadAndCancelTheVictimsJob(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		return id
 	}
 	for name, a := range map[string]struct{ method, path string }{
 		"read it":                  {"GET", "/ajax-api/3.0/jobs/"},
@@ -49,6 +51,7 @@ func TestReadAndCancelTheVictimsJob(t *testing.T) {
 		"cancel it by the other":   {"PATCH", "/ajax-api/3.0/mlflow/jobs/cancel/"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			theirs, own, nobodys := owned(s.victim, params), owned(s.thief, `{}`), aJob(t, mlflow, params)
 			body := any(nil)
 			if a.method == "PATCH" {
 				body = map[string]any{}
@@ -68,6 +71,7 @@ func TestReadAndCancelTheVictimsJob(t *testing.T) {
 			}
 		})
 	}
+	theirs, own, nobodys := owned(s.victim, params), owned(s.thief, `{}`), aJob(t, mlflow, params)
 	const search = "/ajax-api/3.0/jobs/search"
 	for name, body := range map[string]map[string]any{"all": {}, "by name": {"job_name": "invoke_scorer"}} {
 		got := string(s.thief.Do(t, "POST", search, body).Body)

@@ -13,6 +13,9 @@ import (
 // usableSecret asks for USE on the secret of a model definition that is led elsewhere: with another provider or model the
 // key goes to whom its owner did not mean, or is spent on what it was not meant for.
 func (c *call) usableSecret() error {
+	if other, _, err := c.read.Body.Text("secret_id"); err != nil || other != "" { // a need of the row, and then the key in use
+		return err
+	}
 	for _, field := range []string{"provider", "model_name"} {
 		value, _, err := c.read.Body.Text(field)
 		if err != nil {

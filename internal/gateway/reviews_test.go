@@ -39,6 +39,7 @@ func TestReviewAsAColleague(t *testing.T) {
 		"change it beside an own name": {"POST", "review-queues/update", map[string]any{"queue_id": v.ReviewQueue, "name": "mine2", "queueId": own}, false},
 	})
 	s.thief.JSON(t, "POST", v3+"review-queues/update", map[string]any{"queue_id": own, "name": "renamed"})
+	s.victim.JSON(t, "POST", v3+"review-queues/update", map[string]any{"queue_id": v.ReviewQueue, "name": "queue"}) // MLflow itself has renamed it
 
 	level(kind.Read)
 	s.refusedAll(t, map[string]attack{
@@ -165,7 +166,7 @@ func TestWriteIntoTheVictimsExperiment(t *testing.T) {
 func TestRunAJobOnTheVictimsWork(t *testing.T) {
 	s := newScene(t)
 	body := map[string]any{"job_name": "run_online_trace_scorer", "params": map[string]any{"experiment_id": s.victims.Experiment}}
-	for _, target := range []string{"/ajax-api/3.0/jobs/", "/ajax-api/3.0/jobs", "/ajax-api/3.0/jobs//", "/ajax-api/3.0/jobs/search", "/ajax-api/3.0/jobs/search/",
+	for _, target := range []string{"/ajax-api/3.0/jobs/", "/ajax-api/3.0/jobs", "/ajax-api/3.0/jobs//", "/ajax-api/3.0/jobs/search/",
 		"/ajax-api/3.0/mlflow/genai/evaluate/invoke", "/ajax-api/3.0/mlflow/issues/invoke", v3 + "prompt-optimization/jobs", v3 + "prompt-optimization/jobs/search"} {
 		s.refused(t, s.thief.Request(t, "POST", target, body), s.thief)
 	}
