@@ -107,6 +107,24 @@ var filterSamples = map[policy.Filter]func(*draft, picks){
 	},
 }
 
+// checkSamples add what a check looks for to the request of a row.
+var checkSamples = map[policy.Check]func(*draft, picks){
+	policy.KnownJob: func(d *draft, pick picks) {
+		d.body["job_name"] = "invoke_genai_evaluate"
+		place(d.body, "params.serialized_scorers[]", judgeOf(pick))
+	},
+	policy.KnownScorers: func(d *draft, pick picks) { d.body["serialized_scorer"] = judgeOf(pick) },
+}
+
+// judgeOf is a judge on the endpoint of the picked work.
+func judgeOf(pick picks) string {
+	var endpoint string
+	if picked := pick(-1, policy.Need{Ref: policy.GatewayEndpointName}); len(picked) > 0 {
+		endpoint = picked[0]
+	}
+	return judge("gateway:/" + endpoint)
+}
+
 func (d *draft) sizes(n int) {
 	if d.route.Content == policy.JSON {
 		d.body["max_results"] = n

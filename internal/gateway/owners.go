@@ -49,6 +49,8 @@ func (c *call) ownNewJobs(ctx context.Context, answer *http.Response) error {
 	return failed
 }
 
+type object = map[string]any
+
 // rowsOf are the lists of which an answer shows some rows only.
 var rowsOf = map[policy.Filter]struct {
 	list  string
