@@ -13,7 +13,11 @@ const (
 	GatewaySecret   Name = "gateway_secret"
 	GatewayModel    Name = "gateway_model_definition"
 	MCPServer       Name = "mcp_server"
+	Workspace       Name = "workspace"
 )
+
+// DefaultWorkspace is the workspace of whatever names none, and of all that was there before workspaces were turned on.
+const DefaultWorkspace = "default"
 
 // Kind is one entry of the table: all that the REST API, the OpenAPI document and the decision need to know of a kind.
 type Kind struct {
@@ -41,11 +45,14 @@ type Kind struct {
 	// Plain is true where the plugin answers with the grant or the pattern itself: to the one who has just made it, and on
 	// both sides.
 	Plain bool
+	// Everywhere is true where what grants hold means one thing in all workspaces. Else there may be another resource of
+	// the same name in each, and a grant is for that of one workspace.
+	Everywhere bool
 }
 
 var kinds = []Kind{
 	{Name: Experiment, Title: "experiment", Segment: "experiments", Patterns: "experiment-patterns", Key: "experiment_id",
-		ByID: true, Envelope: "experiment_permission", CreatedStatus: 200, PatternIDText: true, BareMessages: true},
+		ByID: true, Everywhere: true, Envelope: "experiment_permission", CreatedStatus: 200, PatternIDText: true, BareMessages: true},
 	{Name: RegisteredModel, Title: "registered model", Segment: "registered-models", Patterns: "registered-models-patterns", Key: "name",
 		Envelope: "registered_model_permission", CreatedStatus: 201, PatternEnvelope: "registered_model_permission",
 		BareDeletion: true, Prompt: true},
@@ -56,6 +63,8 @@ var kinds = []Kind{
 	{Name: GatewayModel, Title: "gateway model definition", Segment: "gateways/model-definitions", Patterns: "gateways/model-definitions-patterns",
 		Key: "name", CreatedStatus: 201, Plain: true},
 	{Name: MCPServer, Title: "MCP server", Segment: "mcp-servers", Key: "name", CreatedStatus: 201, Plain: true},
+	{Name: Workspace, Title: "workspace", Segment: "workspaces", Patterns: "workspaces-patterns", Key: "name", CreatedStatus: 201, Plain: true,
+		Everywhere: true},
 }
 
 // All yields every kind, in the table's order.
@@ -67,6 +76,12 @@ func All() iter.Seq[Kind] {
 			}
 		}
 	}
+}
+
+// Everywhere tells whether what grants of the kind hold means one thing in all workspaces.
+func Everywhere(name Name) bool {
+	k, ok := Of(name)
+	return ok && k.Everywhere
 }
 
 // Of finds a kind by name.
