@@ -8,6 +8,8 @@ type Rules struct {
 	Default kind.Level
 	// RestrictCreation asks for EDIT on a new name before it may be created.
 	RestrictCreation bool
+	// Workspaces puts each request into a workspace. Its level takes the place of Default in all but the default one.
+	Workspaces bool
 }
 
 // Subject is what a decision needs to know of a person, beside the grants.
@@ -32,6 +34,7 @@ const (
 	Admin       Reason = "admin"
 	Granted     Reason = "grant"
 	ByDefault   Reason = "default"
+	ByWorkspace Reason = "workspace"
 	Creation    Reason = "creation"
 )
 
@@ -40,7 +43,7 @@ type Decision struct {
 	Allowed bool
 	Level   kind.Level
 	Reason  Reason
-	Grant   *Grant // the grant that decided, when Reason is Granted
+	Grant   *Grant // the grant that decided, when Reason is Granted, or one on the workspace, when it is ByWorkspace
 }
 
 // Decide says whether the subject has at least the needed level on the resource. It is the only place where that is said.
@@ -62,17 +65,53 @@ func (r Rules) effective(s Subject, g *Grants, on Resource) Decision {
 			return Decision{Level: grant.Level, Reason: Granted, Grant: grant}
 		}
 	}
-	return Decision{Level: r.Default, Reason: ByDefault}
+	return r.otherwise(g, on)
+}
+
+// otherwise decides where no source holds a grant: by the level on the workspace that the resource is in. On the default
+// workspace, in which everybody is, that level is the default one where no source says another; on others it is none.
+func (r Rules) otherwise(g *Grants, on Resource) Decision {
+	switch {
+	case !r.Workspaces:
+		return Decision{Level: r.Default, Reason: ByDefault}
+	case on.Kind == kind.Workspace && on.ID == kind.DefaultWorkspace:
+		return Decision{Level: r.Default, Reason: ByDefault}
+	case on.Kind == kind.Workspace || !g.placed:
+		return Decision{Reason: ByDefault}
+	}
+	d := r.effective(Subject{Active: true}, g, g.place())
+	if d.Reason == Granted || g.workspace != "" {
+		d.Reason = ByWorkspace
+	}
+	return d
+}
+
+// place is the workspace of the request as a resource.
+func (g *Grants) place() Resource {
+	name := g.workspace
+	if name == "" {
+		name = kind.DefaultWorkspace
+	}
+	return Resource{Kind: kind.Workspace, ID: name, Name: name}
+}
+
+// Member tells whether the subject may be in the request's workspace at all: everybody is in the default one, and in
+// others whoever may read them.
+func (r Rules) Member(s Subject, g *Grants) bool {
+	if !r.Workspaces || g.placed && g.workspace == "" {
+		return s.Active
+	}
+	return g.placed && r.Decide(s, g, g.place(), kind.Read).Allowed
 }
 
 // first finds the grant of a source that speaks for the resource, nil when none does.
 func (g *Grants) first(source Source, on Resource) *Grant {
-	if rows := g.exact[source][key{on.Kind, on.ID}]; len(rows) > 0 {
+	if rows := g.exact[source][g.key(on.Kind, on.ID)]; len(rows) > 0 {
 		return &rows[0]
 	}
 	all := g.patterns[source][on.Kind]
 	for i := range all {
-		if all[i].matches == nil || all[i].matches.MatchString(on.Name) {
+		if g.speaks(&all[i], on) {
 			return &all[i].grant
 		}
 	}
@@ -81,14 +120,21 @@ func (g *Grants) first(source Source, on Resource) *Grant {
 
 // DecideCreate says whether the subject may create a resource of the kind under the name.
 // Anybody signed in may, unless creation is restricted: then the patterns that match the name must give EDIT,
-// or, when none matches, the default level.
+// or, when none matches, the workspace's level or the default one. A workspace asks for USE in any case; the default one
+// does where a source holds a grant on it.
 func (r Rules) DecideCreate(s Subject, g *Grants, on Resource) Decision {
 	switch {
 	case !s.Active:
 		return Decision{Reason: Deactivated}
 	case s.Admin:
 		return Decision{Allowed: true, Level: kind.Manage, Reason: Admin}
-	case !r.RestrictCreation:
+	}
+	if r.Workspaces && on.Kind != kind.Workspace {
+		if d := r.otherwise(g, on); d.Level < kind.Use && (d.Reason == ByWorkspace || !g.placed) {
+			return d
+		}
+	}
+	if !r.RestrictCreation {
 		return Decision{Allowed: true, Level: kind.Manage, Reason: Creation}
 	}
 	for _, source := range g.order {
@@ -99,7 +145,9 @@ func (r Rules) DecideCreate(s Subject, g *Grants, on Resource) Decision {
 			return Decision{Allowed: grant.Level >= kind.Edit, Level: grant.Level, Reason: Granted, Grant: grant}
 		}
 	}
-	return Decision{Allowed: r.Default >= kind.Edit, Level: r.Default, Reason: ByDefault}
+	d := r.otherwise(g, on)
+	d.Allowed = d.Level >= kind.Edit
+	return d
 }
 
 // Explanation is a decision with every grant that was considered, in the order in which the sources were asked.
@@ -112,9 +160,9 @@ type Explanation struct {
 func (r Rules) Explain(s Subject, g *Grants, on Resource, need kind.Level) Explanation {
 	e := Explanation{Decision: r.Decide(s, g, on, need)}
 	for _, source := range g.order {
-		e.Considered = append(e.Considered, g.exact[source][key{on.Kind, on.ID}]...)
+		e.Considered = append(e.Considered, g.exact[source][g.key(on.Kind, on.ID)]...)
 		for _, p := range g.patterns[source][on.Kind] {
-			if p.matches == nil || p.matches.MatchString(on.Name) {
+			if g.speaks(&p, on) {
 				e.Considered = append(e.Considered, p.grant)
 			}
 		}
@@ -153,11 +201,12 @@ func (r Rules) Select(s Subject, g *Grants, k kind.Name, need kind.Level) Select
 	if g.NeedsName(k) {
 		return Selection{}
 	}
-	selection := Selection{All: r.Default >= need && r.Default != kind.NoPermissions, Exact: true}
+	level := r.otherwise(g, Resource{Kind: k}).Level
+	selection := Selection{All: level >= need && level != kind.NoPermissions, Exact: true}
 	seen := map[string]bool{}
 	for _, source := range g.order {
 		for key := range g.exact[source] {
-			if key.kind != k || seen[key.resource] {
+			if key.kind != k || seen[key.resource] || !g.here(key) {
 				continue
 			}
 			seen[key.resource] = true
@@ -175,7 +224,7 @@ func (g *Grants) Each(k kind.Name, yield func(id string)) {
 	seen := map[string]bool{}
 	for _, source := range g.order {
 		for key := range g.exact[source] {
-			if key.kind == k && !seen[key.resource] {
+			if key.kind == k && !seen[key.resource] && g.here(key) {
 				seen[key.resource] = true
 				yield(key.resource)
 			}

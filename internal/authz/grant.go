@@ -52,15 +52,21 @@ func ParseOrder(names []string) ([]Source, error) {
 
 // Grant is one stored rule about a subject: an exact resource, or a pattern of names.
 type Grant struct {
-	ID       int64
-	Source   Source
-	Kind     kind.Name
-	Resource string // exact sources: the id or name
-	Pattern  string // pattern sources: a regular expression (RE2)
-	Priority int    // pattern sources: the smallest number is asked first
-	Level    kind.Level
-	Group    string // group sources: the group's name
+	ID     int64
+	Source Source
+	Kind   kind.Name
+	// Workspace is where the resource is, "" for the default one; a pattern can be for Everywhere. It says nothing of kinds
+	// that are one in all workspaces, and of their exact grants.
+	Workspace string
+	Resource  string // exact sources: the id or name
+	Pattern   string // pattern sources: a regular expression (RE2)
+	Priority  int    // pattern sources: the smallest number is asked first
+	Level     kind.Level
+	Group     string // group sources: the group's name
 }
+
+// Everywhere is the workspace of a pattern that is for all of them, as the Python plugin writes it.
+const Everywhere = "*"
 
 // MaxPattern is the longest pattern that is accepted, in bytes.
 const MaxPattern = 255
@@ -80,8 +86,9 @@ func CompilePattern(pattern string) (*regexp.Regexp, error) {
 }
 
 type key struct {
-	kind     kind.Name
-	resource string
+	kind      kind.Name
+	workspace string
+	resource  string
 }
 
 type pattern struct {
@@ -91,9 +98,48 @@ type pattern struct {
 
 // Grants is all that is granted to one subject, compiled for look-up. It is immutable and safe for concurrent use.
 type Grants struct {
-	order    []Source
-	exact    [sources]map[key][]Grant
-	patterns [sources]map[kind.Name][]pattern
+	order     []Source
+	workspace string // that of the request, "" for the default one
+	placed    bool   // the request is in a workspace
+	exact     [sources]map[key][]Grant
+	patterns  [sources]map[kind.Name][]pattern
+}
+
+// In gives the grants as they count in a workspace; without a name, as they count where workspaces are off.
+func (g *Grants) In(workspace string) *Grants {
+	if workspace == "" {
+		return g
+	}
+	in := *g
+	in.workspace, in.placed = stored(workspace), true
+	return &in
+}
+
+// stored is a workspace's name as grants have it.
+func stored(workspace string) string {
+	if workspace == kind.DefaultWorkspace {
+		return ""
+	}
+	return workspace
+}
+
+// key gives the key of a resource of the request's workspace.
+func (g *Grants) key(k kind.Name, resource string) key {
+	if g.workspace == "" || kind.Everywhere(k) {
+		return key{k, "", resource}
+	}
+	return key{k, g.workspace, resource}
+}
+
+// here tells whether exact grants under the key are for the request's workspace.
+func (g *Grants) here(k key) bool { return k.workspace == g.workspace || kind.Everywhere(k.kind) }
+
+// speaks tells whether a pattern is for a resource of the request's workspace.
+func (g *Grants) speaks(p *pattern, on Resource) bool {
+	if in := p.grant.Workspace; in != Everywhere && in != g.workspace && on.Kind != kind.Workspace {
+		return false
+	}
+	return p.matches == nil || p.matches.MatchString(on.Name)
 }
 
 // Compile prepares a subject's grants. A stored pattern that no longer compiles denies whatever it is asked about
@@ -106,9 +152,13 @@ func Compile(order []Source, rows []Grant) *Grants {
 			if g.exact[row.Source] == nil {
 				g.exact[row.Source] = map[key][]Grant{}
 			}
-			k := key{row.Kind, row.Resource}
+			k := key{row.Kind, stored(row.Workspace), row.Resource}
+			if kind.Everywhere(row.Kind) {
+				k.workspace = ""
+			}
 			g.exact[row.Source][k] = append(g.exact[row.Source][k], row)
 		default:
+			row.Workspace = stored(row.Workspace)
 			p := pattern{grant: row}
 			if compiled, err := CompilePattern(row.Pattern); err == nil {
 				p.matches = compiled

@@ -17,6 +17,7 @@ var resources = map[kind.Name]authz.Resource{
 	kind.GatewaySecret:   {Kind: kind.GatewaySecret, ID: "prod/fraud", Name: "prod/fraud"},
 	kind.GatewayModel:    {Kind: kind.GatewayModel, ID: "prod/fraud", Name: "prod/fraud"},
 	kind.MCPServer:       {Kind: kind.MCPServer, ID: "prod/fraud", Name: "prod/fraud"},
+	kind.Workspace:       {Kind: kind.Workspace, ID: "prod/fraud", Name: "prod/fraud"},
 }
 
 var (
