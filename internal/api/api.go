@@ -208,9 +208,14 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		httpx.WriteError(w, r, a.Log, err)
 		return
 	}
+	in, err := a.place(r, subject)
+	if err != nil {
+		httpx.WriteError(w, r, a.Log, err)
+		return
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	next(huma.WithContext(ctx, identity.With(ctx.Context(), subject)))
+	next(huma.WithContext(ctx, identity.With(in, subject)))
 }
 
 // message is the plugin's answer to a change. Which of the two fields there is differs between operations.

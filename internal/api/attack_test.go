@@ -14,7 +14,7 @@ import (
 // An editor, a member, and the one whom it would profit try to give permissions: to themselves, and to others.
 func TestWhoDoesNotManageCannotGrant(t *testing.T) {
 	c := newCast(t)
-	for k := range kind.All() {
+	for k := range kinds() {
 		for _, who := range []*world.Client{c.editor, c.member, c.target} {
 			for _, at := range []string{"/permissions/users/" + who.Username, "/permissions/users/" + c.target.Username, "/permissions/groups/" + theGroup, "/permissions/users/none"} {
 				one := base + at + "/" + k.Segment + "/" + c.at(k)
@@ -36,7 +36,7 @@ func TestManagerCannotGrantOnOthersResources(t *testing.T) {
 		kind.RegisteredModel: {"others%20of%20" + t.Name(), "none"}, kind.MCPServer: {"others%2Fof-" + t.Name(), "test%2Fnone"}}
 	c.admin.JSON(t, http.MethodPost, "/api/3.0/mlflow/mcp-servers", object{"name": "others/of-" + t.Name()})
 	c.makeGateway(t, c.admin, "others-of-"+t.Name())
-	for k := range kind.All() {
+	for k := range kinds() {
 		if others[k.Name] == nil {
 			others[k.Name] = []string{"others-of-" + t.Name(), "none"}
 		}
@@ -54,7 +54,7 @@ func TestManagerCannotGrantOnOthersResources(t *testing.T) {
 // An explicit NO_PERMISSIONS takes the right to grant away, whatever a group gives.
 func TestRefusedManagerCannotGrant(t *testing.T) {
 	c := newCast(t)
-	for k := range kind.All() {
+	for k := range kinds() {
 		c.give(t, store.Principal{Group: theGroup}, k.Name, kind.Manage)
 		c.give(t, store.Principal{User: c.target.Username}, k.Name, kind.NoPermissions)
 		one := base + "/permissions/users/" + c.member.Username + "/" + k.Segment + "/" + c.at(k)

@@ -51,7 +51,7 @@ func (c *cast) steps() map[string]step {
 		"GET /permissions/groups/details":            {want: administrators(200), path: "/permissions/groups/details"},
 		"GET /permissions/groups/{group_name}/users": {want: administrators(200), path: "/permissions/groups/" + theGroup + "/users"},
 	}
-	for k := range kind.All() {
+	for k := range kinds() {
 		all["GET /permissions/"+k.Segment] = step{want: everybody(200), path: "/permissions/" + k.Segment}
 		for _, s := range c.sides() {
 			all["GET /permissions/"+k.Segment+"/{resource}/"+s.segment] = step{want: managed(200), path: "/permissions/" + k.Segment + "/" + c.at(k) + "/" + s.segment}
@@ -190,7 +190,7 @@ func TestListingsShowEachCallerTheirPart(t *testing.T) {
 func TestUserListingNamesTheSource(t *testing.T) {
 	c := newCast(t)
 	user, group := c.sides()[0], c.sides()[1]
-	for k := range kind.All() {
+	for k := range kinds() {
 		shows := func(level, source string) {
 			t.Helper()
 			got := c.manager.Do(t, http.MethodGet, c.grants(k, user), nil)

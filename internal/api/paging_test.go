@@ -3,8 +3,6 @@ package api_test
 import (
 	"net/http"
 	"testing"
-
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 )
 
 func TestPagesAndSearch(t *testing.T) {
@@ -48,7 +46,7 @@ func TestPagesAndSearch(t *testing.T) {
 // The total counts what the caller may see: else it would tell of the rest.
 func TestTotalLeavesOutWhatIsHidden(t *testing.T) {
 	c := newCast(t)
-	for k := range kind.All() {
+	for k := range kinds() {
 		at := base + "/permissions/" + k.Segment + "?limit=500"
 		one := object{"name": c.names[k.Name], "tags": object{}}
 		switch {

@@ -51,6 +51,7 @@ func (a *API) patterns(r *registrar, k kind.Kind, side side) {
 		if err != nil {
 			return nil, err
 		}
+		g.Workspace = a.patternPlace(ctx, k)
 		if err := a.Store.CreatePattern(ctx, side.of(in.Principal), g); err != nil {
 			return nil, err
 		}
@@ -135,16 +136,13 @@ func (a *API) patternRows(ctx context.Context, k kind.Kind, side side, p store.P
 	}
 	rows := make([]row, 0, len(patterns))
 	for _, g := range patterns {
-		rows = append(rows, patternRow(k, side, holder, g))
+		rows = append(rows, a.patternRow(k, side, holder, g))
 	}
 	return rows, nil
 }
 
-// everyWorkspace is how the plugin says that a pattern is bound to no workspace.
-const everyWorkspace = "*"
-
-func patternRow(k kind.Kind, side side, holder int64, g authz.Grant) row {
-	one := row{"id": g.ID, "regex": g.Pattern, "priority": g.Priority, "permission": g.Level.String(), "workspace": everyWorkspace}
+func (a *API) patternRow(k kind.Kind, side side, holder int64, g authz.Grant) row {
+	one := row{"id": g.ID, "regex": g.Pattern, "priority": g.Priority, "permission": g.Level.String(), "workspace": a.shownPlace(k.Name, g.Workspace)}
 	switch {
 	case !side.user:
 		one["group_id"], one["kind"] = holder, side.kind
@@ -166,7 +164,7 @@ func (a *API) patternLike(ctx context.Context, k kind.Kind, side side, p store.P
 		return nil, err
 	}
 	for _, g := range patterns {
-		if g.Pattern == made.Pattern {
+		if g.Pattern == made.Pattern && g.Workspace == made.Workspace {
 			return a.onePattern(ctx, k, side, p, g.ID)
 		}
 	}
@@ -186,7 +184,7 @@ func (a *API) onePattern(ctx context.Context, k kind.Kind, side side, p store.Pr
 		if g.ID != id {
 			continue
 		}
-		one := patternRow(k, side, holder, g)
+		one := a.patternRow(k, side, holder, g)
 		if side.user && k.PatternEnvelope != "" {
 			one = row{k.PatternEnvelope: one}
 		}

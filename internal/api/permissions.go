@@ -13,6 +13,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/upstream"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/workspace"
 )
 
 // HolderPath names a principal: the user or the group of the path. What is embedded has to be exported for huma to fill it.
@@ -54,6 +55,9 @@ var sides = []side{
 // permissions derives the routes of every kind of the table.
 func (a *API) permissions(r *registrar) {
 	for k := range kind.All() {
+		if k.Name == kind.Workspace && !a.Rules.Workspaces {
+			continue
+		}
 		a.resources(r, k)
 		for _, s := range sides {
 			a.grants(r, k, s)
@@ -169,7 +173,10 @@ func (a *API) effective(ctx context.Context, s *identity.Subject, k kind.Kind, p
 			continue
 		}
 		source := "fallback"
-		if decision.Grant != nil {
+		switch {
+		case decision.Reason == authz.ByWorkspace:
+			source = "workspace"
+		case decision.Grant != nil:
 			source = decision.Grant.Source.String()
 		}
 		rows = append(rows, described(k, item, decision.Level, source))
@@ -250,6 +257,9 @@ func (a *API) manages(ctx context.Context, s *identity.Subject, k kind.Kind, res
 	if k.Name == kind.Experiment && !extract.ExperimentID(resource) {
 		return errs.New(errs.Invalid, "%q is not an experiment id: digits without a leading zero", resource)
 	}
+	if k.Name == kind.Workspace && !workspace.Valid(resource) {
+		return errs.New(errs.Invalid, "%q is not the name of a workspace: 2 to 63 of a-z, 0-9 and inner hyphens", resource)
+	}
 	if strings.ContainsFunc(resource, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }) {
 		return errs.New(errs.Invalid, "the name of the %s has a character that no name has", k.Title)
 	}
@@ -261,8 +271,12 @@ func (a *API) manages(ctx context.Context, s *identity.Subject, k kind.Kind, res
 		return err
 	}
 	on := authz.Resource{Kind: k.Name, ID: resource, Name: resource}
-	if k.ByID && grants.NeedsName(k.Name) {
-		if on.Name, err = a.MLflow.ExperimentName(ctx, resource); err != nil && !errs.Is(err, errs.NotFound) {
+	if k.ByID && (a.Rules.Workspaces || grants.NeedsName(k.Name)) {
+		on.Name, err = a.MLflow.ExperimentName(ctx, resource)
+		if err != nil && (a.Rules.Workspaces || !errs.Is(err, errs.NotFound)) { // one of another workspace is not there
+			if errs.Is(err, errs.NotFound) {
+				err = errs.New(errs.Denied, "this needs MANAGE on the %s %q", k.Title, resource)
+			}
 			return err
 		}
 	}

@@ -69,7 +69,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.Store.OnChange(a.Cache.Invalidate)
 	if a.MLflow, err = upstream.New(upstream.Options{Address: c.Upstream, SocketPrefix: c.SocketPrefix, ConnectTimeout: c.ConnectTimeout,
-		Log: a.log}); err != nil {
+		Workspaces: c.Workspaces.Enabled, Log: a.log}); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, func() error { a.MLflow.Close(); return nil })
@@ -95,9 +95,10 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rules := authz.Rules{Default: c.Default, RestrictCreation: c.RestrictCreation}
+	rules := authz.Rules{Default: c.Default, RestrictCreation: c.RestrictCreation, Workspaces: c.Workspaces.Enabled}
 	a.Gateway = gateway.Options{MLflow: a.MLflow, Auth: auth, Grants: a.Cache, Lifecycle: a.Store, Owners: a.Store, Sealer: keys, Rules: rules,
-		Origin: origin, Log: a.log, MaxJSON: c.MaxJSON, MaxFiltered: c.MaxFiltered}
+		Origin: origin, Log: a.log, MaxJSON: c.MaxJSON, MaxFiltered: c.MaxFiltered,
+		Spaces: gateway.Spaces{NameToCreate: c.Workspaces.NameToCreate, NotDefault: c.Workspaces.NotDefault}}
 	proxy, err := gateway.New(a.Gateway)
 	if err != nil {
 		return err
@@ -149,7 +150,8 @@ func (a *App) openSessions(origin *httpx.Origin) error {
 
 // own are the paths that the gateway answers itself, with all below them; all others are MLflow's.
 var own = []string{"/login", "/callback", "/logout", "/auth", "/health", "/openapi.json",
-	"/api/2.0/mlflow/permissions", "/ajax-api/2.0/mlflow/permissions", "/api/2.0/mlflow/users", "/ajax-api/2.0/mlflow/users"}
+	"/api/2.0/mlflow/permissions", "/ajax-api/2.0/mlflow/permissions", "/api/3.0/mlflow/permissions", "/ajax-api/3.0/mlflow/permissions",
+	"/api/2.0/mlflow/users", "/ajax-api/2.0/mlflow/users"}
 
 // split sends the gateway's own paths to the mux. It compares the path as it was sent: an encoded spelling of such a path
 // is MLflow's business, and there it is in no table.
@@ -177,6 +179,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	versions := make(chan struct{})
 	go func() { defer close(versions); a.watchVersion(watch) }()
 	defer func() { stopWatch(); <-watched; <-versions }()
+	go a.compareWorkspaces(watch)
 
 	server := &http.Server{Handler: a.handler, ReadHeaderTimeout: min(20*time.Second, a.settings.RequestTimeout), ReadTimeout: a.settings.RequestTimeout, IdleTimeout: 120 * time.Second,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 )
 
@@ -22,9 +23,11 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
 	checks, status, code := map[string]string{}, "ready", http.StatusOK
-	for name, check := range map[string]func(context.Context) error{
-		"mlflow": a.MLflow.Healthy, "database": a.Store.Ping, "sessions": a.Sessions.Store.Ping,
-	} {
+	all := map[string]func(context.Context) error{"mlflow": a.MLflow.Healthy, "database": a.Store.Ping, "sessions": a.Sessions.Store.Ping}
+	if a.settings.Workspaces.Enabled {
+		all["workspaces"] = a.MLflow.SameWorkspaces
+	}
+	for name, check := range all {
 		err := check(ctx)
 		a.noteCheck(name, err)
 		if checks[name] = "ok"; err != nil {
@@ -32,6 +35,26 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	httpx.WriteJSON(w, code, map[string]any{"status": status, "checks": checks})
+}
+
+// compareWorkspaces asks MLflow, as soon as it answers, whether it has workspaces as the settings say, and logs it where not.
+func (a *App) compareWorkspaces(ctx context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		err := a.MLflow.SameWorkspaces(ctx)
+		if errs.Is(err, errs.Unavailable) {
+			a.log.Error("MLflow and the settings differ", "error", err)
+		}
+		if !errs.Is(err, errs.BadGateway) || ctx.Err() != nil { // an MLflow without workspaces may not know the question
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 // noteCheck logs a check that begins to fail, and one that succeeds again; a probe each second would bury the rest of the log.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
@@ -39,6 +40,9 @@ func Serve(ctx context.Context, c *config.Config, mlflowArgs []string, output io
 	if c.Upstream == "" {
 		if c.SocketPrefix, err = prefixOf(mlflowArgs); err != nil {
 			return err
+		}
+		if c.Workspaces.Enabled {
+			mlflowArgs = append(slices.Clone(mlflowArgs), "--enable-workspaces")
 		}
 		server, err := supervise.Start(supervise.Options{Command: c.MLflowCommand, Args: mlflowArgs, Log: log, Output: output, Grace: c.Grace})
 		if err != nil {

@@ -43,6 +43,7 @@ type Config struct {
 	Default          kind.Level
 	RestrictCreation bool
 	Order            []authz.Source
+	Workspaces       Workspaces
 
 	OIDC    OIDC
 	Session Session
@@ -52,6 +53,13 @@ type Config struct {
 	values  map[string]string
 
 	unheeded []string
+}
+
+// Workspaces are the settings of MLflow's workspaces.
+type Workspaces struct {
+	Enabled      bool
+	NameToCreate bool // creating asks for a request that names its workspace
+	NotDefault   bool // nothing is created in the default workspace
 }
 
 // OIDC are the settings of the identity provider.

@@ -16,11 +16,11 @@ func TestUnheededSettingsAreNamed(t *testing.T) {
 	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Load(lookup(map[string]string{"MLFLOW_ENABLE_WORKSPACES": "true", "SESSION_TOKEN_ENCRYPTION_KEY": "secret"}), path, nil)
+	c, err := Load(lookup(map[string]string{"WORKSPACE_RULES_MAX_PERMISSION": "READ", "SESSION_TOKEN_ENCRYPTION_KEY": "secret"}), path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"MLFLOW_ENABLE_WORKSPACES", "OIDC_GROUPNAME", "OIDC_GROUP_NAME_PATTERN", "SESSION_TOKEN_ENCRYPTION_KEY"}
+	want := []string{"OIDC_GROUPNAME", "OIDC_GROUP_NAME_PATTERN", "SESSION_TOKEN_ENCRYPTION_KEY", "WORKSPACE_RULES_MAX_PERMISSION"}
 	if diff := cmp.Diff(want, c.Unheeded()); diff != "" {
 		t.Error(diff)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/workspace"
 )
 
 // Source is the database behind the cache.
@@ -124,13 +125,17 @@ func (c *Cache) ByToken(ctx context.Context, hash [32]byte) (TokenOwner, error) 
 	})
 }
 
-// Of gives all that is granted to a user, compiled.
+// Of gives all that is granted to a user, compiled, as it counts in the context's workspace.
 func (c *Cache) Of(ctx context.Context, userID int64) (*authz.Grants, error) {
-	return cached(c, c.grants, userID, func() (*authz.Grants, error) {
+	all, err := cached(c, c.grants, userID, func() (*authz.Grants, error) {
 		rows, err := c.source.GrantsOf(ctx, userID)
 		if err != nil {
 			return nil, err
 		}
 		return authz.Compile(c.order, rows), nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return all.In(workspace.Of(ctx).Name), nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/workspace"
 )
 
 // Request is a request that has been read once: what is decided on, and what is forwarded.
@@ -252,8 +253,12 @@ func canonical(ref policy.Ref, field, value string) error {
 			return errs.New(errs.Invalid, "%s %q is not a valid id", field, value)
 		}
 	case policy.ArtifactTree:
-		if _, err := TreeExperiment(value); err != nil {
+		if _, _, err := Tree(value); err != nil {
 			return err
+		}
+	case policy.Workspace:
+		if !workspace.Valid(value) {
+			return errs.New(errs.Invalid, "%q is not the name of a workspace: 2 to 63 of a-z, 0-9 and inner hyphens", value)
 		}
 	case policy.Model, policy.ExperimentName, policy.GatewayEndpointName, policy.GatewaySecretName, policy.GatewayModelName:
 		return Name(field, value)
@@ -311,20 +316,36 @@ func opaqueID(s string) bool {
 
 // wholeFolder tells whether an artifact path is the folder of an experiment. MLflow deletes recursively, and so all that
 // the experiment's runs have stored; its own clean-up (mlflow gc) deletes run by run.
-func wholeFolder(path string) bool { return !strings.Contains(strings.TrimSuffix(path, "/"), "/") }
+func wholeFolder(path string) bool {
+	_, path = cutWorkspace(path)
+	return !strings.Contains(strings.TrimSuffix(path, "/"), "/")
+}
 
-// TreeExperiment gives the experiment that governs a path of the artifact proxy: its first segment. The root, and paths
-// with more than one meaning, are refused.
-func TreeExperiment(path string) (string, error) {
+// spaces is the folder in which MLflow keeps the artifacts of workspaces, each in one of its name.
+const spaces = "workspaces/"
+
+// cutWorkspace gives the workspace that a path of the artifact proxy names, and the path inside it.
+func cutWorkspace(path string) (named, rest string) {
+	if below, ok := strings.CutPrefix(path, spaces); ok {
+		named, rest, _ = strings.Cut(below, "/")
+		return named, rest
+	}
+	return "", path
+}
+
+// Tree gives the experiment that governs a path of the artifact proxy, its first segment, and the workspace in whose folder
+// it is, "" where the path names none. The root, the root of a workspace, and paths with more than one meaning, are refused.
+func Tree(path string) (named, experiment string, err error) {
 	if path == "" {
-		return "", errs.New(errs.Denied, "the root of the artifact store cannot be listed; name an experiment's folder")
+		return "", "", errs.New(errs.Denied, "the root of the artifact store cannot be listed; name an experiment's folder")
 	}
 	if err := httpx.RelativePath(path); err != nil {
-		return "", err
+		return "", "", err
 	}
-	first, _, _ := strings.Cut(path, "/")
-	if !ExperimentID(first) {
-		return "", errs.New(errs.Denied, "the artifact path must start with an experiment id")
+	named, rest := cutWorkspace(path)
+	first, _, _ := strings.Cut(rest, "/")
+	if !ExperimentID(first) || rest != path && !workspace.Valid(named) {
+		return "", "", errs.New(errs.Denied, "the artifact path must start with an experiment id")
 	}
-	return first, nil
+	return named, first, nil
 }

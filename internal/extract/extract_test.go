@@ -233,7 +233,7 @@ func TestExperimentIDHasOneSpelling(t *testing.T) {
 	}
 }
 
-func TestTreeExperiment(t *testing.T) {
+func TestTree(t *testing.T) {
 	for _, c := range []struct{ name, path, want string }{
 		{"experiment's folder", "2", "2"},
 		{"experiment's folder with a slash", "2/", "2"},
@@ -257,13 +257,29 @@ func TestTreeExperiment(t *testing.T) {
 		{"backslash", `2\abc`, ""},
 		{"fragment", "2#/abc", ""},
 		{"no experiment", "models/m-1", ""},
-		{"workspace", "workspaces/a/2", ""},
+		{"experiment of a workspace", "workspaces/team-a/2", "team-a:2"},
+		{"file of a workspace", "workspaces/team-a/2/abc/artifacts/a.txt", "team-a:2"},
+		{"root of all workspaces", "workspaces", ""},
+		{"root of all workspaces by a slash", "workspaces/", ""},
+		{"root of a workspace", "workspaces/team-a", ""},
+		{"root of a workspace by a slash", "workspaces/team-a/", ""},
+		{"workspace without a name", "workspaces//2", ""},
+		{"workspace in upper case", "workspaces/Team-A/2", ""},
+		{"workspace of one byte", "workspaces/a/2", ""},
+		{"workspace of digits", "workspaces/22/3", "22:3"},
+		{"workspace in a workspace", "workspaces/team-a/workspaces/team-b/2", ""},
+		{"experiment of a workspace, leading zero", "workspaces/team-a/02", ""},
+		{"out of a workspace", "workspaces/team-a/../team-b/2", ""},
+		{"folder in upper case", "Workspaces/team-a/2", ""},
 		{"NUL", "2\x00/abc", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := extract.TreeExperiment(c.path)
+			in, got, err := extract.Tree(c.path)
+			if in != "" {
+				got = in + ":" + got
+			}
 			if got != c.want || (err == nil) != (c.want != "") {
-				t.Errorf("TreeExperiment(%q) = %q, %v", c.path, got, err)
+				t.Errorf("Tree(%q) = %q, %v", c.path, got, err)
 			}
 		})
 	}
@@ -271,7 +287,8 @@ func TestTreeExperiment(t *testing.T) {
 
 // MLflow deletes a folder with all that is in it: one request would take the artifacts of every run of an experiment.
 func TestDeletionOfAnExperimentsWholeFolder(t *testing.T) {
-	for path, ok := range map[string]bool{"2": false, "2/": false, "2%2F": false, ".": false, "2/abc": true, "2/abc/artifacts/": true} {
+	for path, ok := range map[string]bool{"2": false, "2/": false, "2%2F": false, ".": false, "2/abc": true, "2/abc/artifacts/": true,
+		"workspaces/team-a/2": false, "workspaces/team-a/2/": false, "workspaces/team-a": false, "workspaces/team-a/2/abc": true} {
 		r, err := message("DELETE", "/api/2.0/mlflow-artifacts/artifacts/"+path, "")
 		if err != nil {
 			t.Fatal(err)

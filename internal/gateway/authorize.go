@@ -35,6 +35,9 @@ func (c *call) authorize() error {
 		}
 	}
 	if route.Creates != "" {
+		if err := c.creatable(); err != nil {
+			return err
+		}
 		return c.create(route.Creates, created(route))
 	}
 	return nil
@@ -137,23 +140,26 @@ func (c *call) resolve(target extract.Target) ([]authz.Resource, error) {
 		name, err := c.nameOf(ctx, target)
 		return []authz.Resource{{Kind: namedKinds[target.Ref], ID: name, Name: name}}, err
 	case policy.ArtifactTree:
-		id, err := extract.TreeExperiment(target.Value)
+		id, err := c.tree(target.Value)
 		if err != nil {
 			return nil, err
 		}
 		return c.experiments(ctx, id)
+	case policy.Workspace:
+		return spaceOf(target.Value), nil
 	case policy.Source:
 		return c.source(target.Value)
 	}
 	return nil, errs.New(errs.Internal, "a target names nothing known: %d", target.Ref)
 }
 
-// experiments gives experiments as resources; their names are asked for only where the caller holds patterns.
+// experiments gives experiments as resources; their names are asked for where the caller holds patterns, and in a workspace:
+// an experiment of another one is not there.
 func (c *call) experiments(ctx context.Context, ids ...string) ([]authz.Resource, error) {
 	resources := make([]authz.Resource, len(ids))
 	for i, id := range ids {
 		resources[i] = authz.Resource{Kind: kind.Experiment, ID: id}
-		if c.subject.Admin || !c.grants.NeedsName(kind.Experiment) {
+		if c.subject.Admin || !c.gateway.Rules.Workspaces && !c.grants.NeedsName(kind.Experiment) {
 			continue
 		}
 		var err error

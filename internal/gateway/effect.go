@@ -26,8 +26,14 @@ func (c *call) effect() (func(*http.Response) error, error) {
 	if c.match.Route.Effect == policy.GrantNewServer {
 		return nil, c.makeServer()
 	}
+	if c.match.Route.Effect == policy.DropWorkspace {
+		var err error
+		if named, err = c.dropWorkspace(); err != nil {
+			return nil, err
+		}
+	}
 	return func(answer *http.Response) error {
-		if answer.StatusCode != http.StatusOK {
+		if answer.StatusCode < 200 || answer.StatusCode > 299 {
 			return nil
 		}
 		// The client may hang up now; what MLflow has done must still be followed by what we do.
@@ -50,7 +56,7 @@ func (c *call) effect() (func(*http.Response) error, error) {
 			return c.gateway.Lifecycle.Deleted(ctx, kind.MCPServer, c.targets[0].Value)
 		case policy.GrantNamed:
 			return c.grantNamed(ctx, answer)
-		case policy.DropNamed, policy.MoveNamed:
+		case policy.DropNamed, policy.MoveNamed, policy.DropWorkspace:
 			return named(ctx)
 		case policy.OwnNewJobs:
 			return c.ownNewJobs(ctx, answer)
@@ -58,9 +64,11 @@ func (c *call) effect() (func(*http.Response) error, error) {
 			return c.ownQueue(ctx, answer)
 		case policy.DropQueue:
 			return c.gateway.Owners.Disown(ctx, policy.ReviewQueue.String(), c.targets[0].Value)
+		case policy.GrantWorkspace:
+			return c.grantWorkspace(ctx)
 		case policy.ForgetName:
 			id, _, err := c.read.Body.Text("experiment_id")
-			c.gateway.MLflow.ForgetName(id)
+			c.gateway.MLflow.ForgetName(ctx, id)
 			return err
 		}
 		return errs.New(errs.Internal, "effect %q has no rule", c.match.Route.Effect)

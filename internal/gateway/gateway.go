@@ -38,6 +38,7 @@ type Lifecycle interface {
 	Created(ctx context.Context, k kind.Name, resource string, userID int64) error
 	Deleted(ctx context.Context, k kind.Name, resource string) error
 	Renamed(ctx context.Context, k kind.Name, from, to string) error
+	WorkspaceDeleted(ctx context.Context, name string) error
 }
 
 // Owners remembers who made what MLflow itself knows no owner of, by the name of its reference (policy.Ref) and its id.
@@ -63,6 +64,7 @@ type Options struct {
 	MaxFiltered int64 // bytes of an answer that is read to filter
 
 	Routes []policy.Route // nil: the route table
+	Spaces Spaces
 }
 
 // Gateway answers every request that is not for the gateway's own pages and API.
@@ -126,7 +128,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &call{gateway: g, w: w, r: r, match: match, subject: subject}
-	if err := c.serve(path); err != nil {
+	err = c.place()
+	if err == nil {
+		err = c.serve(path)
+	}
+	if err != nil {
 		if errs.Is(err, errs.Denied) || errs.Is(err, errs.NotFound) {
 			g.Log.InfoContext(r.Context(), "refused", "user", subject.Username, "route", match.Route.Pattern(), "client", g.Origin.Client(r), "error", err)
 		}
@@ -165,6 +171,9 @@ func (c *call) serve(path httpx.Path) error {
 		return errs.Wrap(errs.Invalid, err, "the connection was lost")
 	}
 	if c.grants, err = c.gateway.Grants.Of(c.r.Context(), c.subject.UserID); err != nil {
+		return err
+	}
+	if err := c.member(); err != nil {
 		return err
 	}
 	if c.targets, err = c.read.Targets(&c.match); err != nil {

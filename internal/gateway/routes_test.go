@@ -52,6 +52,8 @@ func named(t *testing.T, ref policy.Ref, work world.Work) string {
 		return work.Server
 	case policy.Job:
 		return "job-of-" + work.Experiment
+	case policy.Workspace:
+		return "team"
 	case policy.Source:
 		return "mlflow-artifacts:/" + work.Artifacts
 	}

@@ -75,9 +75,9 @@ func (c *call) fetcher(search *rewrite.Search) rewrite.Fetch {
 
 // readable decides each row, also of a search that was narrowed before: the answer is trusted no more than the filter.
 func (c *call) readable(k kind.Name) rewrite.Allowed {
-	return func(_ context.Context, id, name string) (bool, error) {
+	return func(ctx context.Context, id, name string) (bool, error) {
 		if k == kind.Experiment {
-			c.gateway.MLflow.RememberName(id, name)
+			c.gateway.MLflow.RememberName(ctx, id, name)
 		}
 		return c.gateway.Rules.Decide(c.decider(), c.grants, authz.Resource{Kind: k, ID: id, Name: name}, kind.Read).Allowed, nil
 	}

@@ -51,9 +51,6 @@ func CheckHeaders(r *http.Request) string {
 	if given(r.Header, "Upgrade") {
 		return "protocol upgrades are not supported"
 	}
-	if given(r.Header, "X-Mlflow-Workspace") {
-		return "workspaces are not enabled on this server; do not send X-MLFLOW-WORKSPACE"
-	}
 	return ""
 }
 

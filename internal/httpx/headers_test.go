@@ -61,13 +61,10 @@ func TestCheckHeaders(t *testing.T) {
 		ok    bool
 	}{
 		{"none", nil, true},
-		{"blank workspace", []string{"X-MLFLOW-WORKSPACE:  "}, true},
 		{"method override", []string{"X-HTTP-Method-Override: DELETE"}, false},
 		{"method override, another spelling", []string{"x-http-method: DELETE"}, false},
 		{"method override, a third", []string{"X-Method-Override: DELETE"}, false},
 		{"method override behind an empty one", []string{"X-HTTP-Method-Override:", "X-HTTP-Method-Override: DELETE"}, false},
-		{"workspace", []string{"X-MLFLOW-WORKSPACE: other"}, false},
-		{"workspace behind a blank one", []string{"X-MLFLOW-WORKSPACE: ", "X-MLFLOW-WORKSPACE: other"}, false},
 		{"websocket", []string{"Connection: Upgrade", "Upgrade: websocket"}, false},
 		{"cleartext HTTP/2", []string{"Upgrade: h2c"}, false},
 		{"upgrade behind an empty one", []string{"Upgrade:", "Upgrade: h2c"}, false},

@@ -69,6 +69,7 @@ var filtered = map[Filter][]Mention{
 	GatewaySecrets:   {mention("secrets[]!/secret_name", GatewaySecretName)},
 	GatewayModels:    slices.Concat([]Mention{mention("model_definitions[]!/name", GatewayModelName)}, each(definitionMentions, "model_definitions[]", "model_definition")),
 	GatewayEndpoints: slices.Concat([]Mention{mention("endpoints[]!/name", GatewayEndpointName)}, each(endpointMentions, "endpoints[]", "endpoint")),
+	ListWorkspaces:   {mention("workspaces[]!/name", Workspace)},
 	GatewayInvokable: {mention("data[]!/id", GatewayEndpointName).level(kind.Use)},
 	GatewayMapping:   each(definitionMentions, "mapping/model_definition"),
 }

@@ -78,6 +78,7 @@ const (
 	ListModelVersions Filter = "model versions by name, offset token"
 	NarrowExperiments Filter = "experiment_ids narrowed before forwarding"
 	GraphQLFields     Filter = "GraphQL: experimentIds narrowed, model versions by name"
+	ListWorkspaces    Filter = "workspaces by name"
 	GatewaySecrets    Filter = "secrets by secret_name"
 	GatewayModels     Filter = "model definitions by name, without secrets that the caller may not read"
 	GatewayEndpoints  Filter = "endpoints by name, without model definitions and secrets that the caller may not read"
@@ -108,6 +109,8 @@ const (
 	OwnQueue        Effect = "whoever creates owns the queue"
 	DropQueue       Effect = "the queue's owner is forgotten"
 	MoveNamed       Effect = "grants move when the name changes"
+	GrantWorkspace  Effect = "creator gets MANAGE on the workspace"
+	DropWorkspace   Effect = "grants on the workspace and in it are dropped"
 )
 
 // Check names a rule about a request's fields that is not about the level on a resource. Administrators are exempt
@@ -163,11 +166,17 @@ type Route struct {
 	Effect   Effect
 	Checks   []Check
 	Mentions []Mention // what its answer names beside what the request was decided on
+	Outside  bool      // what it touches is in no workspace: workspaces themselves
 	Why      string    // the reason for what would otherwise look wrong in the row
 }
 
 // Pattern is the row's name in logs, metrics and the printed table.
 func (r *Route) Pattern() string { return r.Method + " " + r.Path }
+
+// Anywhere tells whether the row says the same in every workspace, so that the one that a request names is no matter.
+func (r *Route) Anywhere() bool {
+	return r.Outside || r.Access == SignedIn && len(r.Needs) == 0 && r.Creates == "" && r.Filter == ""
+}
 
 // Routes gives the whole table, with the two API prefixes written out.
 func Routes() []Route {
@@ -238,6 +247,7 @@ func (r Route) creates(k kind.Name) Route   { r.Access, r.Creates = SignedIn, k;
 func (r Route) under(field string) Route    { r.Under = field; return r }
 func (r Route) makes(k kind.Name) Route     { r.Creates = k; return r } // beside its needs
 func (r Route) content(c Content) Route     { r.Content = c; return r }
+func (r Route) outside() Route              { r.Outside = true; return r } // of all workspaces
 func (r Route) twice() Route                { r.Twice = true; return r }
 func (r Route) threads() Route              { r.Threads = true; return r }
 func (r Route) query(q string) Route        { r.Query = q; return r }

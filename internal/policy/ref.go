@@ -31,6 +31,8 @@ const (
 	MCPServerOrNew // the name of one that the request makes when there is none
 
 	Job // a job's id, whoever submitted it
+
+	Workspace // a workspace's name
 )
 
 // refs names each reference, and gives the sentence with which MLflow 3.17.2 answers for one that does not exist. Where it
@@ -60,6 +62,8 @@ var refs = [...]struct{ name, missing string }{
 	MCPServerOrNew: {"MCP server, which may be a new one", "MCP server '%s' not found"},
 
 	Job: {"job", "Job with ID %s not found"},
+
+	Workspace: {"workspace", "Workspace '%s' not found"},
 }
 
 // String names the reference in messages and in the printed table.

@@ -23,6 +23,7 @@ var governs = map[policy.Ref]kind.Name{
 	policy.GatewayModel: kind.GatewayModel, policy.MCPServer: kind.MCPServer, policy.MCPServerOrNew: kind.MCPServer, policy.GatewaySecretName: kind.GatewaySecret,
 	policy.GatewayModelName: kind.GatewayModel,
 	policy.Job:              "", // a job is whose who submitted it
+	policy.Workspace:        kind.Workspace,
 }
 
 // lint gives what is wrong with a row. A row that is wrong here is a hole, or can never be allowed.

@@ -1,11 +1,13 @@
 package policy
 
+import "github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+
 const (
 	assistant  = "it runs tools on MLflow's host"
 	webhook    = "it receives the events of everybody's models, and its address is called from MLflow's host"
 	budget     = "a budget is for everybody's use of an endpoint"
 	guardrail  = "a guardrail decides about everybody's use of an endpoint"
-	workspaces = "the header that chooses a workspace is refused, so only their list is managed here"
+	workspaces = "a workspace says where all that is in it is stored"
 	catalogue  = "what MLflow's version knows of providers, the same for everybody"
 )
 
@@ -58,11 +60,12 @@ var server = []Route{
 	post("/ajax-api/3.0/mlflow/assistant/sessions/{session_id}/tool-result").administrators(assistant),
 	post("/ajax-api/3.0/mlflow/assistant/skills/install").administrators(assistant),
 
-	get("/api/3.0/mlflow/workspaces").administrators(workspaces),
-	post("/api/3.0/mlflow/workspaces").administrators(workspaces),
-	get("/api/3.0/mlflow/workspaces/{workspace_name}").administrators(workspaces),
-	patch("/api/3.0/mlflow/workspaces/{workspace_name}").administrators(workspaces),
-	remove("/api/3.0/mlflow/workspaces/{workspace_name}").administrators(workspaces).content(NoBody),
+	get("/api/3.0/mlflow/workspaces").signedIn("each row is decided").filter(ListWorkspaces).outside(),
+	post("/api/3.0/mlflow/workspaces").administrators(workspaces).effect(GrantWorkspace).outside(),
+	get("/api/3.0/mlflow/workspaces/{workspace_name}", on(Workspace, segment("workspace_name"), kind.Read)).outside(),
+	patch("/api/3.0/mlflow/workspaces/{workspace_name}", on(Workspace, segment("workspace_name"), kind.Manage)).administrators(workspaces).outside(),
+	remove("/api/3.0/mlflow/workspaces/{workspace_name}", on(Workspace, segment("workspace_name"), kind.Manage)).administrators(workspaces).
+		content(NoBody).effect(DropWorkspace).outside(),
 
 	post("/gateway/proxy/{endpoint_name}/{path*}").refused("it hands any request on to a provider; its path could also be read as an invocation of an endpoint named proxy"),
 	get("/health").refused("the gateway answers it itself"),

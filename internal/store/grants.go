@@ -8,6 +8,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/workspace"
 )
 
 // Principal is who holds a grant: a user or a group, by name.
@@ -33,13 +34,14 @@ type Holder struct {
 
 // ruleRow is a grant or a pattern: the two tables have all but their key in common.
 type ruleRow struct {
-	ID       int64
-	Kind     kind.Name
-	Resource string
-	Pattern  string
-	Priority int
-	Level    string
-	ByGroup  string
+	ID        int64
+	Kind      kind.Name
+	Workspace string
+	Resource  string
+	Pattern   string
+	Priority  int
+	Level     string
+	ByGroup   string
 }
 
 func (r ruleRow) grant(source authz.Source) (authz.Grant, error) {
@@ -47,7 +49,7 @@ func (r ruleRow) grant(source authz.Source) (authz.Grant, error) {
 	if err != nil {
 		return authz.Grant{}, errs.Wrap(errs.Unavailable, err, "the users database holds a permission that this program does not know")
 	}
-	return authz.Grant{ID: r.ID, Source: source, Kind: r.Kind, Resource: r.Resource, Pattern: r.Pattern,
+	return authz.Grant{ID: r.ID, Source: source, Kind: r.Kind, Workspace: r.Workspace, Resource: r.Resource, Pattern: r.Pattern,
 		Priority: r.Priority, Level: level, Group: r.ByGroup}, nil
 }
 
@@ -82,7 +84,7 @@ func (h holder) where(q bun.QueryBuilder) bun.QueryBuilder {
 }
 
 func columns(q *bun.SelectQuery, table string) *bun.SelectQuery {
-	q = q.TableExpr("? AS r", bun.Ident(table)).Column("r.id", "r.kind", "r.level")
+	q = q.TableExpr("? AS r", bun.Ident(table)).Column("r.id", "r.kind", "r.workspace", "r.level")
 	if table == patterns {
 		return q.Column("r.pattern", "r.priority")
 	}
@@ -129,22 +131,31 @@ func (db *DB) rules(ctx context.Context, q *bun.SelectQuery, source authz.Source
 	return found, nil
 }
 
-// Grants lists a principal's grants on single resources of a kind.
+// place is the workspace in which exact grants of a kind are held: that of the context, or none where the kind is one in all.
+func place(ctx context.Context, k kind.Name) string {
+	if kind.Everywhere(k) {
+		return ""
+	}
+	return workspace.Stored(ctx)
+}
+
+// Grants lists a principal's grants on single resources of a kind, in the context's workspace.
 func (db *DB) Grants(ctx context.Context, p Principal, k kind.Name) ([]authz.Grant, error) {
-	return db.listed(ctx, p, k, grants, "r.resource")
+	here := func(q bun.QueryBuilder) bun.QueryBuilder { return q.Where("r.workspace = ?", place(ctx, k)) }
+	return db.listed(ctx, p, k, grants, "r.resource", here)
 }
 
-// Patterns lists a principal's patterns of a kind.
+// Patterns lists a principal's patterns of a kind, those of every workspace.
 func (db *DB) Patterns(ctx context.Context, p Principal, k kind.Name) ([]authz.Grant, error) {
-	return db.listed(ctx, p, k, patterns, "r.priority")
+	return db.listed(ctx, p, k, patterns, "r.priority", func(q bun.QueryBuilder) bun.QueryBuilder { return q })
 }
 
-func (db *DB) listed(ctx context.Context, p Principal, k kind.Name, table, order string) ([]authz.Grant, error) {
+func (db *DB) listed(ctx context.Context, p Principal, k kind.Name, table, order string, which func(bun.QueryBuilder) bun.QueryBuilder) ([]authz.Grant, error) {
 	h, err := db.principal(ctx, db.read, p)
 	if err != nil {
 		return nil, err
 	}
-	q := columns(db.read.NewSelect(), table).ApplyQueryBuilder(h.where).Where("r.kind = ?", k).Order(order, "r.id")
+	q := columns(db.read.NewSelect(), table).ApplyQueryBuilder(h.where).ApplyQueryBuilder(which).Where("r.kind = ?", k).Order(order, "r.id")
 	return db.rules(ctx, q, source(p, table))
 }
 
@@ -169,7 +180,7 @@ func (db *DB) GrantsOn(ctx context.Context, k kind.Name, resource string) (users
 	}
 	read := func(q *bun.SelectQuery) ([]Holder, error) {
 		var rows []row
-		q = q.TableExpr("gw_grants AS r").Column("r.level").Where("r.kind = ? AND r.workspace = '' AND r.resource = ?", k, resource)
+		q = q.TableExpr("gw_grants AS r").Column("r.level").Where("r.kind = ? AND r.workspace = ? AND r.resource = ?", k, place(ctx, k), resource)
 		if err := q.Order("name").Scan(ctx, &rows); err != nil {
 			return nil, db.coded(err, "")
 		}
@@ -193,7 +204,7 @@ func (db *DB) GrantsOn(ctx context.Context, k kind.Name, resource string) (users
 
 // CreateGrant gives a principal a level on a resource; one that is there already is errs.Conflict.
 func (db *DB) CreateGrant(ctx context.Context, p Principal, k kind.Name, resource string, level kind.Level) error {
-	return db.insert(ctx, p, grants, map[string]any{"kind": k, "resource": resource, "level": level.String()})
+	return db.insert(ctx, p, grants, map[string]any{"kind": k, "workspace": place(ctx, k), "resource": resource, "level": level.String()})
 }
 
 // CreatePattern gives a principal a level on the names that a pattern matches.
@@ -201,7 +212,7 @@ func (db *DB) CreatePattern(ctx context.Context, p Principal, g authz.Grant) err
 	if _, err := authz.CompilePattern(g.Pattern); err != nil {
 		return errs.New(errs.Invalid, "%v", err)
 	}
-	return db.insert(ctx, p, patterns, map[string]any{"kind": g.Kind, "pattern": g.Pattern, "priority": g.Priority, "level": g.Level.String()})
+	return db.insert(ctx, p, patterns, map[string]any{"kind": g.Kind, "workspace": g.Workspace, "pattern": g.Pattern, "priority": g.Priority, "level": g.Level.String()})
 }
 
 func (db *DB) insert(ctx context.Context, p Principal, table string, values map[string]any) error {
@@ -227,7 +238,7 @@ func (db *DB) UpdateGrant(ctx context.Context, p Principal, k kind.Name, resourc
 			return err
 		}
 		result, err := tx.NewUpdate().Table(grants).Set("level = ?", level.String()).ApplyQueryBuilder(h.where).
-			Where("kind = ? AND workspace = '' AND resource = ?", k, resource).Exec(ctx)
+			Where("kind = ? AND workspace = ? AND resource = ?", k, place(ctx, k), resource).Exec(ctx)
 		return db.changed(result, err, "a permission of "+p.String()+" there")
 	})
 }
@@ -240,7 +251,7 @@ func (db *DB) DeleteGrant(ctx context.Context, p Principal, k kind.Name, resourc
 			return err
 		}
 		result, err := tx.NewDelete().Table(grants).ApplyQueryBuilder(h.where).
-			Where("kind = ? AND workspace = '' AND resource = ?", k, resource).Exec(ctx)
+			Where("kind = ? AND workspace = ? AND resource = ?", k, place(ctx, k), resource).Exec(ctx)
 		return db.changed(result, err, "a permission of "+p.String()+" there")
 	})
 }

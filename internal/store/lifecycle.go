@@ -5,6 +5,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 )
 
@@ -15,7 +16,7 @@ func (db *DB) Created(ctx context.Context, k kind.Name, resource string, userID 
 		if err := drop(ctx, tx, k, resource); err != nil {
 			return err
 		}
-		values := map[string]any{"user_id": userID, "kind": k, "resource": resource, "level": kind.Manage.String()}
+		values := map[string]any{"user_id": userID, "kind": k, "workspace": place(ctx, k), "resource": resource, "level": kind.Manage.String()}
 		_, err := tx.NewInsert().Model(&values).Table(grants).Exec(ctx)
 		return err
 	})
@@ -33,12 +34,31 @@ func (db *DB) Renamed(ctx context.Context, k kind.Name, from, to string) error {
 			return err
 		}
 		_, err := tx.NewUpdate().Table(grants).Set("resource = ?", to).
-			Where("kind = ? AND workspace = '' AND resource = ?", k, from).Exec(ctx)
+			Where("kind = ? AND workspace = ? AND resource = ?", k, place(ctx, k), from).Exec(ctx)
 		return err
 	})
 }
 
 func drop(ctx context.Context, tx bun.Tx, k kind.Name, resource string) error {
-	_, err := tx.NewDelete().Table(grants).Where("kind = ? AND workspace = '' AND resource = ?", k, resource).Exec(ctx)
+	_, err := tx.NewDelete().Table(grants).Where("kind = ? AND workspace = ? AND resource = ?", k, place(ctx, k), resource).Exec(ctx)
 	return err
+}
+
+// WorkspaceDeleted drops all grants on a workspace, and all grants and patterns inside it, so that the next one of its name
+// begins with none.
+func (db *DB) WorkspaceDeleted(ctx context.Context, name string) error {
+	if name == "" || name == kind.DefaultWorkspace { // what is held in the default one has no name of it
+		return errs.New(errs.Invalid, "the default workspace cannot be deleted")
+	}
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := drop(ctx, tx, kind.Workspace, name); err != nil {
+			return err
+		}
+		for _, table := range []string{grants, patterns} {
+			if _, err := tx.NewDelete().Table(table).Where("workspace = ?", name).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

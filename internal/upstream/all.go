@@ -77,6 +77,7 @@ var searches = map[kind.Name]struct {
 	kind.GatewaySecret:   {"/api/3.0/mlflow/gateway/secrets/list", 1},
 	kind.GatewayModel:    {"/api/3.0/mlflow/gateway/model-definitions/list", 1},
 	kind.MCPServer:       {"/api/3.0/mlflow/mcp-servers", 1000},
+	kind.Workspace:       {"/api/3.0/mlflow/workspaces", 1},
 }
 
 // All lists every resource of a kind, page by page.
@@ -84,6 +85,9 @@ func (m *MLflow) All(ctx context.Context, k kind.Name) ([]Item, error) {
 	search, ok := searches[k]
 	if !ok {
 		return nil, errs.New(errs.Internal, "kind %s has no search", k)
+	}
+	if k == kind.Workspace && !m.workspaces { // MLflow would refuse the question
+		return nil, nil
 	}
 	var items []Item
 	query := url.Values{"max_results": {strconv.Itoa(search.size)}}
@@ -103,13 +107,14 @@ func (m *MLflow) All(ctx context.Context, k kind.Name) ([]Item, error) {
 			Endpoints   []found  `json:"endpoints"`
 			Secrets     []found  `json:"secrets"`
 			Definitions []found  `json:"model_definitions"`
+			Workspaces  []found  `json:"workspaces"`
 			Servers     []Server `json:"mcp_servers"`
 			Next        string   `json:"next_page_token"`
 		}
 		if err := json.Unmarshal(raw, &page); err != nil {
 			return nil, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
 		}
-		for _, f := range slices.Concat(page.Experiments, page.Models, page.Endpoints, page.Secrets, page.Definitions) {
+		for _, f := range slices.Concat(page.Experiments, page.Models, page.Endpoints, page.Secrets, page.Definitions, page.Workspaces) {
 			items = append(items, f.item())
 		}
 		for _, s := range page.Servers {

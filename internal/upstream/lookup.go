@@ -12,6 +12,7 @@ import (
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/workspace"
 )
 
 // nameLifetime is how long an experiment's name is trusted: another replica, or an administrator beside us, may rename it.
@@ -52,19 +53,24 @@ var belongings = map[policy.Ref]belonging{
 	policy.ReviewQueue: {"/api/3.0/mlflow/review-queues/get", "queue_id", "review_queue.queue_id", "review_queue.experiment_id", "", 50_000, 0},
 }
 
+// place is an id in a workspace: what MLflow says of it in one says nothing of it in another.
+type place struct{ workspace, id string }
+
+func in(ctx context.Context, id string) place { return place{workspace.Of(ctx).Name, id} }
+
 // lookups remembers what MLflow said, as long as it cannot change.
 type lookups struct {
 	mlflow *MLflow
-	owned  map[policy.Ref]*otter.Cache[string, Owned]
-	names  *otter.Cache[string, string]
+	owned  map[policy.Ref]*otter.Cache[place, Owned]
+	names  *otter.Cache[place, string]
 }
 
 func newLookups(m *MLflow) (lookups, error) {
-	l := lookups{mlflow: m, owned: map[policy.Ref]*otter.Cache[string, Owned]{}}
+	l := lookups{mlflow: m, owned: map[policy.Ref]*otter.Cache[place, Owned]{}}
 	for ref, b := range belongings {
-		options := &otter.Options[string, Owned]{MaximumSize: b.most}
+		options := &otter.Options[place, Owned]{MaximumSize: b.most}
 		if b.lifetime > 0 {
-			options.ExpiryCalculator = otter.ExpiryWriting[string, Owned](b.lifetime)
+			options.ExpiryCalculator = otter.ExpiryWriting[place, Owned](b.lifetime)
 		}
 		cache, err := otter.New(options)
 		if err != nil {
@@ -73,8 +79,8 @@ func newLookups(m *MLflow) (lookups, error) {
 		l.owned[ref] = cache
 	}
 	var err error
-	l.names, err = otter.New(&otter.Options[string, string]{
-		MaximumSize: 100_000, ExpiryCalculator: otter.ExpiryWriting[string, string](nameLifetime)})
+	l.names, err = otter.New(&otter.Options[place, string]{
+		MaximumSize: 100_000, ExpiryCalculator: otter.ExpiryWriting[place, string](nameLifetime)})
 	return l, err
 }
 
@@ -84,7 +90,7 @@ func (l *lookups) Owned(ctx context.Context, ref policy.Ref, id string) (Owned, 
 	if !ok {
 		return Owned{}, errs.New(errs.Internal, "nothing says which experiment a %s belongs to", ref)
 	}
-	if known, ok := l.owned[ref].GetIfPresent(id); ok {
+	if known, ok := l.owned[ref].GetIfPresent(in(ctx, id)); ok {
 		return known, nil
 	}
 	var query url.Values
@@ -99,7 +105,7 @@ func (l *lookups) Owned(ctx context.Context, ref policy.Ref, id string) (Owned, 
 	if at(answer, b.id) != id || owned.Experiment == "" { // a database with case-insensitive ids would find another spelling
 		return Owned{}, errs.New(errs.NotFound, "%s", ref.Missing(id))
 	}
-	l.owned[ref].Set(id, owned)
+	l.owned[ref].Set(in(ctx, id), owned)
 	return owned, nil
 }
 
@@ -170,7 +176,7 @@ type experiment struct {
 
 // ExperimentName gives the name of an experiment, which its patterns match.
 func (l *lookups) ExperimentName(ctx context.Context, id string) (string, error) {
-	if known, ok := l.names.GetIfPresent(id); ok {
+	if known, ok := l.names.GetIfPresent(in(ctx, id)); ok {
 		return known, nil
 	}
 	var answer experiment
@@ -180,15 +186,15 @@ func (l *lookups) ExperimentName(ctx context.Context, id string) (string, error)
 	if answer.Experiment.ID != id {
 		return "", errs.New(errs.NotFound, "No Experiment with id=%s exists", id)
 	}
-	l.names.Set(id, answer.Experiment.Name)
+	l.names.Set(in(ctx, id), answer.Experiment.Name)
 	return answer.Experiment.Name, nil
 }
 
 // RememberName notes a name that an answer of MLflow has just shown, so that it need not be asked for.
-func (l *lookups) RememberName(id, name string) { l.names.Set(id, name) }
+func (l *lookups) RememberName(ctx context.Context, id, name string) { l.names.Set(in(ctx, id), name) }
 
 // ForgetName drops a name after a rename.
-func (l *lookups) ForgetName(id string) { l.names.Invalidate(id) }
+func (l *lookups) ForgetName(ctx context.Context, id string) { l.names.Invalidate(in(ctx, id)) }
 
 // ExperimentByName finds the id of an experiment. It is not remembered: names move.
 func (l *lookups) ExperimentByName(ctx context.Context, name string) (string, error) {
@@ -199,7 +205,7 @@ func (l *lookups) ExperimentByName(ctx context.Context, name string) (string, er
 	if answer.Experiment.Name != name { // a database that compares without case found another spelling than patterns match
 		return "", errs.New(errs.NotFound, "%s", policy.ExperimentName.Missing(name))
 	}
-	l.names.Set(answer.Experiment.ID, name)
+	l.names.Set(in(ctx, answer.Experiment.ID), name)
 	return answer.Experiment.ID, nil
 }
 

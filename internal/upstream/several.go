@@ -45,7 +45,7 @@ func (l *lookups) Remember(ctx context.Context, ref policy.Ref, experiments, ids
 	}
 	var unknown []string
 	for _, id := range ids {
-		if _, known := l.owned[ref].GetIfPresent(id); !known {
+		if _, known := l.owned[ref].GetIfPresent(in(ctx, id)); !known {
 			unknown = append(unknown, id)
 		}
 	}
@@ -80,7 +80,7 @@ func (l *lookups) rememberSome(ctx context.Context, ref policy.Ref, b bulk, expe
 			owned.Artifacts = at(row, b.artifacts)
 		}
 		if owned.Experiment != "" && slices.Contains(ids, id) {
-			l.owned[ref].Set(id, owned)
+			l.owned[ref].Set(in(ctx, id), owned)
 		}
 	}
 	return nil

@@ -18,6 +18,8 @@ import (
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/workspace"
 )
 
 // Options configure the way to MLflow.
@@ -25,15 +27,17 @@ type Options struct {
 	Address        string // http://host:port, https://host or unix:///path/to/socket; a path behind a host is the prefix
 	SocketPrefix   string // the path under which MLflow serves everything, where the address is a socket's; "" for none
 	ConnectTimeout time.Duration
+	Workspaces     bool // every request is in a workspace, which its context names
 	Log            *slog.Logger
 }
 
 // MLflow is one MLflow server, which is reached through the gateway alone.
 type MLflow struct {
-	base      *url.URL // what requests are addressed to; for a socket its host is localhost
-	transport *transport
-	proxy     *httputil.ReverseProxy
-	log       *slog.Logger
+	base       *url.URL // what requests are addressed to; for a socket its host is localhost
+	transport  *transport
+	proxy      *httputil.ReverseProxy
+	log        *slog.Logger
+	workspaces bool
 	lookups
 }
 
@@ -63,7 +67,7 @@ func New(o Options) (*MLflow, error) {
 	if base.Path, err = httpx.ParsePrefix(base.Path); err != nil {
 		return nil, fmt.Errorf("upstream address %q: %w", base.Redacted(), err)
 	}
-	m := &MLflow{base: base, log: o.Log, transport: newTransport(&http.Transport{
+	m := &MLflow{base: base, log: o.Log, workspaces: o.Workspaces, transport: newTransport(&http.Transport{
 		DialContext:           dial,
 		MaxIdleConns:          256,
 		MaxIdleConnsPerHost:   256,
@@ -115,7 +119,7 @@ func (m *MLflow) Forward(w http.ResponseWriter, r *http.Request, modify func(*ht
 }
 
 // Prepare makes the request that goes to MLflow: the canonical path and query, the upstream's own host, and none of the
-// client's headers that could claim an identity, an origin or a workspace. The two requests share what neither changes;
+// client's headers that could claim an identity, an origin or a workspace: that is the one of the context. The two requests share what neither changes;
 // Forward copies the values of headers before any of them is.
 func (m *MLflow) Prepare(r *http.Request, path httpx.Path, query url.Values, client string) *http.Request {
 	out := r.WithContext(r.Context())
@@ -126,6 +130,9 @@ func (m *MLflow) Prepare(r *http.Request, path httpx.Path, query url.Values, cli
 	out.Trailer = nil // headers behind the body would be seen by none of the checks
 	httpx.StripRequest(out.Header)
 	out.Header["X-Forwarded-For"] = []string{client}
+	if name := workspace.Of(r.Context()).Name; name != "" {
+		out.Header[workspace.Header] = []string{name}
+	}
 	return out
 }
 
@@ -178,6 +185,9 @@ func (m *MLflow) Version(ctx context.Context) (string, error) {
 
 // about asks what older versions of MLflow serve at the root even where they have a prefix for all else (measured: 2.22.0, 3.5.0).
 func (m *MLflow) about(ctx context.Context, path string) ([]byte, error) {
+	if m.workspaces && workspace.Of(ctx).Name == "" {
+		ctx = workspace.In(ctx, workspace.Scope{Name: kind.DefaultWorkspace})
+	}
 	said, err := m.call(ctx, http.MethodGet, path, nil, nil, 1<<16)
 	if m.base.Path != "" && errs.Is(err, errs.NotFound) {
 		return m.exchange(ctx, http.MethodGet, path, nil, nil, 1<<16)
@@ -188,6 +198,31 @@ func (m *MLflow) about(ctx context.Context, path string) ([]byte, error) {
 // Returned tells each time that MLflow answers again after it could not be reached; it may be another version then. One
 // goroutine waits for it.
 func (m *MLflow) Returned() <-chan struct{} { return m.transport.returned }
+
+// SameWorkspaces asks whether MLflow and the gateway agree on whether there are workspaces. Where they do not, everybody is
+// in the default one, or every request is refused.
+func (m *MLflow) SameWorkspaces(ctx context.Context) error {
+	if m.workspaces {
+		ctx = workspace.In(ctx, workspace.Scope{Name: kind.DefaultWorkspace}) // this route alone takes it where they are off
+	}
+	raw, err := m.call(ctx, http.MethodGet, "/api/3.0/mlflow/server-info", nil, nil, 1<<20)
+	if err != nil {
+		return err
+	}
+	var said struct {
+		Workspaces bool `json:"workspaces_enabled"`
+	}
+	if err := json.Unmarshal(raw, &said); err != nil {
+		return errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
+	}
+	switch {
+	case m.workspaces && !said.Workspaces:
+		return errs.New(errs.Unavailable, "MLFLOW_ENABLE_WORKSPACES is on, and MLflow has no workspaces: start it with --enable-workspaces")
+	case said.Workspaces && !m.workspaces:
+		return errs.New(errs.Unavailable, "MLflow has workspaces, and MLFLOW_ENABLE_WORKSPACES is off: all but the default one are out of reach")
+	}
+	return nil
+}
 
 // Close drops idle connections.
 func (m *MLflow) Close() { m.transport.CloseIdleConnections() }
@@ -215,6 +250,11 @@ func (m *MLflow) exchange(ctx context.Context, method, path string, query url.Va
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
+	if name := workspace.Of(ctx).Name; name != "" {
+		request.Header[workspace.Header] = []string{name}
+	} else if m.workspaces { // it would be asked about the default one
+		return nil, errs.New(errs.Internal, "MLflow is asked in no workspace: %s", path)
+	}
 	answer, err := m.transport.RoundTrip(request)
 	if err != nil {
 		return nil, errs.Wrap(errs.BadGateway, err, "MLflow cannot be reached; try again shortly")
@@ -226,7 +266,7 @@ func (m *MLflow) exchange(ctx context.Context, method, path string, query url.Va
 		return nil, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
 	case int64(len(read)) > limit:
 		return nil, errs.Wrap(errs.BadGateway, ErrTooLarge, "MLflow's answer is larger than the limit of %d bytes", limit)
-	case answer.StatusCode == http.StatusOK:
+	case answer.StatusCode == http.StatusOK, answer.StatusCode == http.StatusNoContent:
 		return read, nil
 	}
 	return nil, answerError(answer.StatusCode, read)
