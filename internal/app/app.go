@@ -179,7 +179,9 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	versions := make(chan struct{})
 	go func() { defer close(versions); a.watchVersion(watch) }()
 	defer func() { stopWatch(); <-watched; <-versions }()
-	go a.compareWorkspaces(watch)
+	if a.settings.Workspaces.Enabled {
+		go a.compareWorkspaces(watch)
+	}
 
 	server := &http.Server{Handler: a.handler, ReadHeaderTimeout: min(20*time.Second, a.settings.RequestTimeout), ReadTimeout: a.settings.RequestTimeout, IdleTimeout: 120 * time.Second,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}

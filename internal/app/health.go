@@ -25,7 +25,7 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	checks, status, code := map[string]string{}, "ready", http.StatusOK
 	all := map[string]func(context.Context) error{"mlflow": a.MLflow.Healthy, "database": a.Store.Ping, "sessions": a.Sessions.Store.Ping}
 	if a.settings.Workspaces.Enabled {
-		all["workspaces"] = a.MLflow.SameWorkspaces
+		all["workspaces"] = a.MLflow.HasWorkspaces
 	}
 	for name, check := range all {
 		err := check(ctx)
@@ -37,12 +37,13 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	httpx.WriteJSON(w, code, map[string]any{"status": status, "checks": checks})
 }
 
-// compareWorkspaces asks MLflow, as soon as it answers, whether it has workspaces as the settings say, and logs it where not.
+// compareWorkspaces asks MLflow, as soon as it answers, whether it has the workspaces that the settings say, and logs it
+// where it has none: every request is refused then.
 func (a *App) compareWorkspaces(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
-		err := a.MLflow.SameWorkspaces(ctx)
+		err := a.MLflow.HasWorkspaces(ctx)
 		if errs.Is(err, errs.Unavailable) {
 			a.log.Error("MLflow and the settings differ", "error", err)
 		}

@@ -199,12 +199,9 @@ func (m *MLflow) about(ctx context.Context, path string) ([]byte, error) {
 // goroutine waits for it.
 func (m *MLflow) Returned() <-chan struct{} { return m.transport.returned }
 
-// SameWorkspaces asks whether MLflow and the gateway agree on whether there are workspaces. Where they do not, everybody is
-// in the default one, or every request is refused.
-func (m *MLflow) SameWorkspaces(ctx context.Context) error {
-	if m.workspaces {
-		ctx = workspace.In(ctx, workspace.Scope{Name: kind.DefaultWorkspace}) // this route alone takes it where they are off
-	}
+// HasWorkspaces asks whether MLflow has workspaces; an error of code Unavailable says that it has none.
+func (m *MLflow) HasWorkspaces(ctx context.Context) error {
+	ctx = workspace.In(ctx, workspace.Scope{Name: kind.DefaultWorkspace}) // this route alone takes it where there are none
 	raw, err := m.call(ctx, http.MethodGet, "/api/3.0/mlflow/server-info", nil, nil, 1<<20)
 	if err != nil {
 		return err
@@ -215,11 +212,8 @@ func (m *MLflow) SameWorkspaces(ctx context.Context) error {
 	if err := json.Unmarshal(raw, &said); err != nil {
 		return errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
 	}
-	switch {
-	case m.workspaces && !said.Workspaces:
+	if !said.Workspaces {
 		return errs.New(errs.Unavailable, "MLFLOW_ENABLE_WORKSPACES is on, and MLflow has no workspaces: start it with --enable-workspaces")
-	case said.Workspaces && !m.workspaces:
-		return errs.New(errs.Unavailable, "MLflow has workspaces, and MLFLOW_ENABLE_WORKSPACES is off: all but the default one are out of reach")
 	}
 	return nil
 }

@@ -33,17 +33,32 @@ type Server struct {
 	dir        string
 }
 
-var shared struct {
+type once struct {
 	once   sync.Once
 	server *Server
 	err    error
 }
 
+// shared are the servers that a package's tests share: without workspaces, and with.
+var shared, spaced once
+
+func (o *once) get(t testing.TB, args ...string) *Server {
+	t.Helper()
+	o.once.Do(func() { o.server, o.err = start(args...) })
+	if o.err != nil {
+		t.Fatal(o.err)
+	}
+	return o.server
+}
+
 // Main runs a package's tests and stops the server that they shared; it gives the exit code.
 func Main(m *testing.M) int {
 	code := m.Run()
-	if shared.server != nil {
-		if err := shared.server.stop(); err != nil {
+	for _, o := range []*once{&shared, &spaced} {
+		if o.server == nil {
+			continue
+		}
+		if err := o.server.stop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -55,11 +70,13 @@ func Main(m *testing.M) int {
 // be Main.
 func Shared(t testing.TB) *Server {
 	t.Helper()
-	shared.once.Do(func() { shared.server, shared.err = start() })
-	if shared.err != nil {
-		t.Fatal(shared.err)
-	}
-	return shared.server
+	return shared.get(t)
+}
+
+// WithWorkspaces gives the server with workspaces that all tests of the package share; it is started for the first.
+func WithWorkspaces(t testing.TB) *Server {
+	t.Helper()
+	return spaced.get(t, "--enable-workspaces")
 }
 
 // New starts a server of the test's own, for tests that kill it, or that need other settings: NAME=value.
@@ -94,6 +111,7 @@ func Root() (string, error) {
 	}
 }
 
+// start starts a server with settings: NAME=value of its environment, or flags.
 func start(settings ...string) (*Server, error) {
 	environment, err := pinned()
 	if err != nil {
@@ -117,15 +135,20 @@ func start(settings ...string) (*Server, error) {
 			return nil, err
 		}
 	}
+	args := []string{"--workers", "1", "--backend-store-uri", "sqlite:///" + filepath.Join(dir, "mlflow.db"),
+		"--artifacts-destination", filepath.Join(dir, "artifacts")}
 	for _, setting := range settings {
-		name, value, _ := strings.Cut(setting, "=")
+		name, value, ok := strings.Cut(setting, "=")
+		if !ok {
+			args = append(args, setting)
+			continue
+		}
 		if err := os.Setenv(name, value); err != nil {
 			return nil, err
 		}
 	}
 	supervised, err := supervise.Start(supervise.Options{Command: environment.Command("mlflow"), Log: slog.New(slog.DiscardHandler), Output: output, Grace: 10 * time.Second,
-		Args: []string{"--workers", "1", "--backend-store-uri", "sqlite:///" + filepath.Join(dir, "mlflow.db"),
-			"--artifacts-destination", filepath.Join(dir, "artifacts")}})
+		Args: args})
 	if err != nil {
 		return nil, err
 	}

@@ -59,6 +59,9 @@ func (c *Client) MakeWork(t testing.TB) Work {
 	w.Trace = NewTrace()
 	c.JSON(t, http.MethodPost, "/api/3.0/mlflow/traces", StartTrace(w.Trace, w.Experiment))
 	w.Artifacts = w.Experiment + "/" + w.Run + "/artifacts"
+	if c.In != "" {
+		w.Artifacts = "workspaces/" + c.In + "/" + w.Artifacts
+	}
 	if put := c.Do(t, http.MethodPut, "/api/2.0/mlflow-artifacts/artifacts/"+w.Artifacts+"/secret.txt", Secret); put.Status != http.StatusOK {
 		t.Fatalf("uploading an artifact was answered with %d: %s", put.Status, put.Body)
 	}

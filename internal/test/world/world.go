@@ -130,6 +130,14 @@ type Client struct {
 	HTTP     *http.Client
 	Username string
 	Token    string // sent as basic password when it is set; else the session cookie of HTTP is what there is
+	In       string // the workspace that requests name; "" for none
+}
+
+// Inside is the same person, whose requests name a workspace.
+func (c *Client) Inside(workspace string) *Client {
+	in := *c
+	in.In = workspace
+	return &in
 }
 
 // Person adds a person at the provider, signs in with a browser, and makes an access token, as people do.
@@ -206,6 +214,9 @@ func (c *Client) Request(t testing.TB, method, target string, body any) *http.Re
 	request.URL.Opaque, request.URL.RawQuery = path, query // sent as it is, however odd
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
+	}
+	if c.In != "" {
+		request.Header.Set("X-MLFLOW-WORKSPACE", c.In)
 	}
 	if c.Token != "" {
 		request.SetBasicAuth(c.Username, c.Token)
