@@ -193,6 +193,7 @@ func TestAskWhetherAWorkspaceExists(t *testing.T) {
 func TestCarryAPageTokenIntoAnotherWorkspace(t *testing.T) {
 	s := newSpaces(t, nil)
 	s.give(t, s.thief, kind.Workspace, s.a, kind.Read)
+	s.give(t, s.thief, kind.Experiment, s.victims.Experiment, kind.NoPermissions) // whoever may read all gets MLflow's own tokens
 	s.thief.JSON(t, http.MethodPost, "/api/2.0/mlflow/experiments/create", map[string]any{"name": world.Name("e")})
 	search := func(in, token string) world.Answer {
 		return s.thief.Inside(in).Do(t, http.MethodPost, "/api/2.0/mlflow/experiments/search", map[string]any{"max_results": 1, "page_token": token})
