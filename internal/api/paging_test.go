@@ -3,6 +3,8 @@ package api_test
 import (
 	"net/http"
 	"testing"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 )
 
 func TestPagesAndSearch(t *testing.T) {

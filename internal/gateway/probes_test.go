@@ -387,7 +387,7 @@ var effectProbes = map[policy.Effect]probe{
 		if _, err := c.App.MLflow.ExperimentName(t.Context(), id); err != nil {
 			return err.Error()
 		}
-		c.App.MLflow.RememberName(id, "the old name") // for a second from now on
+		c.App.MLflow.RememberName(t.Context(), id, "the old name") // for a second from now on
 		if got, err := who.Try(d.request(t, who)); err != nil || got.Status != http.StatusOK {
 			return fmt.Sprintf("answered %d %s %v", got.Status, got.Body, err)
 		}
