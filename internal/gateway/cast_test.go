@@ -38,6 +38,18 @@ func newCast(t *testing.T) *cast {
 	c.admin, c.nobody = c.Person(t, "admin", world.Admins), c.Nobody(t)
 	c.first, c.second = c.Person(t, "first", world.Members), c.Person(t, "second", world.Members)
 	c.a, c.b = c.first.MakeWork(t), c.second.MakeWork(t)
+	for owner, work := range map[*world.Client]world.Work{c.first: c.a, c.second: c.b} {
+		account, err := c.App.Store.User(t.Context(), owner.Username)
+		if err == nil {
+			err = c.App.Store.CreateGrant(t.Context(), store.Principal{User: owner.Username}, kind.Workspace, workspaceOf(work), kind.Manage)
+		}
+		if err == nil {
+			err = c.App.Store.Own(t.Context(), policy.Job.String(), named(t, policy.Job, work), account.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	c.goneSeen = c.Browser(t, "gone", world.Members)
 	token := c.goneSeen.JSON(t, http.MethodPatch, "/api/2.0/mlflow/users/access-token", nil)["token"].(string)
 	c.gone = &world.Client{World: c.World, HTTP: &http.Client{}, Username: c.goneSeen.Username, Token: token}
@@ -109,12 +121,21 @@ type holder struct {
 	name   string
 	client *world.Client
 	level  kind.Level
+	owner  bool // who made the work, and so submitted its job and reviews in its queue
+}
+
+// on is the level on what a need names: jobs have no grants, and are whose who submitted them.
+func (h holder) on(need policy.Need) kind.Level {
+	if need.Ref == policy.Job && !h.owner {
+		return kind.NoPermissions
+	}
+	return h.level
 }
 
 // holders hold every level by every source. A further column is a further entry.
 func (c *cast) holders(t *testing.T) []holder {
 	t.Helper()
-	all := []holder{{"no grant", c.person(t, "stranger", nil, nil), kind.NoPermissions}}
+	all := []holder{{"no grant", c.person(t, "stranger", nil, nil), kind.NoPermissions, false}, {"owner", c.first, kind.Manage, true}}
 	for level := kind.NoPermissions; level <= kind.Manage; level++ {
 		for _, by := range []struct {
 			name  string
@@ -132,13 +153,13 @@ func (c *cast) holders(t *testing.T) []holder {
 				}
 				by.give(t, to, level, c.a)
 			})
-			all = append(all, holder{name, client, level})
+			all = append(all, holder{name, client, level, false})
 		}
 	}
 	refused := c.person(t, "refused in spite of a group", []string{"group of MANAGE by group"}, func(to store.Principal) {
 		c.grant(t, to, kind.NoPermissions, c.a)
 	})
-	return append(all, holder{"NO_PERMISSIONS in spite of a group with MANAGE", refused, kind.NoPermissions})
+	return append(all, holder{"NO_PERMISSIONS in spite of a group with MANAGE", refused, kind.NoPermissions, false})
 }
 
 // pair gives somebody with a level on each work; NO_PERMISSIONS is no grant.

@@ -61,7 +61,7 @@ func (o outcome) problem(got world.Answer, forwarded []world.Call) string {
 
 // expected says how a request of a row must end by what the row says, and nothing else: the needs that the request gives, in
 // their order, the level that somebody has on each, and the filter.
-func expected(c *cast, route policy.Route, given picks, level func(i int) kind.Level) outcome {
+func expected(c *cast, route policy.Route, given picks, level func(i int) kind.Level, owner bool) outcome {
 	switch route.Access {
 	case policy.Refused, policy.Administrators:
 		return denied()
@@ -85,6 +85,12 @@ func expected(c *cast, route policy.Route, given picks, level func(i int) kind.L
 	if route.Access == policy.PerResource && !any {
 		return denied()
 	}
+	switch {
+	case slices.Contains(route.Checks, policy.OwnReview) && !owner:
+		return denied()
+	case slices.Contains(route.Checks, policy.KnownEndpoint) && len(given(endpointNeed(route))) == 0:
+		return denied()
+	}
 	if filtered := filterOutcomes[route.Filter]; filtered != nil {
 		if len(route.Needs) == 0 {
 			any, levels = true, level(-1)
@@ -94,11 +100,19 @@ func expected(c *cast, route policy.Route, given picks, level func(i int) kind.L
 	return reached()
 }
 
+// endpointNeed finds the need of a row that names an endpoint of the AI gateway.
+func endpointNeed(route policy.Route) (int, policy.Need) {
+	i := slices.IndexFunc(route.Needs, func(n policy.Need) bool { return n.Ref == policy.GatewayEndpointName })
+	return i, route.Needs[i]
+}
+
 // filterSamples add what a search needs to the request of a row.
 var filterSamples = map[policy.Filter]func(*draft, picks){
 	policy.ListExperiments:   func(d *draft, _ picks) { d.sizes(1000) },
 	policy.ListModels:        func(d *draft, _ picks) { d.sizes(1000) },
 	policy.ListModelVersions: func(d *draft, _ picks) { d.sizes(1000) },
+	policy.ListMCPServers:    func(d *draft, _ picks) { d.sizes(100) },
+	policy.ListMCPEndpoints:  func(d *draft, _ picks) { d.sizes(100) },
 	policy.GraphQLFields: func(d *draft, pick picks) {
 		id := pick(-1, policy.Need{Ref: policy.Experiment})
 		if len(id) > 0 {
@@ -139,6 +153,8 @@ var filterOutcomes = map[policy.Filter]func(c *cast, reads bool) outcome{
 	policy.ListExperiments:   func(c *cast, reads bool) outcome { return lists(reads, c.a.ExperimentName) },
 	policy.ListModels:        func(c *cast, reads bool) outcome { return lists(reads, c.a.Model) },
 	policy.ListModelVersions: func(c *cast, reads bool) outcome { return lists(reads, c.a.Model) },
+	policy.ListMCPServers:    func(c *cast, reads bool) outcome { return lists(reads, c.a.Server) },
+	policy.ListMCPEndpoints:  func(c *cast, reads bool) outcome { return lists(reads, c.a.Server) },
 	policy.NarrowExperiments: func(_ *cast, reads bool) outcome {
 		if reads {
 			return reached()
@@ -184,7 +200,9 @@ func (c *cast) columns(t *testing.T, route policy.Route) []cell {
 	if slices.ContainsFunc(route.Needs, func(n policy.Need) bool { return n.Optional }) {
 		variants["without what is optional: "] = from(t, c.a, false)
 	}
-	if choice(route) {
+	if slices.Contains(route.Checks, policy.KnownJob) { // a job takes exactly its own parameters
+		variants = map[string]picks{"": from(t, c.a, true)}
+	} else if choice(route) {
 		for only, need := range route.Needs {
 			variants["with "+need.At.Fields[0]+" alone: "] = func(i int, need policy.Need) []string {
 				if i != only {
@@ -206,13 +224,16 @@ func (c *cast) columns(t *testing.T, route policy.Route) []cell {
 		switch {
 		case route.Access == policy.Refused:
 			add("administrator", c.admin, denied())
-		case choice(route) && variant == "without what is optional: ":
-			add("administrator", c.admin, denied()) // names nothing
 		default:
 			add("administrator", c.admin, reached())
 		}
 		for _, h := range c.holders(t) {
-			add(h.name, h.client, expected(c, route, pick, func(int) kind.Level { return h.level }))
+			add(h.name, h.client, expected(c, route, pick, func(i int) kind.Level {
+				if i < 0 {
+					return h.level
+				}
+				return h.on(route.Needs[i])
+			}, h.owner))
 		}
 	}
 	return all
@@ -280,7 +301,7 @@ func (c *cast) apart(t *testing.T, route policy.Route) []cell {
 					return p[1]
 				}
 				return p[0]
-			})
+			}, false)
 			all = append(all, cell{name: fmt.Sprintf("%s on the %s of another, %s on all else", p[1], need.Ref, p[0]), who: c.pair(t, p[0], p[1]), draft: d, want: want})
 		}
 	}
@@ -351,7 +372,7 @@ func (c *cast) creations(t *testing.T, route policy.Route) []cell {
 		{name: "EDIT on the name by a pattern", restricted: true, who: pattern(kind.Edit), draft: draft(name), want: reached()},
 		{name: "USE on the name by a pattern", restricted: true, who: pattern(kind.Use), draft: draft(name), want: denied()},
 		{name: "MANAGE on the name by a grant", restricted: true, who: c.person(t, "MANAGE by grant", nil, nil), draft: draft(name), want: denied()},
-		{name: "a name that nothing gives", restricted: true, who: pattern(kind.Manage), draft: draft(world.Name("new")), want: denied()},
+		{name: "a name that nothing gives", restricted: true, who: pattern(kind.Manage), draft: draft(newName(route.Creates)), want: denied()},
 	}
 }
 

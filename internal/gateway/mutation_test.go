@@ -63,10 +63,10 @@ func mutations(t *testing.T, route policy.Route) []mutation {
 	for i, check := range route.Checks {
 		add("no check that "+string(check), func(r *policy.Route) { r.Checks = slices.Delete(r.Checks, i, i+1) }, checkProbes[check])
 	}
-	if route.Filter != "" {
+	if route.Filter != "" && elsewhere[string(route.Filter)] == "" {
 		add("no filter of "+string(route.Filter), func(r *policy.Route) { r.Filter = "" }, filterProbes[route.Filter])
 	}
-	if route.Effect != "" {
+	if route.Effect != "" && elsewhere[string(route.Effect)] == "" {
 		add("no effect, that "+string(route.Effect), func(r *policy.Route) { r.Effect = "" }, effectProbes[route.Effect])
 	}
 	if route.Creates != "" {

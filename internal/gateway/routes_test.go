@@ -53,7 +53,7 @@ func named(t *testing.T, ref policy.Ref, work world.Work) string {
 	case policy.Job:
 		return "job-of-" + work.Experiment
 	case policy.Workspace:
-		return "team"
+		return workspaceOf(work)
 	case policy.Source:
 		return "mlflow-artifacts:/" + work.Artifacts
 	}
@@ -69,8 +69,21 @@ func held(work world.Work) map[kind.Name][2]string {
 		kind.GatewayEndpoint: {work.Endpoint, work.Endpoint},
 		kind.GatewaySecret:   {work.Secret, work.Secret},
 		kind.GatewayModel:    {work.Definition, work.Definition},
+		kind.MCPServer:       {work.Server, work.Server},
+		kind.Workspace:       {workspaceOf(work), workspaceOf(work)},
 	}
 }
+
+// newName is a name under which something of a kind may be made.
+func newName(k kind.Name) string {
+	if k == kind.MCPServer {
+		return "test/" + world.Name("new")
+	}
+	return world.Name("new")
+}
+
+// workspaceOf is the name of a workspace that goes with a work. MLflow does not have it.
+func workspaceOf(work world.Work) string { return "team-" + work.Experiment }
 
 // place puts a value into a body at a path such as "a.b", "a[].b" or "a[]". In lists it fills the last object that lacks the
 // field, or adds one.
@@ -151,10 +164,7 @@ func newDraft(route policy.Route, pick picks) *draft {
 		}
 	}
 	if route.Creates != "" {
-		d.body["name"], d.body["usage_tracking"] = world.Name("new"), false
-		if route.Creates == kind.MCPServer {
-			d.body["name"] = "test/" + world.Name("new")
-		}
+		d.body["name"], d.body["usage_tracking"] = newName(route.Creates), false
 		if route.Under != "" {
 			d.body[route.Under] = d.body["name"]
 		}
