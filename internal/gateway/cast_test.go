@@ -121,7 +121,19 @@ type holder struct {
 	name   string
 	client *world.Client
 	level  kind.Level
-	owner  bool // who made the work, and so submitted its job and reviews in its queue
+	role
+}
+
+// role is what somebody is to a work beside what they hold.
+type role struct {
+	owner    bool // who made it, and so submitted its job
+	maker    bool // who made its review queue
+	reviewer bool // who is to review in its queue
+}
+
+// enough tells whether a role lowers what a row needs to the level that somebody has.
+func (r role) enough(route policy.Route, has kind.Level) bool {
+	return r.maker && route.Maker > 0 && has >= route.Maker || r.reviewer && route.Reviewer > 0 && has >= route.Reviewer
 }
 
 // on is the level on what a need names: jobs have no grants, and are whose who submitted them.
@@ -135,7 +147,7 @@ func (h holder) on(need policy.Need) kind.Level {
 // holders hold every level by every source. A further column is a further entry.
 func (c *cast) holders(t *testing.T) []holder {
 	t.Helper()
-	all := []holder{{"no grant", c.person(t, "stranger", nil, nil), kind.NoPermissions, false}, {"owner", c.first, kind.Manage, true}}
+	all := []holder{{"no grant", c.person(t, "stranger", nil, nil), kind.NoPermissions, role{}}, {"owner", c.first, kind.Manage, role{owner: true, reviewer: true}}}
 	for level := kind.NoPermissions; level <= kind.Manage; level++ {
 		for _, by := range []struct {
 			name  string
@@ -153,13 +165,46 @@ func (c *cast) holders(t *testing.T) []holder {
 				}
 				by.give(t, to, level, c.a)
 			})
-			all = append(all, holder{name, client, level, false})
+			all = append(all, holder{name, client, level, roles[name]})
 		}
 	}
+	c.reviews(t)
 	refused := c.person(t, "refused in spite of a group", []string{"group of MANAGE by group"}, func(to store.Principal) {
 		c.grant(t, to, kind.NoPermissions, c.a)
 	})
-	return append(all, holder{"NO_PERMISSIONS in spite of a group with MANAGE", refused, kind.NoPermissions, false})
+	return append(all, holder{"NO_PERMISSIONS in spite of a group with MANAGE", refused, kind.NoPermissions, role{}})
+}
+
+// roles are what holders are beside their level: the review queue of the first work is made by one of them, and some review in it.
+var roles = map[string]role{
+	"EDIT by group":   {maker: true},
+	"USE by group":    {reviewer: true},
+	"READ by grant":   {reviewer: true},
+	"USE by grant":    {reviewer: true},
+	"EDIT by grant":   {reviewer: true},
+	"MANAGE by grant": {reviewer: true},
+}
+
+// reviews puts the holders with a role into the first work's review queue.
+func (c *cast) reviews(t *testing.T) {
+	t.Helper()
+	users := []string{c.first.Username}
+	for name, r := range roles {
+		if r.reviewer {
+			users = append(users, c.people[name].Username)
+		}
+		if !r.maker {
+			continue
+		}
+		account, err := c.App.Store.User(t.Context(), c.people[name].Username)
+		if err == nil {
+			err = c.App.Store.Own(t.Context(), policy.ReviewQueue.String(), c.a.ReviewQueue, account.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	mlflowtest.Shared(t).Do(t, http.MethodPost, v3+"review-queues/update", nil, map[string]any{"queue_id": c.a.ReviewQueue, "update_users": true, "users": users})
 }
 
 // pair gives somebody with a level on each work; NO_PERMISSIONS is no grant.

@@ -119,17 +119,39 @@ func area(route policy.Route) string {
 	return parts[min(len(parts)-1, 4)]
 }
 
+const (
+	noPart = "its path names no part of the server; TestForeignPartsUnderAnOwnMCPServer does"
+	noJobs = "the server of these tests runs no jobs; TestRunAJobOnWhatIsForeign is about what a submission names"
+)
+
 // unanswered are the rows that MLflow does not answer with success here, whatever is one's own, and why.
 var unanswered = map[string]string{
-	"POST /api/2.0/mlflow/experiments/restore":              "it is not deleted",
-	"POST /api/2.0/mlflow/runs/restore":                     "it is not deleted",
-	"POST /api/3.0/mlflow/gateway/endpoints/models/attach":  "it is attached already",
-	"POST /api/2.0/mlflow/artifacts/presigned-download-url": "only of a cloud's storage",
-	"POST /api/2.0/mlflow/artifacts/presigned-upload-url":   "only of a cloud's storage",
-	"GET /api/2.0/mlflow-artifacts/presigned/{path*}":       "only of a cloud's storage",
-	"POST /api/2.0/mlflow-artifacts/mpu/create/{path*}":     "only of a cloud's storage",
-	"POST /api/2.0/mlflow-artifacts/mpu/complete/{path*}":   "only of a cloud's storage",
-	"POST /api/2.0/mlflow-artifacts/mpu/abort/{path*}":      "only of a cloud's storage",
+	"POST /api/2.0/mlflow/model-versions/create":                                           "MLflow compares the source with the run and the model; TestStealThroughReferences is about them",
+	"POST /ajax-api/3.0/jobs/":                                                             noJobs,
+	"POST /ajax-api/3.0/mlflow/genai/evaluate/invoke":                                      noJobs,
+	"POST /ajax-api/3.0/mlflow/scorer/invoke":                                              noJobs,
+	"POST /ajax-api/3.0/mlflow/issues/invoke":                                              noJobs,
+	"DELETE /api/3.0/mlflow/gateway/endpoints/bindings/delete":                             "only administrators bind",
+	"GET /api/3.0/mlflow/mcp-servers/{namespace}/{slug}/versions/{version}":                noPart,
+	"PATCH /api/3.0/mlflow/mcp-servers/{namespace}/{slug}/versions/{version}":              noPart,
+	"DELETE /api/3.0/mlflow/mcp-servers/{namespace}/{slug}/versions/{version}":             noPart,
+	"POST /api/3.0/mlflow/mcp-servers/{namespace}/{slug}/versions/{version}/tags":          noPart,
+	"DELETE /api/3.0/mlflow/mcp-servers/{namespace}/{slug}/versions/{version}/tags/{key*}": noPart,
+	"GET /api/3.0/mlflow/mcp-servers/{namespace}/{slug}/aliases/{alias*}":                  noPart,
+	"DELETE /api/3.0/mlflow/mcp-servers/{namespace}/{slug}/aliases/{alias*}":               noPart,
+	"DELETE /api/3.0/mlflow/mcp-servers/{namespace}/{slug}/tags/{key*}":                    noPart,
+	"GET /api/3.0/mlflow/mcp-servers/{namespace}/{slug}/endpoints/{endpoint_id}":           noPart,
+	"PATCH /api/3.0/mlflow/mcp-servers/{namespace}/{slug}/endpoints/{endpoint_id}":         noPart,
+	"DELETE /api/3.0/mlflow/mcp-servers/{namespace}/{slug}/endpoints/{endpoint_id}":        noPart,
+	"POST /api/2.0/mlflow/experiments/restore":                                             "it is not deleted",
+	"POST /api/2.0/mlflow/runs/restore":                                                    "it is not deleted",
+	"POST /api/3.0/mlflow/gateway/endpoints/models/attach":                                 "it is attached already",
+	"POST /api/2.0/mlflow/artifacts/presigned-download-url":                                "only of a cloud's storage",
+	"POST /api/2.0/mlflow/artifacts/presigned-upload-url":                                  "only of a cloud's storage",
+	"GET /api/2.0/mlflow-artifacts/presigned/{artifact_path*}":                             "only of a cloud's storage",
+	"POST /api/2.0/mlflow-artifacts/mpu/create/{artifact_path*}":                           "only of a cloud's storage",
+	"POST /api/2.0/mlflow-artifacts/mpu/complete/{artifact_path*}":                         "only of a cloud's storage",
+	"POST /api/2.0/mlflow-artifacts/mpu/abort/{artifact_path*}":                            "only of a cloud's storage",
 }
 
 // TestForeignIDsInEveryField puts what is the first owner's into every field of MLflow's requests that could name something,

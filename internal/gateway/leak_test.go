@@ -138,12 +138,20 @@ func TestNoAnswerShowsWhatIsForeign(t *testing.T) {
 
 // silent are the rows whose answers hold nothing by which one's own could be known, and why.
 var silent = map[string]string{
-	"GET /api/2.0/mlflow/metrics/get-history":                  "figures alone",
-	"POST /api/3.0/mlflow/traces/metrics":                      "figures alone",
-	"POST /api/3.0/mlflow/traces/calculate-filter-correlation": "figures alone",
-	"POST /api/2.0/mlflow/artifacts/presigned-download-url":    "only of a cloud's storage",
-	"GET /api/2.0/mlflow-artifacts/presigned/{path*}":          "only of a cloud's storage",
-	"POST /api/3.0/mlflow/gateway/endpoints/models/attach":     "it is attached already; the filter's probe detaches it",
+	"POST /ajax-api/3.0/jobs/search":                                             noJobs,
+	"GET /ajax-api/3.0/jobs/{job_id}":                                            noJobs,
+	"GET /ajax-api/3.0/mlflow/jobs/{job_id}":                                     noJobs,
+	"GET /api/3.0/mlflow/workspaces":                                             "the server of these tests has no workspaces; TestAskWhetherAWorkspaceExists has one",
+	"GET /api/3.0/mlflow/workspaces/{workspace_name}":                            "the server of these tests has no workspaces; TestAskWhetherAWorkspaceExists has one",
+	"GET /api/3.0/mlflow/mcp-servers/{namespace}/{slug}/versions/{version}":      noPart,
+	"GET /api/3.0/mlflow/mcp-servers/{namespace}/{slug}/aliases/{alias*}":        noPart,
+	"GET /api/3.0/mlflow/mcp-servers/{namespace}/{slug}/endpoints/{endpoint_id}": noPart,
+	"GET /api/2.0/mlflow/metrics/get-history":                                    "figures alone",
+	"POST /api/3.0/mlflow/traces/metrics":                                        "figures alone",
+	"POST /api/3.0/mlflow/traces/calculate-filter-correlation":                   "figures alone",
+	"POST /api/2.0/mlflow/artifacts/presigned-download-url":                      "only of a cloud's storage",
+	"GET /api/2.0/mlflow-artifacts/presigned/{artifact_path*}":                   "only of a cloud's storage",
+	"POST /api/3.0/mlflow/gateway/endpoints/models/attach":                       "it is attached already; the filter's probe detaches it",
 }
 
 // answered fails when a request was not answered with one's own work, so that its answer says nothing about another's.

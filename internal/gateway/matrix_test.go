@@ -61,7 +61,7 @@ func (o outcome) problem(got world.Answer, forwarded []world.Call) string {
 
 // expected says how a request of a row must end by what the row says, and nothing else: the needs that the request gives, in
 // their order, the level that somebody has on each, and the filter.
-func expected(c *cast, route policy.Route, given picks, level func(i int) kind.Level, owner bool) outcome {
+func expected(c *cast, route policy.Route, given picks, level func(i int) kind.Level, by role) outcome {
 	switch route.Access {
 	case policy.Refused, policy.Administrators:
 		return denied()
@@ -75,7 +75,7 @@ func expected(c *cast, route policy.Route, given picks, level func(i int) kind.L
 		has := level(i)
 		levels = min(levels, has)
 		switch {
-		case has >= need.Level:
+		case has >= need.Level, by.enough(route, has):
 		case has < kind.Read:
 			return hiddenAs(need.Ref)
 		default:
@@ -86,7 +86,7 @@ func expected(c *cast, route policy.Route, given picks, level func(i int) kind.L
 		return denied()
 	}
 	switch {
-	case slices.Contains(route.Checks, policy.OwnReview) && !owner:
+	case slices.Contains(route.Checks, policy.OwnReview) && !by.reviewer:
 		return denied()
 	case slices.Contains(route.Checks, policy.KnownEndpoint) && len(given(endpointNeed(route))) == 0:
 		return denied()
@@ -233,7 +233,7 @@ func (c *cast) columns(t *testing.T, route policy.Route) []cell {
 					return h.level
 				}
 				return h.on(route.Needs[i])
-			}, h.owner))
+			}, h.role))
 		}
 	}
 	return all
@@ -301,7 +301,7 @@ func (c *cast) apart(t *testing.T, route policy.Route) []cell {
 					return p[1]
 				}
 				return p[0]
-			}, false)
+			}, role{})
 			all = append(all, cell{name: fmt.Sprintf("%s on the %s of another, %s on all else", p[1], need.Ref, p[0]), who: c.pair(t, p[0], p[1]), draft: d, want: want})
 		}
 	}

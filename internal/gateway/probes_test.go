@@ -423,6 +423,9 @@ func probesOf(t *testing.T, route policy.Route) map[string]probe {
 	if route.Effect != "" {
 		need(string(route.Effect), effectProbes[route.Effect])
 	}
+	if route.Maker > kind.NoPermissions {
+		need("makers need a level", makerNeeds)
+	}
 	return all
 }
 

@@ -175,6 +175,9 @@ func newDraft(route policy.Route, pick picks) *draft {
 	if slices.Contains(route.Checks, policy.NewTrace) {
 		place(d.body, "trace.trace_info.trace_id", world.NewTrace())
 	}
+	if strings.HasSuffix(route.Path, "/review-queues/get-by-name") {
+		d.query.Set("name", world.Queue)
+	}
 	for _, check := range route.Checks {
 		if sample := checkSamples[check]; sample != nil {
 			sample(d, pick)

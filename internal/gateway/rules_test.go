@@ -24,7 +24,15 @@ func init() {
 	checkProbes[policy.UsableEndpoints] = puts("serialized_scorer", judge("gateway:/somebodys"))
 	checkProbes[policy.KnownScorers] = puts("serialized_scorer", judge("openai:/gpt-4o"))
 	checkProbes[policy.KnownJob] = puts("job_name", "optimize_prompts")
-	checkProbes[policy.ExactFields] = puts("experimentId", "1")
+	checkProbes[policy.ExactFields] = refuses(func(_ *testing.T, c *cast, _ policy.Route, own *draft) []attempt {
+		at := own.body
+		if params, ok := at["params"].(map[string]any); ok {
+			at = params
+		}
+		delete(at, "experiment_id")
+		at["experimentId"] = c.b.Experiment
+		return []attempt{{draft: own}}
+	})
 	checkProbes[policy.KnownEndpoint] = refuses(func(_ *testing.T, _ *cast, _ policy.Route, own *draft) []attempt {
 		delete(own.body, "endpoint_name")
 		return []attempt{{draft: own}}
@@ -79,6 +87,24 @@ func init() {
 	}
 
 	fill[kind.MCPServer] = func(*draft) {}
+}
+
+// makerNeeds sees that who made a review queue may not change it with one level less than makers need.
+func makerNeeds(t *testing.T, c *cast, route policy.Route, handler http.Handler) string {
+	who := c.only(t, "made a queue", route.Maker-1, map[kind.Name]string{kind.Experiment: c.a.Experiment})
+	makes := func(username string) {
+		account, err := c.App.Store.User(t.Context(), username)
+		if err == nil {
+			err = c.App.Store.Own(t.Context(), policy.ReviewQueue.String(), c.a.ReviewQueue, account.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	makes(who.Username)
+	defer makes(c.person(t, "EDIT by group", []string{"group of EDIT by group"}, nil).Username)
+	c.recorder.Refuse()
+	return c.run(t, cell{who: who, draft: newDraft(route, from(t, c.a, false)), want: denied()}, handler)
 }
 
 // elsewhere are the rules that cannot be probed with the shared MLflow, which runs no jobs and has no workspaces, and the

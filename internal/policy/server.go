@@ -63,7 +63,7 @@ var server = []Route{
 	get("/api/3.0/mlflow/workspaces").signedIn("each row is decided").filter(ListWorkspaces).outside(),
 	post("/api/3.0/mlflow/workspaces").administrators(workspaces).effect(GrantWorkspace).outside(),
 	get("/api/3.0/mlflow/workspaces/{workspace_name}", on(Workspace, segment("workspace_name"), kind.Read)).outside(),
-	patch("/api/3.0/mlflow/workspaces/{workspace_name}", on(Workspace, segment("workspace_name"), kind.Manage)).administrators(workspaces).outside(),
+	patch("/api/3.0/mlflow/workspaces/{workspace_name}").administrators(workspaces).outside(),
 	remove("/api/3.0/mlflow/workspaces/{workspace_name}", on(Workspace, segment("workspace_name"), kind.Manage)).administrators(workspaces).
 		content(NoBody).effect(DropWorkspace).outside(),
 

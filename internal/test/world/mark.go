@@ -53,7 +53,7 @@ func (c *Client) Mark(t testing.TB, w Work) Marks {
 	v3("POST", "scorers/register", map[string]any{"experiment_id": w.Experiment, "name": "scorer",
 		"serialized_scorer": `{"name": "scorer", "builtin_scorer_class": "Safety", "description": "` + mark + `"}`})
 	v3("POST", "gateway/endpoints/set-tag", with(map[string]any{"endpoint_id": w.EndpointID}, tag))
-	v3("POST", "gateway/endpoints/bindings/create", map[string]any{"endpoint_id": w.EndpointID, "resource_type": "scorer", "resource_id": mark})
+	c.World.Person(t, Name("binder"), Admins).JSON(t, "POST", "/api/3.0/mlflow/gateway/endpoints/bindings/create", map[string]any{"endpoint_id": w.EndpointID, "resource_type": "scorer", "resource_id": mark})
 	spans := c.Request(t, http.MethodPost, "/v1/traces", OneSpan(w.Trace, map[string]string{mark: mark}))
 	spans.Header.Set("X-Mlflow-Experiment-Id", w.Experiment)
 	if sent := c.Send(t, spans); sent.Status != http.StatusOK {

@@ -43,6 +43,9 @@ type Work struct {
 // Secret is the content of the file secret.txt in the artifacts of everybody's run.
 const Secret = "the owner's secret"
 
+// Queue is the name of each work's review queue.
+const Queue = "queue"
+
 // MakeWork makes one of each kind.
 func (c *Client) MakeWork(t testing.TB) Work {
 	t.Helper()
@@ -111,7 +114,7 @@ func (c *Client) makeEvaluations(t testing.TB, w *Work) {
 	w.Issue = made("issues", "issue", "issue_id", map[string]any{"experiment_id": w.Experiment, "name": "issue", "description": Secret})
 	w.LabelSchema = made("label-schemas/create", "label_schema", "schema_id", map[string]any{"experiment_id": w.Experiment, "name": "label",
 		"type": "FEEDBACK", "input": map[string]any{"text": map[string]any{}}})
-	w.ReviewQueue = made("review-queues/create", "review_queue", "queue_id", map[string]any{"experiment_id": w.Experiment, "name": "queue", "queue_type": "CUSTOM",
+	w.ReviewQueue = made("review-queues/create", "review_queue", "queue_id", map[string]any{"experiment_id": w.Experiment, "name": Queue, "queue_type": "CUSTOM",
 		"users": []string{c.Username}, "schema_ids": []string{w.LabelSchema}})
 }
 
