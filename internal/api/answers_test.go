@@ -29,8 +29,11 @@ func TestGrantFromMakingToDeletion(t *testing.T) {
 			created = k.CreatedStatus
 		}
 		made := done(k, s)
-		if k.Plain {
+		switch {
+		case k.Plain:
 			made = c.plain(k, s, "READ")
+		case k.Parent != "" && s.segment == "users":
+			made = object{k.Envelope: c.record(t, s, "READ")}
 		}
 		do(http.MethodPost, one, object{"permission": "READ", "unknown": 1}, created, made)
 		do(http.MethodPost, one, permission("EDIT"), 409, conflict)
@@ -38,12 +41,12 @@ func TestGrantFromMakingToDeletion(t *testing.T) {
 		do(http.MethodPatch, one, permission("NO_PERMISSIONS"), 200, done(k, s))
 		c.shows(t, k, s, one, "NO_PERMISSIONS")
 		holder := object{"name": s.name, "permission": "NO_PERMISSIONS", "kind": strings.TrimSuffix(s.segment, "s")}
-		holders := list{holder}
+		held := list{holder}
 		if s.segment == "users" {
-			holders = list{object{"name": c.editor.Username, "permission": "EDIT", "kind": "user"},
+			held = list{object{"name": c.editor.Username, "permission": "EDIT", "kind": "user"},
 				object{"name": c.manager.Username, "permission": "MANAGE", "kind": "user"}, holder}
 		}
-		do(http.MethodGet, base+"/permissions/"+k.Segment+"/"+c.at(k)+"/"+s.segment, nil, 200, holders)
+		do(http.MethodGet, holders(k, c.at(k), s), nil, 200, held)
 		for name, body := range map[string]any{"wrong": permission("WRITE"), "other case": permission("read"), "empty": permission("")} {
 			t.Run(name, func(t *testing.T) {
 				wants(t, c.admin.Do(t, http.MethodPost, one, body), 400, invalid)
@@ -67,6 +70,18 @@ func (c *cast) plain(k kind.Kind, s side, level string) object {
 	return object{"name": c.on[k.Name], "permission": level, "kind": strings.TrimSuffix(s.segment, "s")}
 }
 
+// record is the stored permission on the scorer.
+func (c *cast) record(t *testing.T, s side, level string) object {
+	t.Helper()
+	one := object{"experiment_id": c.on[kind.Experiment], "scorer_name": c.names[kind.Scorer], "permission": level}
+	if s.segment == "users" {
+		one["user_id"] = c.id(t, s.holder)
+		return one
+	}
+	one["group_id"], one["kind"] = c.id(t, s.holder), "group"
+	return one
+}
+
 // shows checks a single permission; for groups there is no such operation but where answers are plain.
 func (c *cast) shows(t *testing.T, k kind.Kind, s side, at, level string) {
 	t.Helper()
@@ -78,8 +93,11 @@ func (c *cast) shows(t *testing.T, k kind.Kind, s side, at, level string) {
 		return
 	}
 	record := object{k.Key: c.on[k.Name], "permission": level, "user_id": c.id(t, s.holder), "group_id": nil}
-	if k.Name == kind.RegisteredModel {
+	switch k.Name {
+	case kind.RegisteredModel, kind.Prompt:
 		record["prompt"] = false
+	case kind.Scorer:
+		record = c.record(t, s, level)
 	}
 	wants(t, c.admin.Do(t, http.MethodGet, at, nil), 200, object{k.Envelope: record})
 }
@@ -95,8 +113,8 @@ func (c *cast) patternForm(t *testing.T, k kind.Kind, s side, id, regex string, 
 	case !k.PatternIDText:
 		form["id"], form["user_id"] = number, c.id(t, s.holder)
 	}
-	if k.Name == kind.RegisteredModel {
-		form["prompt"] = false
+	if k.Prompt {
+		form["prompt"] = k.Name == kind.Prompt
 	}
 	return form
 }
@@ -114,8 +132,11 @@ func TestPatternFromMakingToDeletion(t *testing.T) {
 		made += 2
 		do(http.MethodGet, at, nil, 200, list{})
 		answered := func(form object) object {
-			if k.Plain {
+			switch {
+			case k.Plain:
 				return form
+			case k.Name == kind.Scorer && s.segment == "users":
+				return object{"pattern": form}
 			}
 			return ok
 		}
@@ -124,14 +145,14 @@ func TestPatternFromMakingToDeletion(t *testing.T) {
 		do(http.MethodPost, at, object{"regex": "a.*", "priority": 7, "permission": "EDIT"}, 409, conflict)
 		do(http.MethodGet, at, nil, 200, list{c.patternForm(t, k, s, first, "a.*", 1), c.patternForm(t, k, s, second, "b.*", 2)})
 		wrapped := func(form object) any {
-			if s.segment == "users" && k.Name == kind.RegisteredModel {
-				return object{"registered_model_permission": form}
+			if s.segment == "users" && k.PatternEnvelope != "" {
+				return object{k.PatternEnvelope: form}
 			}
 			return form
 		}
 		do(http.MethodGet, at+"/"+first, nil, 200, wrapped(c.patternForm(t, k, s, first, "a.*", 1)))
 		change := any(answered(c.patternForm(t, k, s, first, "c.*", 9)))
-		if s.segment == "users" && k.Name == kind.RegisteredModel {
+		if s.segment == "users" && k.PatternEnvelope != "" {
 			change = wrapped(c.patternForm(t, k, s, first, "c.*", 9))
 		}
 		do(http.MethodPatch, at+"/"+first, object{"regex": "c.*", "priority": 9, "permission": "READ"}, 200, change)
@@ -147,7 +168,7 @@ func TestPatternFromMakingToDeletion(t *testing.T) {
 		do(http.MethodGet, at+"/x", nil, notNumber, invalid)
 		do(http.MethodDelete, at+"/x", nil, notNumber, invalid)
 		bare := ok
-		if s.segment == "users" && k.Name == kind.RegisteredModel {
+		if s.segment == "users" && k.BareDeletion {
 			bare = object{"status": "success"}
 		}
 		do(http.MethodDelete, at+"/"+first, nil, 200, bare)

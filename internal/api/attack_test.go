@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/world"
@@ -33,8 +34,12 @@ func TestManagerCannotGrantOnOthersResources(t *testing.T) {
 	made := c.admin.JSON(t, http.MethodPost, base+"/experiments/create", object{"name": "others of " + t.Name()})
 	c.admin.JSON(t, http.MethodPost, base+"/registered-models/create", object{"name": "others of " + t.Name()})
 	others := map[kind.Name][]string{kind.Experiment: {made["experiment_id"].(string), "987654321"},
-		kind.RegisteredModel: {"others%20of%20" + t.Name(), "none"}, kind.MCPServer: {"others%2Fof-" + t.Name(), "test%2Fnone"}}
+		kind.RegisteredModel: {"others%20of%20" + t.Name(), "none"}, kind.Prompt: {"others%20prompt%20of%20" + t.Name(), "none"},
+		kind.MCPServer: {"others%2Fof-" + t.Name(), "test%2Fnone"},
+		kind.Scorer:    {made["experiment_id"].(string) + "/others", made["experiment_id"].(string) + "/none", "987654321/none"}}
 	c.admin.JSON(t, http.MethodPost, "/api/3.0/mlflow/mcp-servers", object{"name": "others/of-" + t.Name()})
+	c.admin.MakePrompt(t, "others prompt of "+t.Name())
+	c.admin.JSON(t, http.MethodPost, third+"/scorers/register", world.RegisterScorer(made["experiment_id"].(string), "others", "openai:/gpt-4o"))
 	c.makeGateway(t, c.admin, "others-of-"+t.Name())
 	for k := range kinds() {
 		if others[k.Name] == nil {
@@ -46,7 +51,7 @@ func TestManagerCannotGrantOnOthersResources(t *testing.T) {
 			for _, method := range []string{http.MethodPost, http.MethodPatch, http.MethodDelete} {
 				wants(t, c.manager.Do(t, method, c.grants(k, s)+"/"+resource, permission("READ")), 403, denied)
 			}
-			wants(t, c.manager.Do(t, http.MethodGet, base+"/permissions/"+k.Segment+"/"+resource+"/"+s.segment, nil), 403, denied)
+			wants(t, c.manager.Do(t, http.MethodGet, holders(k, resource, s), nil), 403, denied)
 		}
 	})
 }
@@ -68,6 +73,11 @@ func TestIDsInOtherSpellingsAreRefused(t *testing.T) {
 	for _, id := range []string{"01", "+1", "-1", "%201", "1%20", "1.0", "0x1", "1e0", "%D9%A1", "1%00", "1%0A", "name"} {
 		for _, at := range []string{"/permissions/users/" + c.target.Username, "/permissions/groups/" + theGroup} {
 			wants(t, c.admin.Do(t, http.MethodPost, base+at+"/experiments/"+id, permission("READ")), 400, invalid)
+		}
+	}
+	for _, id := range []string{"01/a", "1%2F2/a", "+1/a", "1/", "1/" + strings.Repeat("x", 254)} {
+		if got := c.admin.Do(t, http.MethodPost, base+"/permissions/users/"+c.target.Username+"/scorers/"+id, permission("READ")); got.Status/100 != 4 {
+			t.Errorf("a scorer %q is taken: %d %s", id, got.Status, got.Body)
 		}
 	}
 	for _, name := range []string{"a%00", "a%0Ab", "a%7F", "a%FF"} {
@@ -113,6 +123,8 @@ func TestChangesCountAtTheNextRequest(t *testing.T) {
 	c := newCast(t)
 	reads := map[kind.Name]string{kind.Experiment: base + "/experiments/get?experiment_id=" + c.on[kind.Experiment],
 		kind.RegisteredModel: base + "/registered-models/get?name=" + c.on[kind.RegisteredModel],
+		kind.Prompt:          base + "/registered-models/get?name=" + c.on[kind.Prompt],
+		kind.Scorer:          third + "/scorers/get?experiment_id=" + c.on[kind.Experiment] + "&name=" + c.names[kind.Scorer],
 		kind.GatewayEndpoint: "/api/3.0/mlflow/gateway/endpoints/get?name=" + c.on[kind.GatewayEndpoint],
 		kind.GatewaySecret:   "/api/3.0/mlflow/gateway/secrets/get?secret_id=" + c.ids[kind.GatewaySecret],
 		kind.GatewayModel:    "/api/3.0/mlflow/gateway/model-definitions/get?model_definition_id=" + c.ids[kind.GatewayModel],
@@ -175,6 +187,33 @@ func TestUnknownOperations(t *testing.T) {
 	for _, at := range []string{"/permissions/", "/permissions/users", "/permissions/users/a/b/c/d", "/permissions/nothing/x", "/users/a/b", "/users/"} {
 		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodPost} {
 			wants(t, c.admin.Do(t, method, base+at, nil), 404, missing)
+		}
+	}
+}
+
+// A permission on a prompt and one on a model of that name are the same, and so a wide pattern of prompts must not give
+// the right to make one on a model, by whichever of the two paths, nor the other way round.
+func TestPatternOfOneKindGivesNoRightToGrantOnAnother(t *testing.T) {
+	c := newCast(t)
+	for k, other := range map[kind.Name]kind.Name{kind.Prompt: kind.RegisteredModel, kind.RegisteredModel: kind.Prompt} {
+		rule := authz.Grant{Kind: k, Pattern: ".*", Priority: 1, Level: kind.Manage}
+		if err := c.App.Store.CreatePattern(t.Context(), store.Principal{User: c.target.Username}, rule); err != nil {
+			t.Fatal(err)
+		}
+		for _, segment := range []string{"prompts", "registered-models"} {
+			at := base + "/permissions/users/" + c.target.Username + "/" + segment + "/"
+			wants(t, c.target.Do(t, http.MethodPost, at+c.on[other], permission("MANAGE")), 403, denied)
+			wants(t, c.target.Do(t, http.MethodPost, at+"none", permission("MANAGE")), 403, denied)
+			wants(t, c.target.Do(t, http.MethodGet, base+"/permissions/"+segment+"/"+c.on[other]+"/users", nil), 403, denied)
+			wants(t, c.target.Do(t, http.MethodPost, at+c.on[k], permission("READ")), 201, object{"status": "success", "message": said})
+			c.take(t, store.Principal{User: c.target.Username}, k)
+		}
+		patterns, err := c.App.Store.Patterns(t.Context(), store.Principal{User: c.target.Username}, k)
+		if err != nil || len(patterns) != 1 {
+			t.Fatal(patterns, err)
+		}
+		if err := c.App.Store.DeletePattern(t.Context(), store.Principal{User: c.target.Username}, k, patterns[0].ID); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -70,6 +70,10 @@ func newCast(t *testing.T) *cast {
 		}
 	}
 	c.on[kind.MCPServer], c.names[kind.MCPServer] = server, server
+	c.on[kind.Prompt], c.names[kind.Prompt] = name+"-prompt", name+"-prompt" // models and prompts share their names
+	c.manager.MakePrompt(t, c.on[kind.Prompt])
+	c.manager.JSON(t, http.MethodPost, "/api/3.0/mlflow/scorers/register", world.RegisterScorer(id, name, "openai:/gpt-4o"))
+	c.on[kind.Scorer] = kind.Within(id, name)
 	for k := range kinds() {
 		c.give(t, store.Principal{User: c.editor.Username}, k.Name, kind.Edit)
 	}
@@ -134,8 +138,14 @@ func (c *cast) eachPattern(t *testing.T, run func(t *testing.T, k kind.Kind, s s
 	})
 }
 
-// at is the resource of a kind as a segment of a path.
-func (c *cast) at(k kind.Kind) string { return url.PathEscape(c.on[k.Name]) }
+// at is the resource of a kind as a segment of a path, or as two.
+func (c *cast) at(k kind.Kind) string {
+	if k.Parent != "" {
+		outer, name := kind.Parts(c.on[k.Name])
+		return outer + "/" + url.PathEscape(name)
+	}
+	return url.PathEscape(c.on[k.Name])
+}
 
 func (c *cast) grants(k kind.Kind, s side) string {
 	return base + "/permissions/" + s.segment + "/" + s.name + "/" + k.Segment
@@ -143,6 +153,19 @@ func (c *cast) grants(k kind.Kind, s side) string {
 
 func (c *cast) patterns(k kind.Kind, s side) string {
 	return base + "/permissions/" + s.segment + "/" + s.name + "/" + k.Patterns
+}
+
+// holders is where the holders of permissions on a resource are listed, for a side.
+func holders(k kind.Kind, resource string, s side) string {
+	return strings.Replace(base, "2.0", version(k), 1) + "/permissions/" + k.Segment + "/" + resource + "/" + s.segment
+}
+
+// version is that of the API under which the plugin has the routes that start from a resource.
+func version(k kind.Kind) string {
+	if k.Parent != "" {
+		return "3.0"
+	}
+	return "2.0"
 }
 
 func (c *cast) id(t *testing.T, p store.Principal) float64 {

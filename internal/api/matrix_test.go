@@ -52,9 +52,14 @@ func (c *cast) steps() map[string]step {
 		"GET /permissions/groups/{group_name}/users": {want: administrators(200), path: "/permissions/groups/" + theGroup + "/users"},
 	}
 	for k := range kinds() {
-		all["GET /permissions/"+k.Segment] = step{want: everybody(200), path: "/permissions/" + k.Segment}
+		if k.Parent == "" {
+			all["GET /permissions/"+k.Segment] = step{want: everybody(200), path: "/permissions/" + k.Segment}
+		} else {
+			all["GET "+third+"/permissions/"+k.Segment+"/{experiment_id}"] = step{want: everybody(200), path: third + "/permissions/" + k.Segment + "/" + c.on[k.Parent]}
+		}
 		for _, s := range c.sides() {
-			all["GET /permissions/"+k.Segment+"/{resource}/"+s.segment] = step{want: managed(200), path: "/permissions/" + k.Segment + "/" + c.at(k) + "/" + s.segment}
+			at := strings.TrimPrefix(holders(k, "{resource}", s), base)
+			all["GET "+strings.Replace(at, "{resource}", segments(k), 1)] = step{want: managed(200), path: strings.Replace(at, "{resource}", c.at(k), 1)}
 			c.grantSteps(all, k, s)
 			if k.Patterns != "" {
 				c.patternSteps(all, k, s)
@@ -62,6 +67,25 @@ func (c *cast) steps() map[string]step {
 		}
 	}
 	return all
+}
+
+// third is the API's version 3, in which paths are written out.
+const third = "/api/3.0/mlflow"
+
+// at is the step's path under a prefix of version 2.
+func (s step) at(prefix string) string {
+	if rest, ok := strings.CutPrefix(s.path, third); ok {
+		return strings.Replace(prefix, "2.0", "3.0", 1) + rest
+	}
+	return prefix + s.path
+}
+
+// segments are those of a path of the OpenAPI document that name a resource.
+func segments(k kind.Kind) string {
+	if k.Parent != "" {
+		return "{experiment_id}/{scorer_name}"
+	}
+	return "{resource}"
 }
 
 func (c *cast) grantSteps(all map[string]step, k kind.Kind, s side) {
@@ -73,14 +97,14 @@ func (c *cast) grantSteps(all map[string]step, k kind.Kind, s side) {
 		created = k.CreatedStatus
 	}
 	if s.segment == "users" || k.Plain {
-		all["GET "+template+"/{resource}"] = step{want: managed(200), path: one, ready: func(t *testing.T) { c.give(t, s.holder, k.Name, kind.Read) }}
+		all["GET "+template+"/"+segments(k)] = step{want: managed(200), path: one, ready: func(t *testing.T) { c.give(t, s.holder, k.Name, kind.Read) }}
 	}
 	all["GET "+template] = step{want: everybody(200), path: at}
-	all["POST "+template+"/{resource}"] = step{want: managed(created), path: one, body: permission("READ"),
+	all["POST "+template+"/"+segments(k)] = step{want: managed(created), path: one, body: permission("READ"),
 		ready: func(t *testing.T) { c.take(t, s.holder, k.Name) }}
-	all["PATCH "+template+"/{resource}"] = step{want: managed(200), path: one, body: permission("EDIT"),
+	all["PATCH "+template+"/"+segments(k)] = step{want: managed(200), path: one, body: permission("EDIT"),
 		ready: func(t *testing.T) { c.give(t, s.holder, k.Name, kind.Read) }}
-	all["DELETE "+template+"/{resource}"] = step{want: managed(200), path: one,
+	all["DELETE "+template+"/"+segments(k)] = step{want: managed(200), path: one,
 		ready: func(t *testing.T) { c.give(t, s.holder, k.Name, kind.Read) }}
 }
 
@@ -134,7 +158,7 @@ func TestEveryOperationForEveryCaller(t *testing.T) {
 					if s.ready != nil {
 						s.ready(t)
 					}
-					got := c.caller(caller).Do(t, method, prefix+s.path, s.body)
+					got := c.caller(caller).Do(t, method, s.at(prefix), s.body)
 					if got.Status != want {
 						t.Errorf("%d, want %d: %s", got.Status, want, got.Body)
 					}
@@ -159,6 +183,9 @@ func TestListingsShowEachCallerTheirPart(t *testing.T) {
 		shown := object{"name": c.names[k.Name], "permission": "USE", "kind": source}
 		if k.ByID {
 			shown["id"] = c.on[k.Name]
+		}
+		if k.Parent != "" { // only what is stored is listed
+			shown = c.record(t, s, "USE")
 		}
 		own := list{}
 		if s.segment == "users" { // one's own permissions are shown to oneself
@@ -191,6 +218,9 @@ func TestUserListingNamesTheSource(t *testing.T) {
 	c := newCast(t)
 	user, group := c.sides()[0], c.sides()[1]
 	for k := range kinds() {
+		if k.Parent != "" { // its listing has what is stored alone
+			continue
+		}
 		shows := func(level, source string) {
 			t.Helper()
 			got := c.manager.Do(t, http.MethodGet, c.grants(k, user), nil)

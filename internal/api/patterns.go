@@ -55,7 +55,7 @@ func (a *API) patterns(r *registrar, k kind.Kind, side side) {
 		if err := a.Store.CreatePattern(ctx, side.of(in.Principal), g); err != nil {
 			return nil, err
 		}
-		if k.Plain {
+		if k.Plain || k.Parent != "" && side.user {
 			return a.patternLike(ctx, k, side, side.of(in.Principal), g)
 		}
 		return row{"status": "success", "message": "The pattern has been created"}, nil
@@ -152,7 +152,7 @@ func (a *API) patternRow(k kind.Kind, side side, holder int64, g authz.Grant) ro
 		one["user_id"] = holder
 	}
 	if k.Prompt {
-		one["prompt"] = false
+		one["prompt"] = k.Name == kind.Prompt
 	}
 	return one
 }

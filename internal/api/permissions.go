@@ -27,6 +27,39 @@ type GrantPath struct {
 	Resource string `path:"resource" maxLength:"255"`
 }
 
+func (p *GrantPath) grant() GrantPath { return *p }
+
+// InnerPath names a principal's permission on one resource that has its name within another.
+type InnerPath struct {
+	HolderPath
+	InnerResource
+}
+
+func (p *InnerPath) grant() GrantPath { return GrantPath{p.HolderPath, p.key()} }
+
+// InnerResource names a resource by the one within which it has its name.
+type InnerResource struct {
+	Experiment string `path:"experiment_id" maxLength:"255"`
+	Scorer     string `path:"scorer_name" maxLength:"255"`
+}
+
+// key is what grants hold. An id that is none gives what is refused: "1/a" and "b" would be "1" and "a/b".
+func (p *InnerResource) key() string {
+	if !extract.ExperimentID(p.Experiment) {
+		return ""
+	}
+	return kind.Within(p.Experiment, p.Scorer)
+}
+
+// located is a path that names a permission, in whichever segments the kind has for it.
+type located interface{ grant() GrantPath }
+
+// change is a request that gives a permission a level.
+type change interface {
+	located
+	wanted() string
+}
+
 type levelBody struct {
 	Permission string `json:"permission" doc:"NO_PERMISSIONS, READ, USE, EDIT or MANAGE"`
 }
@@ -35,6 +68,15 @@ type grantChange struct {
 	GrantPath
 	Body levelBody
 }
+
+func (c *grantChange) wanted() string { return c.Body.Permission }
+
+type innerChange struct {
+	InnerPath
+	Body levelBody
+}
+
+func (c *innerChange) wanted() string { return c.Body.Permission }
 
 // row is one object of an answer; which fields there are differs between kinds and sides.
 type row = map[string]any
@@ -70,53 +112,79 @@ func (a *API) permissions(r *registrar) {
 
 func (a *API) grants(r *registrar, k kind.Kind, side side) {
 	base := "/permissions/" + side.segment + "/{principal}/" + k.Segment
-	created := http.StatusCreated
-	if side.user {
-		created = k.CreatedStatus
-	}
 	list := a.groupGrants
-	if side.user {
+	switch {
+	case k.Parent != "":
+		list = func(ctx context.Context, s *identity.Subject, k kind.Kind, p store.Principal) ([]row, error) {
+			return a.records(ctx, s, k, side, p)
+		}
+	case side.user:
 		list = a.effective
 	}
 	add(r, http.MethodGet, base, 200, "The "+k.Title+" permissions of one of the "+side.segment,
 		func(ctx context.Context, s *identity.Subject, in *HolderPath) ([]row, error) {
 			return list(ctx, s, k, side.of(in.Principal))
 		})
-	change := func(ctx context.Context, s *identity.Subject, in *grantChange, do func(context.Context, store.Principal, kind.Name, string, kind.Level) error) (kind.Level, error) {
-		if err := a.manages(ctx, s, k, in.Resource); err != nil {
+	if k.Parent != "" {
+		grantRoutes[InnerPath, *InnerPath, innerChange, *innerChange](a, r, k, side, base+"/{experiment_id}/{scorer_name}")
+		return
+	}
+	grantRoutes[GrantPath, *GrantPath, grantChange, *grantChange](a, r, k, side, base+"/{resource}")
+}
+
+// grantRoutes registers what is done with one permission.
+func grantRoutes[P any, At interface {
+	*P
+	located
+}, C any, Change interface {
+	*C
+	change
+}](a *API, r *registrar, k kind.Kind, side side, path string) {
+	created := http.StatusCreated
+	if side.user {
+		created = k.CreatedStatus
+	}
+	give := func(ctx context.Context, s *identity.Subject, in *C, do func(context.Context, store.Principal, kind.Name, string, kind.Level) error) (kind.Level, error) {
+		at := Change(in).grant()
+		if err := a.manages(ctx, s, k, at.Resource); err != nil {
 			return kind.NoPermissions, err
 		}
-		level, err := parseLevel(in.Body.Permission)
+		level, err := parseLevel(Change(in).wanted())
 		if err != nil {
 			return level, err
 		}
-		return level, do(ctx, side.of(in.Principal), k.Name, in.Resource, level)
+		return level, do(ctx, side.of(at.Principal), k.Name, at.Resource, level)
 	}
-	if k.Plain {
-		add(r, http.MethodPost, base+"/{resource}", created, "Give a permission", func(ctx context.Context, s *identity.Subject, in *grantChange) (row, error) {
-			level, err := change(ctx, s, in, a.Store.CreateGrant)
-			return plain(side, in.Resource, level), err
+	if k.Plain || k.Parent != "" && side.user {
+		add(r, http.MethodPost, path, created, "Give a permission", func(ctx context.Context, s *identity.Subject, in *C) (row, error) {
+			level, err := give(ctx, s, in, a.Store.CreateGrant)
+			if err != nil {
+				return nil, err
+			}
+			at := Change(in).grant()
+			return a.shown(ctx, k, side, side.of(at.Principal), at.Resource, level)
 		})
 	} else {
-		add(r, http.MethodPost, base+"/{resource}", created, "Give a permission", func(ctx context.Context, s *identity.Subject, in *grantChange) (message, error) {
-			_, err := change(ctx, s, in, a.Store.CreateGrant)
+		add(r, http.MethodPost, path, created, "Give a permission", func(ctx context.Context, s *identity.Subject, in *C) (message, error) {
+			_, err := give(ctx, s, in, a.Store.CreateGrant)
 			return changed(k, side, "created"), err
 		})
 	}
-	add(r, http.MethodPatch, base+"/{resource}", 200, "Change a permission", func(ctx context.Context, s *identity.Subject, in *grantChange) (message, error) {
-		_, err := change(ctx, s, in, a.Store.UpdateGrant)
+	add(r, http.MethodPatch, path, 200, "Change a permission", func(ctx context.Context, s *identity.Subject, in *C) (message, error) {
+		_, err := give(ctx, s, in, a.Store.UpdateGrant)
 		return changed(k, side, "changed"), err
 	})
-	add(r, http.MethodDelete, base+"/{resource}", 200, "Take a permission away",
-		func(ctx context.Context, s *identity.Subject, in *GrantPath) (message, error) {
-			if err := a.manages(ctx, s, k, in.Resource); err != nil {
-				return message{}, err
-			}
-			return changed(k, side, "deleted"), a.Store.DeleteGrant(ctx, side.of(in.Principal), k.Name, in.Resource)
-		})
+	add(r, http.MethodDelete, path, 200, "Take a permission away", func(ctx context.Context, s *identity.Subject, in *P) (message, error) {
+		at := At(in).grant()
+		if err := a.manages(ctx, s, k, at.Resource); err != nil {
+			return message{}, err
+		}
+		return changed(k, side, "deleted"), a.Store.DeleteGrant(ctx, side.of(at.Principal), k.Name, at.Resource)
+	})
 	if side.user || k.Plain {
-		add(r, http.MethodGet, base+"/{resource}", 200, "One permission", func(ctx context.Context, s *identity.Subject, in *GrantPath) (row, error) {
-			return a.oneGrant(ctx, s, k, side, side.of(in.Principal), in.Resource)
+		add(r, http.MethodGet, path, 200, "One permission", func(ctx context.Context, s *identity.Subject, in *P) (row, error) {
+			at := At(in).grant()
+			return a.oneGrant(ctx, s, k, side, side.of(at.Principal), at.Resource)
 		})
 	}
 }
@@ -209,6 +277,9 @@ func (a *API) groupGrants(ctx context.Context, s *identity.Subject, k kind.Kind,
 			names[item.ID] = item.Name
 		}
 	}
+	if grants, err = a.ofKind(ctx, k, grants); err != nil {
+		return nil, err
+	}
 	rows := []row{}
 	for _, g := range grants {
 		if err := a.manages(ctx, s, k, g.Resource); errs.Is(err, errs.Denied) {
@@ -229,27 +300,35 @@ func (a *API) oneGrant(ctx context.Context, s *identity.Subject, k kind.Kind, si
 	if err := a.manages(ctx, s, k, resource); err != nil {
 		return nil, err
 	}
-	id, err := a.Store.PrincipalID(ctx, p)
-	if err != nil {
-		return nil, err
-	}
 	grants, err := a.Store.Grants(ctx, p, k.Name)
 	if err != nil {
 		return nil, err
 	}
 	for _, g := range grants {
-		if g.Resource == resource && k.Plain {
-			return plain(side, resource, g.Level), nil
-		}
 		if g.Resource == resource {
-			one := row{k.Key: g.Resource, "permission": g.Level.String(), "user_id": id, "group_id": nil}
-			if k.Prompt {
-				one["prompt"] = false
-			}
-			return row{k.Envelope: one}, nil
+			return a.shown(ctx, k, side, p, resource, g.Level)
 		}
 	}
 	return nil, errs.New(errs.NotFound, "%s holds no permission of its own there", p)
+}
+
+// shown is one permission in the form that the plugin has for its kind.
+func (a *API) shown(ctx context.Context, k kind.Kind, side side, p store.Principal, resource string, level kind.Level) (row, error) {
+	if k.Plain {
+		return plain(side, resource, level), nil
+	}
+	id, err := a.Store.PrincipalID(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if k.Parent != "" {
+		return row{k.Envelope: record(k, side, id, resource, level)}, nil
+	}
+	one := row{k.Key: resource, "permission": level.String(), "user_id": id, "group_id": nil}
+	if k.Prompt {
+		one["prompt"] = false // also of a prompt: the plugin keeps no such mark with a user's permission
+	}
+	return row{k.Envelope: one}, nil
 }
 
 // manages asks for MANAGE on the resource; who has it not learns nothing of it, not even whether it exists.
@@ -259,6 +338,11 @@ func (a *API) manages(ctx context.Context, s *identity.Subject, k kind.Kind, res
 	}
 	if k.Name == kind.Workspace && !workspace.Valid(resource) {
 		return errs.New(errs.Invalid, "%q is not the name of a workspace: 2 to 63 of a-z, 0-9 and inner hyphens", resource)
+	}
+	if k.Parent != "" {
+		if err := extract.ScorerID(resource); err != nil {
+			return err
+		}
 	}
 	if strings.ContainsFunc(resource, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }) {
 		return errs.New(errs.Invalid, "the name of the %s has a character that no name has", k.Title)
@@ -270,17 +354,11 @@ func (a *API) manages(ctx context.Context, s *identity.Subject, k kind.Kind, res
 	if err != nil {
 		return err
 	}
-	on := authz.Resource{Kind: k.Name, ID: resource, Name: resource}
-	if k.ByID && (a.Rules.Workspaces || grants.NeedsName(k.Name)) {
-		on.Name, err = a.MLflow.ExperimentName(ctx, resource)
-		if err != nil && (a.Rules.Workspaces || !errs.Is(err, errs.NotFound)) { // one of another workspace is not there
-			if errs.Is(err, errs.NotFound) {
-				err = errs.New(errs.Denied, "this needs MANAGE on the %s %q", k.Title, resource)
-			}
-			return err
-		}
+	on, err := a.resource(ctx, s, grants, k.Name, resource)
+	if err != nil && !errs.Is(err, errs.NotFound) {
+		return err
 	}
-	if !a.may(s, grants, on) {
+	if err != nil || !a.may(s, grants, on) {
 		return errs.New(errs.Denied, "this needs MANAGE on the %s %q", k.Title, resource)
 	}
 	return nil

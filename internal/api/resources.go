@@ -21,6 +21,10 @@ type holderRow struct {
 
 // resources derives the routes that start from the resource.
 func (a *API) resources(r *registrar, k kind.Kind) {
+	if k.Parent != "" {
+		a.innerResources(r, k)
+		return
+	}
 	base := "/permissions/" + k.Segment
 	for _, side := range sides {
 		add(r, http.MethodGet, base+"/{resource}/"+side.segment, 200, "Which "+side.segment+" hold a permission on a "+k.Title,

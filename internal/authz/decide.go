@@ -23,6 +23,8 @@ type Resource struct {
 	Kind kind.Name
 	ID   string
 	Name string
+	// Parent decides where no source holds a grant for the resource itself; nil where it has none.
+	Parent *Resource
 }
 
 // Reason says which rule decided.
@@ -65,6 +67,9 @@ func (r Rules) effective(s Subject, g *Grants, on Resource) Decision {
 			return Decision{Level: grant.Level, Reason: Granted, Grant: grant}
 		}
 	}
+	if on.Parent != nil {
+		return r.effective(s, g, *on.Parent)
+	}
 	return r.otherwise(g, on)
 }
 
@@ -106,8 +111,10 @@ func (r Rules) Member(s Subject, g *Grants) bool {
 
 // first finds the grant of a source that speaks for the resource, nil when none does.
 func (g *Grants) first(source Source, on Resource) *Grant {
-	if rows := g.exact[source][g.key(on.Kind, on.ID)]; len(rows) > 0 {
-		return &rows[0]
+	if exact := g.exact[source]; exact != nil {
+		if rows := exact[g.key(on.Kind, on.ID)]; len(rows) > 0 {
+			return &rows[0]
+		}
 	}
 	all := g.patterns[source][on.Kind]
 	for i := range all {
@@ -150,7 +157,8 @@ func (r Rules) DecideCreate(s Subject, g *Grants, on Resource) Decision {
 	return d
 }
 
-// Explanation is a decision with every grant that was considered, in the order in which the sources were asked.
+// Explanation is a decision with every grant that was considered, in the order in which the sources were asked; those on
+// the resource's parent follow.
 type Explanation struct {
 	Decision
 	Considered []Grant
@@ -159,25 +167,47 @@ type Explanation struct {
 // Explain decides by the same code as Decide and lists the grants that speak of the resource.
 func (r Rules) Explain(s Subject, g *Grants, on Resource, need kind.Level) Explanation {
 	e := Explanation{Decision: r.Decide(s, g, on, need)}
-	for _, source := range g.order {
-		e.Considered = append(e.Considered, g.exact[source][g.key(on.Kind, on.ID)]...)
-		for _, p := range g.patterns[source][on.Kind] {
-			if g.speaks(&p, on) {
-				e.Considered = append(e.Considered, p.grant)
-			}
-		}
+	for at := &on; at != nil; at = at.Parent {
+		e.Considered = append(e.Considered, g.considered(*at)...)
 	}
 	return e
 }
 
-// NeedsName tells whether the subject holds patterns of the kind, so that a decision must know the resource's name.
+func (g *Grants) considered(on Resource) []Grant {
+	var all []Grant
+	for _, source := range g.order {
+		all = append(all, g.exact[source][g.key(on.Kind, on.ID)]...)
+		for _, p := range g.patterns[source][on.Kind] {
+			if g.speaks(&p, on) {
+				all = append(all, p.grant)
+			}
+		}
+	}
+	return all
+}
+
+// NeedsName tells whether the subject holds patterns of the kind, or of one that shares its grants, so that a decision must
+// know the resource's name, and which of them it is.
 func (g *Grants) NeedsName(k kind.Name) bool {
 	for _, source := range g.order {
-		if len(g.patterns[source][k]) > 0 {
-			return true
+		for of, patterns := range g.patterns[source] {
+			if of.Kept() == k.Kept() && len(patterns) > 0 {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// Alike tells whether the subject has the same level on each of several resources, so that it need not be known which of
+// them is meant.
+func (r Rules) Alike(s Subject, g *Grants, on ...Resource) bool {
+	for _, other := range on[1:] {
+		if r.effective(s, g, other).Level != r.effective(s, g, on[0]).Level {
+			return false
+		}
+	}
+	return true
 }
 
 // Selection says which resources of a kind a subject may read, where that can be said without looking at each.
@@ -186,7 +216,7 @@ type Selection struct {
 	All bool
 	// IDs are the exceptions, without order.
 	IDs []string
-	// Exact is false when patterns decide, so that each resource has to be looked at.
+	// Exact is false when patterns or parents decide, so that each resource has to be looked at.
 	Exact bool
 }
 
@@ -198,7 +228,7 @@ func (r Rules) Select(s Subject, g *Grants, k kind.Name, need kind.Level) Select
 	if s.Admin {
 		return Selection{All: true, Exact: true}
 	}
-	if g.NeedsName(k) {
+	if entry, _ := kind.Of(k); g.NeedsName(k) || entry.Parent != "" {
 		return Selection{}
 	}
 	level := r.otherwise(g, Resource{Kind: k}).Level
@@ -206,7 +236,7 @@ func (r Rules) Select(s Subject, g *Grants, k kind.Name, need kind.Level) Select
 	seen := map[string]bool{}
 	for _, source := range g.order {
 		for key := range g.exact[source] {
-			if key.kind != k || seen[key.resource] || !g.here(key) {
+			if key.kind != k.Kept() || seen[key.resource] || !g.here(key) {
 				continue
 			}
 			seen[key.resource] = true
@@ -224,7 +254,7 @@ func (g *Grants) Each(k kind.Name, yield func(id string)) {
 	seen := map[string]bool{}
 	for _, source := range g.order {
 		for key := range g.exact[source] {
-			if key.kind == k && !seen[key.resource] && g.here(key) {
+			if key.kind == k.Kept() && !seen[key.resource] && g.here(key) {
 				seen[key.resource] = true
 				yield(key.resource)
 			}

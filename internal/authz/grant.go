@@ -125,6 +125,7 @@ func stored(workspace string) string {
 
 // key gives the key of a resource of the request's workspace.
 func (g *Grants) key(k kind.Name, resource string) key {
+	k = k.Kept()
 	if g.workspace == "" || kind.Everywhere(k) {
 		return key{k, "", resource}
 	}
@@ -152,8 +153,8 @@ func Compile(order []Source, rows []Grant) *Grants {
 			if g.exact[row.Source] == nil {
 				g.exact[row.Source] = map[key][]Grant{}
 			}
-			k := key{row.Kind, stored(row.Workspace), row.Resource}
-			if kind.Everywhere(row.Kind) {
+			k := key{row.Kind.Kept(), stored(row.Workspace), row.Resource}
+			if kind.Everywhere(k.kind) {
 				k.workspace = ""
 			}
 			g.exact[row.Source][k] = append(g.exact[row.Source][k], row)

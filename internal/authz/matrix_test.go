@@ -13,6 +13,8 @@ import (
 var resources = map[kind.Name]authz.Resource{
 	kind.Experiment:      {Kind: kind.Experiment, ID: "17", Name: "prod/fraud"},
 	kind.RegisteredModel: {Kind: kind.RegisteredModel, ID: "prod/fraud", Name: "prod/fraud"},
+	kind.Prompt:          {Kind: kind.Prompt, ID: "prod/fraud", Name: "prod/fraud"},
+	kind.Scorer:          {Kind: kind.Scorer, ID: "17/prod/fraud", Name: "prod/fraud", Parent: &authz.Resource{Kind: kind.Experiment, ID: "18", Name: "elsewhere"}},
 	kind.GatewayEndpoint: {Kind: kind.GatewayEndpoint, ID: "prod/fraud", Name: "prod/fraud"},
 	kind.GatewaySecret:   {Kind: kind.GatewaySecret, ID: "prod/fraud", Name: "prod/fraud"},
 	kind.GatewayModel:    {Kind: kind.GatewayModel, ID: "prod/fraud", Name: "prod/fraud"},
@@ -56,9 +58,11 @@ func all(parts ...on) on {
 func elsewhere(r authz.Resource) []authz.Grant {
 	var rows []authz.Grant
 	for k := range kind.All() {
-		if k.Name != r.Kind {
-			rows = append(rows, authz.Grant{Source: authz.User, Kind: k.Name, Resource: r.ID, Level: kind.Manage},
-				authz.Grant{Source: authz.UserPattern, Kind: k.Name, Pattern: ".*", Level: kind.Manage})
+		if entry, _ := kind.Of(r.Kind); k.Name != r.Kind && k.Name != entry.Parent {
+			rows = append(rows, authz.Grant{Source: authz.UserPattern, Kind: k.Name, Pattern: ".*", Level: kind.Manage})
+			if k.Name.Kept() != r.Kind.Kept() {
+				rows = append(rows, authz.Grant{Source: authz.User, Kind: k.Name, Resource: r.ID, Level: kind.Manage})
+			}
 		}
 	}
 	return append(rows, authz.Grant{Source: authz.User, Kind: r.Kind, Resource: r.ID + "0", Level: kind.Manage},

@@ -131,6 +131,11 @@ func (r *Request) Targets(m *policy.Match) ([]Target, error) {
 		if len(values) == 0 && !need.Optional {
 			return nil, errs.New(errs.Invalid, "the request needs %s", strings.Join(need.At.Fields, " or "))
 		}
+		if need.At.Within != "" && len(values) > 0 {
+			if values, err = r.within(m, need, values); err != nil {
+				return nil, err
+			}
+		}
 		for _, value := range values {
 			if err := canonical(need.Ref, need.At.Fields[0], value); err != nil {
 				return nil, err
@@ -142,6 +147,22 @@ func (r *Request) Targets(m *policy.Match) ([]Target, error) {
 		}
 	}
 	return targets, nil
+}
+
+// within puts a name together with the id within which it is one. Both must be there.
+func (r *Request) within(m *policy.Match, need *policy.Need, names []string) ([]string, error) {
+	outer := policy.Need{Ref: policy.Experiment, At: policy.Location{In: need.At.In, Fields: []string{need.At.Within}}}
+	ids, err := r.values(m, &outer)
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) != 1 || len(names) != 1 {
+		return nil, errs.New(errs.Invalid, "the request needs %s and %s", need.At.Within, need.At.Fields[0])
+	}
+	if err := canonical(policy.Experiment, need.At.Within, ids[0]); err != nil { // "1/a" and "b" would be "1" and "a/b"
+		return nil, err
+	}
+	return []string{kind.Within(ids[0], names[0])}, nil
 }
 
 func (r *Request) values(m *policy.Match, need *policy.Need) ([]string, error) {
@@ -264,6 +285,8 @@ func canonical(ref policy.Ref, field, value string) error {
 		return Name(field, value)
 	case policy.MCPServer, policy.MCPServerOrNew:
 		return NameOf(kind.MCPServer, "the name of the MCP server", value)
+	case policy.Scorer:
+		return ScorerID(value)
 	}
 	return nil
 }
@@ -274,6 +297,22 @@ func NameOf(k kind.Name, field, value string) error {
 		return errs.New(errs.Invalid, "%s %q is not <namespace>/<slug>, such as com.example/server-name", field, value)
 	}
 	return Name(field, value)
+}
+
+// MaxScorer is how long what grants hold of a scorer may be, in bytes: the experiment's id, a slash, and the name.
+const MaxScorer = 255
+
+// ScorerID refuses what cannot be a scorer, or could be read as another one. What is too long to hold a grant is refused
+// too, so that no scorer escapes a refusal by its name.
+func ScorerID(value string) error {
+	experiment, name := kind.Parts(value)
+	if !ExperimentID(experiment) {
+		return errs.New(errs.Invalid, "experiment_id %q is not an experiment id: digits without a leading zero", experiment)
+	}
+	if len(value) > MaxScorer {
+		return errs.New(errs.Invalid, "the name of the scorer must not be longer than %d bytes", MaxScorer-1-len(experiment))
+	}
+	return Name("the name of the scorer", name)
 }
 
 // Name refuses what cannot be the name of an experiment or a model, or could be read as another one.

@@ -34,13 +34,20 @@ func (c *call) authorize() error {
 			return err
 		}
 	}
-	if route.Creates != "" {
-		if err := c.creatable(); err != nil {
+	if route.Creates == "" {
+		return nil
+	}
+	if err := c.creatable(); err != nil {
+		return err
+	}
+	k := route.Creates
+	if k == kind.RegisteredModel && !c.subject.Admin {
+		var err error
+		if k, err = c.taggedKind(); err != nil {
 			return err
 		}
-		return c.create(route.Creates, created(route))
 	}
-	return nil
+	return c.create(k, created(route))
 }
 
 // created is the body's field with the name of what a route makes.
@@ -125,7 +132,11 @@ func (c *call) resolve(target extract.Target) ([]authz.Resource, error) {
 		}
 		return c.experiments(ctx, ids...)
 	case policy.Model:
-		return []authz.Resource{{Kind: kind.RegisteredModel, ID: target.Value, Name: target.Value}}, nil
+		on, err := c.registered(ctx, target.Value)
+		return []authz.Resource{on}, err
+	case policy.Scorer:
+		on, err := c.scorer(ctx, target.Value)
+		return []authz.Resource{on}, err
 	case policy.MCPServer:
 		return []authz.Resource{{Kind: kind.MCPServer, ID: target.Value, Name: target.Value}}, nil
 	case policy.MCPServerOrNew:
@@ -210,6 +221,8 @@ var rules = map[policy.Check]rule{
 	policy.OwnReview:       {(*call).ownReview, false},
 	policy.UsableSecret:    {(*call).usableSecret, false},
 	policy.UsableEndpoints: {(*call).usableEndpoints, false},
+	policy.PromptVersion:   {func(c *call) error { _, err := c.promptVersion(); return err }, false},
+	policy.KindTag:         {func(c *call) error { _, err := c.taggedKind(); return err }, false},
 	policy.KnownUsage:      {func(c *call) error { return c.knownUsage(true) }, false},
 	policy.NoNewUsage:      {func(c *call) error { return c.knownUsage(false) }, false},
 }
@@ -264,15 +277,6 @@ func (c *call) serverArtifacts() error {
 	return err
 }
 
-// promptTag refuses to turn a model into a prompt or back: other grants would apply to it.
-func (c *call) promptTag() error {
-	key, _, err := c.read.Body.Text("key")
-	if err == nil && key == "mlflow.prompt.is_prompt" {
-		err = errs.New(errs.Denied, "the tag %s says what kind of thing this is, and may be changed by administrators only", key)
-	}
-	return err
-}
-
 // newName decides a renaming. The name must be one that the caller may create, and a pattern that matches it must not give
 // the caller more than there was before: who may EDIT would have MANAGE by a name of their choice.
 func (c *call) newName() error {
@@ -286,6 +290,11 @@ func (c *call) newName() error {
 			return err
 		}
 		for _, resource := range resources {
+			if resource.Kind.Kept() == kind.RegisteredModel { // its patterns match the new name, whether or not they match the old one
+				if resource.Kind, err = c.kindOf(c.r.Context(), resource.ID); err != nil {
+					return err
+				}
+			}
 			if err := c.create(resource.Kind, "new_name"); err != nil {
 				return err
 			}

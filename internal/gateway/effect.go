@@ -46,6 +46,7 @@ func (c *call) effect() (func(*http.Response) error, error) {
 			return c.grantModel(ctx)
 		case policy.DropModel:
 			return c.onName(func(name string) error {
+				c.gateway.MLflow.ForgetRegistered(ctx, name)
 				return c.gateway.Lifecycle.Deleted(ctx, kind.RegisteredModel, name)
 			})
 		case policy.MoveModel:
@@ -54,6 +55,10 @@ func (c *call) effect() (func(*http.Response) error, error) {
 			return c.onName(func(name string) error { return c.grantServer(ctx, name) })
 		case policy.DropMCPServer:
 			return c.gateway.Lifecycle.Deleted(ctx, kind.MCPServer, c.targets[0].Value)
+		case policy.GrantScorer:
+			return c.grantScorer(ctx, answer)
+		case policy.DropScorer:
+			return c.dropScorer(ctx)
 		case policy.GrantNamed:
 			return c.grantNamed(ctx, answer)
 		case policy.DropNamed, policy.MoveNamed, policy.DropWorkspace:
@@ -105,6 +110,7 @@ func (c *call) grantExperiment(ctx context.Context, answer *http.Response) error
 
 func (c *call) grantModel(ctx context.Context) error {
 	return c.onName(func(name string) error {
+		c.gateway.MLflow.ForgetRegistered(ctx, name)
 		err := c.gateway.Lifecycle.Created(ctx, kind.RegisteredModel, name, c.subject.UserID)
 		if err == nil {
 			return nil
@@ -128,6 +134,7 @@ func (c *call) moveModel(ctx context.Context) error {
 		return err
 	}
 	return c.onName(func(from string) error {
+		c.gateway.MLflow.ForgetRegistered(ctx, from, to)
 		if from == to {
 			return nil
 		}

@@ -97,7 +97,9 @@ type call struct {
 	subject *identity.Subject
 	grants  *authz.Grants
 	targets []extract.Target
-	names   map[extract.Target]string // what targets are called, as MLflow has said in this request; "" for what does not exist
+	names   map[extract.Target]string    // what targets are called, as MLflow has said in this request; "" for what does not exist
+	kinds   registry                     // and of which kind names of the model registry are
+	scorers map[string]map[string]string // and how the readable scorers of experiments are called, by their ids
 }
 
 // ServeHTTP decides a request and forwards it.

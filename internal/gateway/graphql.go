@@ -3,11 +3,9 @@ package gateway
 import (
 	"net/http"
 
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/graphql"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 )
 
 // graphql decides every field of an operation, and forwards the operation as it was decided.
@@ -49,10 +47,7 @@ func (c *call) filterGraphQL(operation *graphql.Operation, body []byte) error {
 	if err != nil {
 		return err
 	}
-	model := func(model string) bool {
-		on := authz.Resource{Kind: kind.RegisteredModel, ID: model, Name: model}
-		return c.gateway.Rules.Decide(c.decider(), c.grants, on, kind.Read).Allowed
-	}
+	model := func(model string) (bool, error) { return c.reads(c.r.Context(), model) }
 	named := mentioned{}
 	if _, err := operation.Filter(raw, model, named.note); err != nil {
 		return err

@@ -7,7 +7,10 @@ import (
 	"strings"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/extract"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 )
 
 // jobParams are the jobs that can be decided, with their parameters (mlflow/server/jobs, MLflow 3.17.2). The ids among them
@@ -114,6 +117,13 @@ func (c *call) runRegistered(name string, version any) error {
 	}
 	experiment, _, err := c.read.Body.Text("experiment_id")
 	if err != nil {
+		return err
+	}
+	target, err := extract.NewTarget(policy.Scorer, "scorer_name", kind.Within(experiment, name), kind.Read)
+	if err != nil {
+		return err
+	}
+	if err := c.decide(target); err != nil {
 		return err
 	}
 	text, err := c.gateway.MLflow.Scorer(c.r.Context(), experiment, name, number.String())

@@ -152,6 +152,7 @@ var silent = map[string]string{
 	"POST /api/2.0/mlflow/artifacts/presigned-download-url":                      "only of a cloud's storage",
 	"GET /api/2.0/mlflow-artifacts/presigned/{artifact_path*}":                   "only of a cloud's storage",
 	"POST /api/3.0/mlflow/gateway/endpoints/models/attach":                       "it is attached already; the filter's probe detaches it",
+	"GET /api/3.0/mlflow/scorers/online-configs":                                 "only by scorers' ids; the filter's probe asks for them",
 }
 
 // answered fails when a request was not answered with one's own work, so that its answer says nothing about another's.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/world"
 )
 
@@ -190,7 +191,7 @@ type cell struct {
 // cells are all requests of a row.
 func (c *cast) cells(t *testing.T, route policy.Route) []cell {
 	t.Helper()
-	return slices.Concat(c.columns(t, route), c.missing(t, route), c.apart(t, route), c.contents(t, route), c.creations(t, route))
+	return slices.Concat(c.columns(t, route), c.missing(t, route), c.apart(t, route), c.inside(t, route), c.contents(t, route), c.creations(t, route))
 }
 
 // columns send the row's request, with all that is optional and, where there is something, without it: by everybody.
@@ -250,7 +251,7 @@ func (c *cast) missing(t *testing.T, route policy.Route) []cell {
 	var all []cell
 	owner := c.person(t, "MANAGE by grant", nil, nil)
 	for i, need := range route.Needs {
-		if need.Optional || need.At.In == policy.Path {
+		if need.Optional || need.At.In == policy.Path || around(route, need) {
 			continue
 		}
 		without := newDraft(route, func(j int, need policy.Need) []string {
@@ -277,7 +278,7 @@ func (c *cast) missing(t *testing.T, route policy.Route) []cell {
 // apart point each need at the second owner's work in turn, and all others at the first owner's.
 func (c *cast) apart(t *testing.T, route policy.Route) []cell {
 	t.Helper()
-	if route.Access != policy.PerResource || len(route.Needs) < 2 {
+	if route.Access != policy.PerResource || len(route.Needs) < 2 || slices.ContainsFunc(route.Needs, func(n policy.Need) bool { return around(route, n) }) {
 		return nil
 	}
 	var all []cell
@@ -303,6 +304,42 @@ func (c *cast) apart(t *testing.T, route policy.Route) []cell {
 				return p[0]
 			}, role{})
 			all = append(all, cell{name: fmt.Sprintf("%s on the %s of another, %s on all else", p[1], need.Ref, p[0]), who: c.pair(t, p[0], p[1]), draft: d, want: want})
+		}
+	}
+	return all
+}
+
+// inside send a row's request about something that lies within another thing of which the row needs something too: by people
+// whose levels on the two differ.
+func (c *cast) inside(t *testing.T, route policy.Route) []cell {
+	t.Helper()
+	outer := slices.IndexFunc(route.Needs, func(n policy.Need) bool { return around(route, n) })
+	if outer < 0 {
+		return nil
+	}
+	pick := from(t, c.a, true)
+	d := newDraft(route, pick)
+	var all []cell
+	for i, need := range route.Needs {
+		if i == outer {
+			continue
+		}
+		on := route.Needs[outer].Level
+		for _, p := range [][2]kind.Level{{on, need.Level}, {on, need.Level - 1}, {kind.Manage, kind.NoPermissions}, {on - 1, need.Level}, {kind.NoPermissions, kind.Manage}} {
+			who := c.person(t, fmt.Sprintf("%s in the experiment and %s on the scorer", p[0], p[1]), nil, func(to store.Principal) {
+				for k, level := range map[kind.Name]kind.Level{kind.Experiment: p[0], kind.Scorer: p[1]} {
+					if err := c.App.Store.CreateGrant(t.Context(), to, k, held(c.a)[k][0], level); err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+			want := expected(c, route, pick, func(j int) kind.Level {
+				if j == i {
+					return p[1]
+				}
+				return p[0]
+			}, false)
+			all = append(all, cell{name: fmt.Sprintf("%s on the %s, %s around it", p[1], need.Ref, p[0]), who: who, draft: d, want: want})
 		}
 	}
 	return all

@@ -107,6 +107,17 @@ func harmless(route policy.Route, m mutation) string {
 	if slices.Contains(route.Checks, policy.KnownJob) && m.route.Access == policy.SignedIn && len(m.route.Needs) > 0 {
 		return "a job that names nothing is none that can be decided"
 	}
+	if slices.Contains(route.Checks, policy.KindTag) && !slices.Contains(m.route.Checks, policy.KindTag) {
+		return "what is made is decided by its tags in any case"
+	}
+	if route.Filter == policy.Scorers && m.route.Filter == "" && slices.ContainsFunc(route.Needs, func(n policy.Need) bool { return n.Ref == policy.Scorer }) {
+		return "MLflow tells scorers apart by case where its database does, as here"
+	}
+	for i, need := range route.Needs {
+		if around(route, need) && len(m.route.Needs) == len(route.Needs) && m.route.Needs[i].Optional {
+			return "without the experiment no scorer is named"
+		}
+	}
 	return ""
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -51,25 +52,30 @@ func (c *call) ownNewJobs(ctx context.Context, answer *http.Response) error {
 
 type object = map[string]any
 
-// rowsOf are the lists of which an answer shows some rows only.
+// shown tells which rows of an answer the caller sees.
+type shown func(row object) (bool, error)
+
+// rowsOf are the answers of which some rows only are shown: those of a list, or the only one.
 var rowsOf = map[policy.Filter]struct {
-	list  string
-	shown func(*call, context.Context) (func(row object) bool, error)
+	list, one string
+	shown     func(*call, context.Context) (shown, error)
 }{
-	policy.OwnJobs: {"jobs", func(c *call, ctx context.Context) (func(object) bool, error) {
+	policy.OwnJobs: {"jobs", "", func(c *call, ctx context.Context) (shown, error) {
 		owned, err := c.gateway.Owners.Owned(ctx, policy.Job.String(), c.subject.UserID)
-		return func(row object) bool { id, _ := row["job_id"].(string); return owned[id] }, err
+		return func(row object) (bool, error) { id, _ := row["job_id"].(string); return owned[id], nil }, err
 	}},
-	policy.SeenQueues: {"review_queues", func(c *call, _ context.Context) (func(object) bool, error) {
+	policy.SeenQueues: {"review_queues", "", func(c *call, _ context.Context) (shown, error) {
 		edits := c.decide(extract.Target{Ref: policy.Experiment, Value: c.targets[0].Value, Level: kind.Edit})
 		if edits != nil && !errs.Is(edits, errs.Denied) {
 			return nil, edits
 		}
-		return func(row object) bool {
+		return func(row object) (bool, error) {
 			users, _ := row["users"].([]any)
-			return edits == nil || c.among(users)
+			return edits == nil || c.among(users), nil
 		}, nil
 	}},
+	policy.Scorers:       {"scorers", "scorer", func(c *call, _ context.Context) (shown, error) { return c.keepScorers, nil }},
+	policy.ScorerConfigs: {"configs", "", func(c *call, _ context.Context) (shown, error) { return c.keepConfigs, nil }},
 }
 
 // onRows adds to what has to happen to MLflow's answer that it shows only the rows that are the caller's to see.
@@ -96,38 +102,70 @@ func (c *call) onRows(before func(*http.Response) error) func(*http.Response) er
 		if err != nil {
 			return err
 		}
-		return keepRows(answer, c.gateway.MaxFiltered, rows.list, shown)
+		return c.keepRows(answer, rows.list, rows.one, shown)
 	}
 }
 
-func keepRows(answer *http.Response, most int64, list string, shown func(object) bool) error {
-	body, err := readAnswer(answer, most)
+// keepRows leaves the rows of a list that are shown; an answer with the only row must be shown.
+func (c *call) keepRows(answer *http.Response, list, one string, shown shown) error {
+	body, err := readAnswer(answer, c.gateway.MaxFiltered)
 	if err != nil {
 		return err
 	}
 	var whole map[string]json.RawMessage
-	var rows []json.RawMessage
 	if err := json.Unmarshal(body, &whole); err != nil {
 		return errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
 	}
-	if len(whole[list]) > 0 {
-		if err := json.Unmarshal(whole[list], &rows); err != nil {
-			return errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
+	if only := whole[one]; len(only) > 0 {
+		if row, ok := readRow(only); ok {
+			ok, err = shown(row)
+			if ok || err != nil {
+				return err
+			}
 		}
+		return hidden(c.targets[0])
 	}
-	kept := []json.RawMessage{}
-	for _, raw := range rows {
-		var row object
-		if err := json.Unmarshal(raw, &row); err == nil && shown(row) {
-			kept = append(kept, raw)
-		}
+	if whole[list], err = keep(whole[list], shown); err != nil {
+		return err
 	}
-	if whole[list], err = json.Marshal(kept); err == nil {
-		body, err = json.Marshal(whole)
-	}
-	if err != nil {
+	if body, err = json.Marshal(whole); err != nil {
 		return errs.Wrap(errs.Internal, err, "the answer could not be written")
 	}
 	setAnswer(answer, body)
 	return nil
+}
+
+func keep(list json.RawMessage, shown shown) (json.RawMessage, error) {
+	var rows []json.RawMessage
+	if len(list) > 0 {
+		if err := json.Unmarshal(list, &rows); err != nil {
+			return nil, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
+		}
+	}
+	kept := []json.RawMessage{}
+	for _, raw := range rows {
+		row, ok := readRow(raw)
+		if !ok {
+			continue
+		}
+		ok, err := shown(row)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			kept = append(kept, raw)
+		}
+	}
+	list, err := json.Marshal(kept)
+	if err != nil {
+		return nil, errs.Wrap(errs.Internal, err, "the answer could not be written")
+	}
+	return list, nil
+}
+
+// readRow reads a row, with its numbers as they are written.
+func readRow(raw json.RawMessage) (row object, ok bool) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	return row, decoder.Decode(&row) == nil && row != nil
 }

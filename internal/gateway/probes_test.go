@@ -365,6 +365,8 @@ func governs(t *testing.T, ref policy.Ref) kind.Name {
 		return kind.GatewayModel
 	case policy.MCPServer:
 		return kind.MCPServer
+	case policy.Scorer:
+		return kind.Scorer
 	}
 	t.Fatalf("nothing says what kind a %s is", ref)
 	return ""

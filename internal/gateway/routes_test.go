@@ -54,6 +54,8 @@ func named(t *testing.T, ref policy.Ref, work world.Work) string {
 		return "job-of-" + work.Experiment
 	case policy.Workspace:
 		return workspaceOf(work)
+	case policy.Scorer:
+		return kind.Within(work.Experiment, work.Scorer)
 	case policy.Source:
 		return "mlflow-artifacts:/" + work.Artifacts
 	}
@@ -66,6 +68,8 @@ func held(work world.Work) map[kind.Name][2]string {
 	return map[kind.Name][2]string{
 		kind.Experiment:      {work.Experiment, work.ExperimentName},
 		kind.RegisteredModel: {work.Model, work.Model},
+		kind.Prompt:          {work.Prompt, work.Prompt},
+		kind.Scorer:          {kind.Within(work.Experiment, work.Scorer), work.Scorer},
 		kind.GatewayEndpoint: {work.Endpoint, work.Endpoint},
 		kind.GatewaySecret:   {work.Secret, work.Secret},
 		kind.GatewayModel:    {work.Definition, work.Definition},
@@ -160,6 +164,9 @@ func newDraft(route policy.Route, pick picks) *draft {
 			if need.At.In == policy.Path {
 				field = strings.Join(need.At.Fields, "}/{")
 			}
+			if need.At.Within != "" {
+				value = d.putOuter(need.At, value)
+			}
 			d.put(need.At.In, field, value)
 		}
 	}
@@ -188,6 +195,24 @@ func newDraft(route policy.Route, pick picks) *draft {
 	}
 	d.spans = world.OneSpan(world.NewTrace(), nil)
 	return d
+}
+
+// putOuter sets the id within which a value is a name, and gives the name.
+func (d *draft) putOuter(at policy.Location, value string) string {
+	outer, name := kind.Parts(value)
+	if at.In == policy.Query {
+		d.query.Add(at.Within, outer)
+	} else {
+		place(d.body, at.Within, outer)
+	}
+	return name
+}
+
+// around tells whether what a need names is what another need of the row lies within, so that they cannot be apart.
+func around(route policy.Route, need policy.Need) bool {
+	return slices.ContainsFunc(route.Needs, func(inner policy.Need) bool {
+		return inner.At.Within != "" && inner.At.In == need.At.In && slices.Contains(need.At.Fields, inner.At.Within)
+	})
 }
 
 // put sets a value where a row has it.

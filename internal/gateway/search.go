@@ -75,11 +75,24 @@ func (c *call) fetcher(search *rewrite.Search) rewrite.Fetch {
 
 // readable decides each row, also of a search that was narrowed before: the answer is trusted no more than the filter.
 func (c *call) readable(k kind.Name) rewrite.Allowed {
-	return func(ctx context.Context, id, name string) (bool, error) {
-		if k == kind.Experiment {
-			c.gateway.MLflow.RememberName(ctx, id, name)
+	filter := c.match.Route.Filter
+	return func(ctx context.Context, row rewrite.Row) (bool, error) {
+		on := authz.Resource{Kind: k, ID: row.ID, Name: row.Name}
+		switch filter {
+		case policy.ListExperiments:
+			c.gateway.MLflow.RememberName(ctx, row.ID, row.Name)
+		case policy.ListModels: // the row says itself whether it is a prompt
+			var err error
+			if on.Kind, err = rowKind(row.Raw); err != nil {
+				return false, err
+			}
+		case policy.ListModelVersions: // its tags say what whoever made the version wanted them to
+			return c.reads(ctx, row.Name)
+		case policy.ListMCPServers, policy.ListMCPEndpoints:
+		default:
+			return false, errs.New(errs.Internal, "filter %q says nothing about rows", filter)
 		}
-		return c.gateway.Rules.Decide(c.decider(), c.grants, authz.Resource{Kind: k, ID: id, Name: name}, kind.Read).Allowed, nil
+		return c.gateway.Rules.Decide(c.decider(), c.grants, on, kind.Read).Allowed, nil
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/extract"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 )
 
@@ -53,7 +52,8 @@ func (c *call) reference(u *url.URL, source string) ([]authz.Resource, error) {
 	if name == "" || strings.Contains(rest, "/") {
 		return nil, errs.New(errs.Invalid, "source %q names no model", source)
 	}
-	return []authz.Resource{{Kind: kind.RegisteredModel, ID: name, Name: name}}, nil
+	on, err := c.registered(c.r.Context(), name)
+	return []authz.Resource{on}, err
 }
 
 // knownSource lets a source in storage of its own (s3://…, a path of the server) pass only where it lies in the artifacts
@@ -71,6 +71,11 @@ func (c *call) knownSource() error {
 	switch u.Scheme {
 	case "runs", "models", "mlflow-artifacts":
 		return nil
+	}
+	if placeholders[source] {
+		if prompts, err := c.promptVersion(); err != nil || prompts {
+			return err
+		}
 	}
 	roots, err := c.artifactRoots()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/mlflowtest"
@@ -59,6 +60,8 @@ func reads(w world.Work) map[string]string {
 		"logged model":       "/api/2.0/mlflow/logged-models/" + w.LoggedModel,
 		"trace":              "/api/3.0/mlflow/traces/" + w.Trace,
 		"model":              "/api/2.0/mlflow/registered-models/get?name=" + w.Model,
+		"prompt":             "/api/2.0/mlflow/registered-models/get?name=" + w.Prompt,
+		"scorer":             v3 + "scorers/get" + scorerQuery(w.Experiment, w.Scorer),
 		"dataset":            "/api/3.0/mlflow/datasets/" + w.Dataset,
 		"issue":              "/api/3.0/mlflow/issues/" + w.Issue,
 		"label schema":       "/api/3.0/mlflow/label-schemas/get?schema_id=" + w.LabelSchema,
@@ -130,6 +133,31 @@ func TestReachAModelByTheGrantOnItsNamesake(t *testing.T) {
 	s.thief.JSON(t, http.MethodDelete, "/api/2.0/mlflow/registered-models/delete", map[string]any{"name": s.victims.Model})
 	if got := s.victim.Do(t, http.MethodGet, path, nil); got.Status != http.StatusOK {
 		t.Errorf("the victim lost the model with its namesake: %d %s", got.Status, got.Body)
+	}
+}
+
+// A prompt of one workspace has its name from a model of another: what is known of the one must not decide the other.
+func TestTakeAPromptForItsNamesakeInAnotherWorkspace(t *testing.T) {
+	s := newSpaces(t, nil)
+	visitor, name := s.Person(t, "visitor", world.Members), world.Name("namesake")
+	s.victim.MakePrompt(t, name)
+	s.thief.JSON(t, http.MethodPost, v2+"registered-models/create", map[string]any{"name": name})
+	s.give(t, visitor, kind.Workspace, s.a, kind.Read)
+	s.give(t, visitor, kind.Workspace, s.b, kind.Read)
+	refusal := authz.Grant{Kind: kind.Prompt, Workspace: authz.Everywhere, Pattern: ".*", Priority: 1, Level: kind.NoPermissions}
+	if err := s.App.Store.CreatePattern(t.Context(), store.Principal{User: visitor.Username}, refusal); err != nil {
+		t.Fatal(err)
+	}
+	for _, in := range []string{s.b, s.a, s.b, s.a} {
+		want := map[bool]int{true: http.StatusNotFound, false: http.StatusOK}[in == s.a]
+		if got := visitor.Inside(in).Do(t, http.MethodGet, v2+"registered-models/get?name="+name, nil); got.Status != want {
+			t.Errorf("in %s: %d %s, want %d", in, got.Status, got.Body, want)
+		}
+	}
+	s.victim.JSON(t, http.MethodDelete, v2+"registered-models/delete", map[string]any{"name": name})
+	s.victim.JSON(t, http.MethodPost, v2+"registered-models/create", map[string]any{"name": name})
+	if got := visitor.Inside(s.a).Do(t, http.MethodGet, v2+"registered-models/get?name="+name, nil); got.Status != http.StatusOK {
+		t.Errorf("what became a model is remembered as a prompt: %d %s", got.Status, got.Body)
 	}
 }
 

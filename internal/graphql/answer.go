@@ -97,7 +97,7 @@ func anyFiltered(fields []*field) bool {
 
 // Filter takes the model versions out of an answer whose model the caller may not read, and the mentions that see does not
 // let through.
-func (o *Operation) Filter(raw []byte, readable func(model string) bool, see rewrite.See) ([]byte, error) {
+func (o *Operation) Filter(raw []byte, readable func(model string) (bool, error), see rewrite.See) ([]byte, error) {
 	var answer map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
@@ -110,7 +110,7 @@ func (o *Operation) Filter(raw []byte, readable func(model string) bool, see rew
 	return json.Marshal(answer)
 }
 
-func filter(fields []*field, value any, readable func(string) bool, see rewrite.See) error {
+func filter(fields []*field, value any, readable func(string) (bool, error), see rewrite.See) error {
 	if value == nil {
 		return nil
 	}
@@ -137,20 +137,31 @@ func filter(fields []*field, value any, readable func(string) bool, see rewrite.
 			}
 		}
 		if f.rule.way == filtered {
-			object[f.key] = f.kept(items, readable)
+			kept, err := f.kept(items, readable)
+			if err != nil {
+				return err
+			}
+			object[f.key] = kept
 		}
 	}
 	return nil
 }
 
 // kept gives the rows of models that are readable. A row that does not tell its model is left out.
-func (f *field) kept(rows []any, readable func(string) bool) []any {
+func (f *field) kept(rows []any, readable func(string) (bool, error)) ([]any, error) {
 	at := slices.IndexFunc(f.fields, func(inner *field) bool { return inner.name == "name" })
 	kept := []any{}
 	for _, item := range rows {
 		row, _ := item.(map[string]any)
 		name, _ := row[f.fields[at].key].(string)
-		if name == "" || !readable(name) {
+		if name == "" {
+			continue
+		}
+		ok, err := readable(name)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
 			continue
 		}
 		if f.fields[at].added {
@@ -158,5 +169,5 @@ func (f *field) kept(rows []any, readable func(string) bool) []any {
 		}
 		kept = append(kept, row)
 	}
-	return kept
+	return kept, nil
 }

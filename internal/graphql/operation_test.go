@@ -190,13 +190,13 @@ func TestAnswerIsFilteredUnderEveryAlias(t *testing.T) {
 	}
 	got, err := o.Filter([]byte(`{"data":{"a":{"r":{"x":[{"n":"mine","version":"1"},{"n":"theirs","version":"1"}],"modelVersions":[{"name":"theirs","version":"2"},{"name":"mine","version":"3"},{"version":"4"}]}},
 		"mlflowSearchRuns":{"runs":[{"modelVersions":[{"name":"theirs"}]},{"modelVersions":null},{"modelVersions":[{"name":"mine"}]}]}},"errors":null}`),
-		func(model string) bool { return model == "mine" }, shown)
+		func(model string) (bool, error) { return model == "mine", nil }, shown)
 	want := `{"data":{"a":{"r":{"modelVersions":[{"version":"3"}],"x":[{"n":"mine","version":"1"}]}},"mlflowSearchRuns":{"runs":[{"modelVersions":[]},{"modelVersions":null},{"modelVersions":[{"name":"mine"}]}]}},"errors":null}`
 	if err != nil || string(got) != want {
 		t.Errorf("%s, %v", got, err)
 	}
 	for _, strange := range []string{`[]`, `{"data":[]}`, `{"data":{"a":{"r":{"x":{"name":"theirs"}}}}}`, `x`} {
-		if _, err := o.Filter([]byte(strange), func(string) bool { return false }, shown); !errs.Is(err, errs.BadGateway) {
+		if _, err := o.Filter([]byte(strange), func(string) (bool, error) { return false, nil }, shown); !errs.Is(err, errs.BadGateway) {
 			t.Errorf("%s: %v", strange, err)
 		}
 	}
@@ -230,7 +230,7 @@ func TestMentionsAreHiddenUnderEveryAlias(t *testing.T) {
 			if err != nil || !o.Filtered() {
 				t.Fatal(err)
 			}
-			got, err := o.Filter([]byte(`{"data":{"mlflowGetRun":{"run":`+one.run+`}}}`), func(string) bool { return true }, hide)
+			got, err := o.Filter([]byte(`{"data":{"mlflowGetRun":{"run":`+one.run+`}}}`), func(string) (bool, error) { return true, nil }, hide)
 			if want := `{"data":{"mlflowGetRun":{"run":` + one.want + `}}}`; err == nil && string(got) != want {
 				t.Errorf("%s\nwant %s", got, want)
 			}

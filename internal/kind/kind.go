@@ -1,6 +1,9 @@
 package kind
 
-import "iter"
+import (
+	"iter"
+	"strings"
+)
 
 // Name is a kind's name, as the database and audit events use it.
 type Name string
@@ -9,6 +12,8 @@ type Name string
 const (
 	Experiment      Name = "experiment"
 	RegisteredModel Name = "registered_model"
+	Prompt          Name = "prompt"
+	Scorer          Name = "scorer"
 	GatewayEndpoint Name = "gateway_endpoint"
 	GatewaySecret   Name = "gateway_secret"
 	GatewayModel    Name = "gateway_model_definition"
@@ -42,6 +47,13 @@ type Kind struct {
 	BareDeletion bool
 	// Prompt is true where answers say whether they are about a prompt, which MLflow keeps among the registered models.
 	Prompt bool
+	// KeptWith is the kind whose names and grants on single resources are this one's too: to MLflow they are one thing,
+	// told apart by Tag. Patterns are each kind's own. Empty: the kind stands for itself.
+	KeptWith Name
+	Tag      string
+	// Parent is the kind within which a resource has its name, and which decides where no grant speaks of the resource
+	// itself. Grants hold the parent's id and the name, see Within. Empty: there is none.
+	Parent Name
 	// Plain is true where the plugin answers with the grant or the pattern itself: to the one who has just made it, and on
 	// both sides.
 	Plain bool
@@ -56,6 +68,11 @@ var kinds = []Kind{
 	{Name: RegisteredModel, Title: "registered model", Segment: "registered-models", Patterns: "registered-models-patterns", Key: "name",
 		Envelope: "registered_model_permission", CreatedStatus: 201, PatternEnvelope: "registered_model_permission",
 		BareDeletion: true, Prompt: true},
+	{Name: Prompt, Title: "prompt", Segment: "prompts", Patterns: "prompts-patterns", Key: "name",
+		Envelope: "prompt_permission", CreatedStatus: 201, PatternEnvelope: "prompt_permission",
+		BareDeletion: true, Prompt: true, KeptWith: RegisteredModel, Tag: "mlflow.prompt.is_prompt"},
+	{Name: Scorer, Title: "scorer", Segment: "scorers", Patterns: "scorer-patterns", Key: "scorer_name",
+		Envelope: "scorer_permission", CreatedStatus: 201, PatternEnvelope: "pattern", Parent: Experiment, Everywhere: true},
 	{Name: GatewayEndpoint, Title: "gateway endpoint", Segment: "gateways/endpoints", Patterns: "gateways/endpoints-patterns",
 		Key: "name", CreatedStatus: 201, Plain: true},
 	{Name: GatewaySecret, Title: "gateway secret", Segment: "gateways/secrets", Patterns: "gateways/secrets-patterns",
@@ -65,6 +82,39 @@ var kinds = []Kind{
 	{Name: MCPServer, Title: "MCP server", Segment: "mcp-servers", Key: "name", CreatedStatus: 201, Plain: true},
 	{Name: Workspace, Title: "workspace", Segment: "workspaces", Patterns: "workspaces-patterns", Key: "name", CreatedStatus: 201, Plain: true,
 		Everywhere: true},
+}
+
+// Kept gives the kind under which grants on single resources are stored.
+func (n Name) Kept() Name {
+	for i := range kinds { // without a copy: every decision asks
+		if kinds[i].Name == n && kinds[i].KeptWith != "" {
+			return kinds[i].KeptWith
+		}
+	}
+	return n
+}
+
+// Tagged tells whether a resource with this value of the kind's tag is one of the kind, as MLflow reads it
+// (mlflow/entities/model_registry/registered_model.py, _is_prompt).
+func (k Kind) Tagged(value string) bool { return strings.ToLower(value) == "true" }
+
+// IsTag tells whether a key is the kind's tag in any spelling that a database can take for it: some compare without regard
+// to case and outer spaces.
+func (k Kind) IsTag(key string) bool {
+	return k.Tag != "" && strings.EqualFold(strings.TrimSpace(key), k.Tag)
+}
+
+// Within gives what grants hold of a resource that has its name within a parent. The parent's id has no slash, and so no
+// two resources share it, whatever is in their names.
+func Within(parent, name string) string { return parent + "/" + name }
+
+// Parts gives the parent's id and the name again; both are empty for what Within has not made.
+func Parts(resource string) (parent, name string) {
+	parent, name, found := strings.Cut(resource, "/")
+	if !found {
+		return "", ""
+	}
+	return parent, name
 }
 
 // All yields every kind, in the table's order.

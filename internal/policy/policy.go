@@ -47,6 +47,7 @@ type Location struct {
 	In     In
 	Fields []string // fields of the body may be nested, in objects ("trace.trace_id") and lists ("models[].model_id", "ids[]")
 	Many   bool     // there may be several values, and each counts
+	Within string   // a further field, with the id within which the value is a name; see kind.Within
 }
 
 // Need is one requirement of a route: this level on whatever the value there names.
@@ -87,6 +88,8 @@ const (
 	ListMCPEndpoints  Filter = "access endpoints by server_name, offset token"
 	OwnJobs           Filter = "jobs that the caller has submitted"
 	SeenQueues        Filter = "review queues, without EDIT those that the caller is to review"
+	Scorers           Filter = "scorers by experiment_id and scorer_name"
+	ScorerConfigs     Filter = "configurations by experiment_id and the scorer of scorer_id"
 	GatewayMapping    Filter = "mapping without a secret that the caller may not read"
 )
 
@@ -100,6 +103,8 @@ const (
 	DropModel       Effect = "grants on name are dropped"
 	MoveModel       Effect = "grants move from name to new_name"
 	ForgetName      Effect = "the cached name is forgotten"
+	GrantScorer     Effect = "creator gets MANAGE on the scorer with its first version"
+	DropScorer      Effect = "grants on the scorer are dropped with its last version"
 	GrantNamed      Effect = "creator gets MANAGE on what is made"
 	DropNamed       Effect = "grants on what is deleted are dropped"
 	GrantMCPServer  Effect = "creator gets MANAGE on the server"
@@ -142,6 +147,8 @@ const (
 	KnownScorers    Check = "scorers are MLflow's own, or judges, on an endpoint (gateway:/name) that is usable"
 	KnownEndpoint   Check = "endpoint_name is given"
 	OwnReview       Check = "the caller is one of the queue's users"
+	PromptVersion   Check = "the tag mlflow.prompt.is_prompt is only for versions of prompts"
+	KindTag         Check = "the tag mlflow.prompt.is_prompt is given once at most, and is true or false"
 	NoNewUsage      Check = "experiment_id is given where usage_tracking is turned on"
 )
 
@@ -202,6 +209,9 @@ func (n Need) String() string {
 		between = "/"
 	}
 	text := fmt.Sprintf("%s on %s %s:%s", n.Level, n.Ref, n.At.In, strings.Join(n.At.Fields, between))
+	if n.At.Within != "" {
+		text += " in " + n.At.Within
+	}
 	if n.Optional {
 		text += " (if given)"
 	}
@@ -232,7 +242,8 @@ func patch(path string, needs ...Need) Route {
 func remove(path string, needs ...Need) Route {
 	return Route{Method: "DELETE", Path: path, Needs: needs, Content: JSON}
 }
-func header(name string) Location { return Location{In: Header, Fields: []string{name}} }
+func (l Location) within(field string) Location { l.Within = field; return l }
+func header(name string) Location               { return Location{In: Header, Fields: []string{name}} }
 
 func (r Route) signedIn(why string) Route { r.Access, r.Why = SignedIn, why; return r }
 func (r Route) administrators(why string) Route {

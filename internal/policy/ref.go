@@ -1,6 +1,10 @@
 package policy
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+)
 
 // Ref is what an id in a request names, and so how it leads to the resource that governs it.
 type Ref uint8
@@ -19,6 +23,7 @@ const (
 	Model                         // a registered model's name
 	ArtifactTree                  // a path of the artifact proxy, governed by the experiment that its first segment names
 	Source                        // a model version's source URI
+	Scorer                        // a scorer's experiment and name, as kind.Within puts them together
 
 	GatewayEndpoint     // an AI gateway endpoint's id
 	GatewayEndpointName // an AI gateway endpoint's name
@@ -50,6 +55,7 @@ var refs = [...]struct{ name, missing string }{
 	Model:          {"registered model", "Registered Model with name=%s not found"},
 	ArtifactTree:   {"artifact path", ""},
 	Source:         {"source", ""},
+	Scorer:         {"scorer", "Scorer with name '%[2]s' not found for experiment %[1]s."},
 
 	GatewayEndpoint:     {"gateway endpoint", "GatewayEndpoint not found (endpoint_id='%s')"},
 	GatewayEndpointName: {"gateway endpoint name", "GatewayEndpoint not found (name='%s')"},
@@ -74,6 +80,10 @@ func (r Ref) String() string { return refs[r].name }
 func (r Ref) Missing(value string) string {
 	if refs[r].missing == "" {
 		return ""
+	}
+	if r == Scorer {
+		experiment, name := kind.Parts(value)
+		return fmt.Sprintf(refs[r].missing, experiment, name)
 	}
 	return fmt.Sprintf(refs[r].missing, value)
 }

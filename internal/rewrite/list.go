@@ -58,8 +58,14 @@ var ErrTooLarge = errs.New(errs.BadGateway, "MLflow's answer is too large to be 
 // Fetch asks MLflow for rows, from an offset on. It gives ErrTooLarge when fewer should be asked for.
 type Fetch func(ctx context.Context, offset, rows int) (json.RawMessage, error)
 
+// Row is one row of MLflow's answer.
+type Row struct {
+	ID, Name string
+	Raw      json.RawMessage
+}
+
 // Allowed says whether the caller may read a row.
-type Allowed func(ctx context.Context, id, name string) (bool, error)
+type Allowed func(ctx context.Context, row Row) (bool, error)
 
 // Page is one page of rows, and the offset of the next: -1 when there is none.
 type Page struct {
@@ -91,7 +97,7 @@ func (l List) Gather(ctx context.Context, start, want int, fetch Fetch, allowed 
 			return page, err
 		}
 		for i, item := range items {
-			ok, err := allowed(ctx, item.id, item.name)
+			ok, err := allowed(ctx, item)
 			if err != nil {
 				return page, err
 			}
@@ -102,7 +108,7 @@ func (l List) Gather(ctx context.Context, start, want int, fetch Fetch, allowed 
 				page.Next = offset + i
 				return page, nil
 			}
-			page.Rows = append(page.Rows, item.raw)
+			page.Rows = append(page.Rows, item.Raw)
 		}
 		if !more || len(items) == 0 {
 			return page, nil
@@ -114,12 +120,7 @@ func (l List) Gather(ctx context.Context, start, want int, fetch Fetch, allowed 
 	return page, nil
 }
 
-type row struct {
-	id, name string
-	raw      json.RawMessage
-}
-
-func (l List) rows(raw json.RawMessage) ([]row, bool, error) {
+func (l List) rows(raw json.RawMessage) ([]Row, bool, error) {
 	var answer map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &answer); err != nil {
 		return nil, false, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
@@ -130,16 +131,16 @@ func (l List) rows(raw json.RawMessage) ([]row, bool, error) {
 			return nil, false, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
 		}
 	}
-	found := make([]row, 0, len(items))
+	found := make([]Row, 0, len(items))
 	for _, item := range items {
 		var fields map[string]json.RawMessage
 		if err := json.Unmarshal(item, &fields); err != nil {
 			return nil, false, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
 		}
-		r := row{raw: item}
-		_ = json.Unmarshal(fields[l.ID], &r.id) // what is missing or not text stays empty, and is refused below
-		_ = json.Unmarshal(fields[l.Name], &r.name)
-		if r.id == "" || r.name == "" {
+		r := Row{Raw: item}
+		_ = json.Unmarshal(fields[l.ID], &r.ID) // what is missing or not text stays empty, and is refused below
+		_ = json.Unmarshal(fields[l.Name], &r.Name)
+		if r.ID == "" || r.Name == "" {
 			return nil, false, errs.New(errs.BadGateway, "a row of MLflow's answer has no %s or %s", l.ID, l.Name)
 		}
 		found = append(found, r)

@@ -52,7 +52,7 @@ func next(p Page) string {
 }
 
 func only(readable func(id string) bool) Allowed {
-	return func(_ context.Context, id, _ string) (bool, error) { return readable(id), nil }
+	return func(_ context.Context, row Row) (bool, error) { return readable(row.ID), nil }
 }
 
 func ids(t *testing.T, p Page) []string {
@@ -146,7 +146,7 @@ func TestGatherFailsWithItsSources(t *testing.T) {
 	if _, err := experiments.Gather(t.Context(), 0, 1, func(context.Context, int, int) (json.RawMessage, error) { return nil, broken }, only(nil)); !errors.Is(err, broken) {
 		t.Errorf("MLflow's failure gave %v", err)
 	}
-	page, err := experiments.Gather(t.Context(), 0, 1, m.fetch, func(context.Context, string, string) (bool, error) { return true, broken })
+	page, err := experiments.Gather(t.Context(), 0, 1, m.fetch, func(context.Context, Row) (bool, error) { return true, broken })
 	if !errors.Is(err, broken) || len(page.Rows) != 0 {
 		t.Errorf("the decision's failure gave %v and %d rows", err, len(page.Rows))
 	}

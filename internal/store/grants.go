@@ -142,7 +142,7 @@ func place(ctx context.Context, k kind.Name) string {
 // Grants lists a principal's grants on single resources of a kind, in the context's workspace.
 func (db *DB) Grants(ctx context.Context, p Principal, k kind.Name) ([]authz.Grant, error) {
 	here := func(q bun.QueryBuilder) bun.QueryBuilder { return q.Where("r.workspace = ?", place(ctx, k)) }
-	return db.listed(ctx, p, k, grants, "r.resource", here)
+	return db.listed(ctx, p, k.Kept(), grants, "r.resource", here)
 }
 
 // Patterns lists a principal's patterns of a kind, those of every workspace.
@@ -180,7 +180,7 @@ func (db *DB) GrantsOn(ctx context.Context, k kind.Name, resource string) (users
 	}
 	read := func(q *bun.SelectQuery) ([]Holder, error) {
 		var rows []row
-		q = q.TableExpr("gw_grants AS r").Column("r.level").Where("r.kind = ? AND r.workspace = ? AND r.resource = ?", k, place(ctx, k), resource)
+		q = q.TableExpr("gw_grants AS r").Column("r.level").Where("r.kind = ? AND r.workspace = ? AND r.resource = ?", k.Kept(), place(ctx, k), resource)
 		if err := q.Order("name").Scan(ctx, &rows); err != nil {
 			return nil, db.coded(err, "")
 		}
@@ -204,7 +204,7 @@ func (db *DB) GrantsOn(ctx context.Context, k kind.Name, resource string) (users
 
 // CreateGrant gives a principal a level on a resource; one that is there already is errs.Conflict.
 func (db *DB) CreateGrant(ctx context.Context, p Principal, k kind.Name, resource string, level kind.Level) error {
-	return db.insert(ctx, p, grants, map[string]any{"kind": k, "workspace": place(ctx, k), "resource": resource, "level": level.String()})
+	return db.insert(ctx, p, grants, map[string]any{"kind": k.Kept(), "workspace": place(ctx, k), "resource": resource, "level": level.String()})
 }
 
 // CreatePattern gives a principal a level on the names that a pattern matches.
@@ -238,7 +238,7 @@ func (db *DB) UpdateGrant(ctx context.Context, p Principal, k kind.Name, resourc
 			return err
 		}
 		result, err := tx.NewUpdate().Table(grants).Set("level = ?", level.String()).ApplyQueryBuilder(h.where).
-			Where("kind = ? AND workspace = ? AND resource = ?", k, place(ctx, k), resource).Exec(ctx)
+			Where("kind = ? AND workspace = ? AND resource = ?", k.Kept(), place(ctx, k), resource).Exec(ctx)
 		return db.changed(result, err, "a permission of "+p.String()+" there")
 	})
 }
@@ -251,7 +251,7 @@ func (db *DB) DeleteGrant(ctx context.Context, p Principal, k kind.Name, resourc
 			return err
 		}
 		result, err := tx.NewDelete().Table(grants).ApplyQueryBuilder(h.where).
-			Where("kind = ? AND workspace = ? AND resource = ?", k, place(ctx, k), resource).Exec(ctx)
+			Where("kind = ? AND workspace = ? AND resource = ?", k.Kept(), place(ctx, k), resource).Exec(ctx)
 		return db.changed(result, err, "a permission of "+p.String()+" there")
 	})
 }

@@ -16,7 +16,7 @@ func (db *DB) Created(ctx context.Context, k kind.Name, resource string, userID 
 		if err := drop(ctx, tx, k, resource); err != nil {
 			return err
 		}
-		values := map[string]any{"user_id": userID, "kind": k, "workspace": place(ctx, k), "resource": resource, "level": kind.Manage.String()}
+		values := map[string]any{"user_id": userID, "kind": k.Kept(), "workspace": place(ctx, k), "resource": resource, "level": kind.Manage.String()}
 		_, err := tx.NewInsert().Model(&values).Table(grants).Exec(ctx)
 		return err
 	})
@@ -34,13 +34,13 @@ func (db *DB) Renamed(ctx context.Context, k kind.Name, from, to string) error {
 			return err
 		}
 		_, err := tx.NewUpdate().Table(grants).Set("resource = ?", to).
-			Where("kind = ? AND workspace = ? AND resource = ?", k, place(ctx, k), from).Exec(ctx)
+			Where("kind = ? AND workspace = ? AND resource = ?", k.Kept(), place(ctx, k), from).Exec(ctx)
 		return err
 	})
 }
 
 func drop(ctx context.Context, tx bun.Tx, k kind.Name, resource string) error {
-	_, err := tx.NewDelete().Table(grants).Where("kind = ? AND workspace = ? AND resource = ?", k, place(ctx, k), resource).Exec(ctx)
+	_, err := tx.NewDelete().Table(grants).Where("kind = ? AND workspace = ? AND resource = ?", k.Kept(), place(ctx, k), resource).Exec(ctx)
 	return err
 }
 

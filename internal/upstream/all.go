@@ -15,6 +15,7 @@ import (
 
 // Item is one resource as a search of MLflow shows it.
 type Item struct {
+	Kind        kind.Name // where kinds share a search: which of them it is
 	ID          string
 	Name        string
 	Description string
@@ -57,7 +58,14 @@ func (f found) item() Item {
 	if i.ID == "" {
 		i.ID = i.Name
 	}
+	i.Kind = kind.RegisteredModel
 	for _, tag := range f.Tags {
+		if prompt.Tag == tag.Key { // MLflow's own clients do not show it either
+			if prompt.Tagged(tag.Value) {
+				i.Kind = kind.Prompt
+			}
+			continue
+		}
 		i.Tags[tag.Key] = tag.Value
 	}
 	for _, alias := range f.Aliases {
@@ -66,18 +74,23 @@ func (f found) item() Item {
 	return i
 }
 
-// searches say where all resources of a kind are listed, and how many at a time.
+var prompt, _ = kind.Of(kind.Prompt)
+
+// searches say where all resources of a kind are listed, how many at a time, and by which filter.
 var searches = map[kind.Name]struct {
-	path string
-	size int
+	path   string
+	size   int
+	filter string
 }{
-	kind.Experiment:      {"/api/2.0/mlflow/experiments/search", 5000},
-	kind.RegisteredModel: {"/api/2.0/mlflow/registered-models/search", 1000},
-	kind.GatewayEndpoint: {"/api/3.0/mlflow/gateway/endpoints/list", 1}, // the gateway's lists come in one piece
-	kind.GatewaySecret:   {"/api/3.0/mlflow/gateway/secrets/list", 1},
-	kind.GatewayModel:    {"/api/3.0/mlflow/gateway/model-definitions/list", 1},
-	kind.MCPServer:       {"/api/3.0/mlflow/mcp-servers", 1000},
-	kind.Workspace:       {"/api/3.0/mlflow/workspaces", 1},
+	kind.Experiment:      {"/api/2.0/mlflow/experiments/search", 5000, ""},
+	kind.RegisteredModel: {"/api/2.0/mlflow/registered-models/search", 1000, ""}, // without prompts
+	// "= 'true'" would leave out those whose tag is spelled in another case, which MLflow takes for prompts all the same
+	kind.Prompt:          {"/api/2.0/mlflow/registered-models/search", 1000, "tags.`" + prompt.Tag + "` != 'false'"},
+	kind.GatewayEndpoint: {"/api/3.0/mlflow/gateway/endpoints/list", 1, ""}, // the gateway's lists come in one piece
+	kind.GatewaySecret:   {"/api/3.0/mlflow/gateway/secrets/list", 1, ""},
+	kind.GatewayModel:    {"/api/3.0/mlflow/gateway/model-definitions/list", 1, ""},
+	kind.MCPServer:       {"/api/3.0/mlflow/mcp-servers", 1000, ""},
+	kind.Workspace:       {"/api/3.0/mlflow/workspaces", 1, ""},
 }
 
 // All lists every resource of a kind, page by page.
@@ -91,6 +104,9 @@ func (m *MLflow) All(ctx context.Context, k kind.Name) ([]Item, error) {
 	}
 	var items []Item
 	query := url.Values{"max_results": {strconv.Itoa(search.size)}}
+	if search.filter != "" {
+		query.Set("filter", search.filter)
+	}
 	for {
 		raw, err := m.call(ctx, http.MethodGet, search.path, query, nil, lookupLimit)
 		if errors.Is(err, ErrTooLarge) && search.size > 1 { // somebody's rows are large: their tokens are offsets, so any size goes on
@@ -115,7 +131,9 @@ func (m *MLflow) All(ctx context.Context, k kind.Name) ([]Item, error) {
 			return nil, errs.Wrap(errs.BadGateway, err, "MLflow's answer could not be read")
 		}
 		for _, f := range slices.Concat(page.Experiments, page.Models, page.Endpoints, page.Secrets, page.Definitions, page.Workspaces) {
-			items = append(items, f.item())
+			if item := f.item(); k.Kept() != kind.RegisteredModel || item.Kind == k {
+				items = append(items, item)
+			}
 		}
 		for _, s := range page.Servers {
 			items = append(items, Item{ID: s.Name, Name: s.Name, Server: &s})

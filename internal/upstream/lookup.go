@@ -11,6 +11,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/workspace"
 )
@@ -63,6 +64,9 @@ type lookups struct {
 	mlflow *MLflow
 	owned  map[policy.Ref]*otter.Cache[place, Owned]
 	names  *otter.Cache[place, string]
+
+	kinds   *otter.Cache[place, kind.Name]        // of names of the model registry
+	prompts *otter.Cache[string, map[string]bool] // all of them, by the workspace that they are in
 }
 
 func newLookups(m *MLflow) (lookups, error) {
@@ -79,6 +83,14 @@ func newLookups(m *MLflow) (lookups, error) {
 		l.owned[ref] = cache
 	}
 	var err error
+	if l.kinds, err = otter.New(&otter.Options[place, kind.Name]{
+		MaximumSize: 100_000, ExpiryCalculator: otter.ExpiryWriting[place, kind.Name](nameLifetime)}); err != nil {
+		return l, err
+	}
+	if l.prompts, err = otter.New(&otter.Options[string, map[string]bool]{
+		MaximumSize: 1000, ExpiryCalculator: otter.ExpiryWriting[string, map[string]bool](nameLifetime)}); err != nil {
+		return l, err
+	}
 	l.names, err = otter.New(&otter.Options[place, string]{
 		MaximumSize: 100_000, ExpiryCalculator: otter.ExpiryWriting[place, string](nameLifetime)})
 	return l, err

@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 )
 
@@ -42,5 +43,8 @@ func (l *lookups) reviewQueue(ctx context.Context, by string, query url.Values) 
 func (l *lookups) Scorer(ctx context.Context, experiment, name, version string) (string, error) {
 	var answer map[string]any
 	err := l.ask(ctx, "/api/3.0/mlflow/scorers/get", url.Values{"experiment_id": {experiment}, "name": {name}, "version": {version}}, &answer)
+	if err == nil && at(answer, "scorer.scorer_name") != name { // a database that compares without case
+		err = errs.New(errs.NotFound, "%s", policy.Scorer.Missing(kind.Within(experiment, name)))
+	}
 	return at(answer, "scorer.serialized_scorer"), err
 }

@@ -50,7 +50,7 @@ func (c *Client) Mark(t testing.TB, w Work) Marks {
 	v3("PATCH", "issues/"+w.Issue, map[string]any{"issue_id": w.Issue, "name": mark, "description": mark})
 	v3("PATCH", "label-schemas/update", map[string]any{"schema_id": w.LabelSchema, "instruction": mark})
 	v3("POST", "review-queues/items/add", map[string]any{"queue_id": w.ReviewQueue, "item_ids": []any{w.Trace}})
-	v3("POST", "scorers/register", map[string]any{"experiment_id": w.Experiment, "name": "scorer",
+	v3("POST", "scorers/register", map[string]any{"experiment_id": w.Experiment, "name": w.Scorer,
 		"serialized_scorer": `{"name": "scorer", "builtin_scorer_class": "Safety", "description": "` + mark + `"}`})
 	v3("POST", "gateway/endpoints/set-tag", with(map[string]any{"endpoint_id": w.EndpointID}, tag))
 	c.World.Person(t, Name("binder"), Admins).JSON(t, "POST", "/api/3.0/mlflow/gateway/endpoints/bindings/create", map[string]any{"endpoint_id": w.EndpointID, "resource_type": "scorer", "resource_id": mark})

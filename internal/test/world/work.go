@@ -30,6 +30,8 @@ type Work struct {
 	Issue          string
 	LabelSchema    string
 	ReviewQueue    string
+	Scorer         string // a scorer's name in the experiment
+	Prompt         string // a prompt, with version 1
 	Artifacts      string // the path of the run's artifacts at the artifact proxy
 
 	Endpoint, EndpointID     string // an AI gateway endpoint of the model definition, without usage tracking
@@ -70,6 +72,8 @@ func (c *Client) MakeWork(t testing.TB) Work {
 	}
 	post("registered-models/create", map[string]any{"name": w.Model})
 	post("model-versions/create", map[string]any{"name": w.Model, "source": "mlflow-artifacts:/" + w.Artifacts, "run_id": w.Run})
+	w.Prompt = Name("prompt")
+	c.MakePrompt(t, w.Prompt)
 	c.makeEvaluations(t, &w)
 	c.makeGateway(t, &w)
 	c.makeServer(t, &w)
@@ -116,6 +120,25 @@ func (c *Client) makeEvaluations(t testing.TB, w *Work) {
 		"type": "FEEDBACK", "input": map[string]any{"text": map[string]any{}}})
 	w.ReviewQueue = made("review-queues/create", "review_queue", "queue_id", map[string]any{"experiment_id": w.Experiment, "name": Queue, "queue_type": "CUSTOM",
 		"users": []string{c.Username}, "schema_ids": []string{w.LabelSchema}})
+	w.Scorer = Name("scorer")
+	c.JSON(t, http.MethodPost, "/api/3.0/mlflow/scorers/register", RegisterScorer(w.Experiment, w.Scorer, "openai:/gpt-4o"))
+}
+
+// RegisterScorer is the body of a request that registers a scorer's version, a judge that asks a model.
+func RegisterScorer(experiment, name, model string) map[string]any {
+	return map[string]any{"experiment_id": experiment, "name": name, "serialized_scorer": `{"name": "judge", "mlflow_version": "3.17.2",
+		"serialization_version": 1, "instructions_judge_pydantic_data": {"instructions": "Is {{ outputs }} right?", "model": "` + model + `"}}`}
+}
+
+// PromptTag is what makes a registered model a prompt, and a version one of a prompt.
+var PromptTag = map[string]any{"key": "mlflow.prompt.is_prompt", "value": "true"}
+
+// MakePrompt makes a prompt with one version, as MLflow's own client does.
+func (c *Client) MakePrompt(t testing.TB, name string) {
+	t.Helper()
+	c.JSON(t, http.MethodPost, "/api/2.0/mlflow/registered-models/create", map[string]any{"name": name, "tags": []any{PromptTag}})
+	c.JSON(t, http.MethodPost, "/api/2.0/mlflow/model-versions/create", map[string]any{"name": name, "source": "dummy-source",
+		"tags": []any{PromptTag, map[string]any{"key": "mlflow.prompt.text", "value": Secret}}})
 }
 
 // makeGateway makes a secret, a model definition and an endpoint of the AI gateway.
