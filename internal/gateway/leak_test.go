@@ -62,9 +62,9 @@ func (m *marked) whole(t *testing.T, route policy.Route, all bool) *draft {
 	return newDraft(route, pick).complete(t, m.fields[fieldsOf(route)], m.b, m.own)
 }
 
-// fieldsOf gives a row's name among MLflow's requests: the artifact proxy calls its path otherwise.
+// fieldsOf gives a row's name among MLflow's requests.
 func fieldsOf(route policy.Route) string {
-	return strings.Replace(route.Pattern(), "{path*}", "{artifact_path}", 1)
+	return strings.NewReplacer("{namespace}/{slug}", "{name}", "*}", "}").Replace(route.Pattern())
 }
 
 // untwinned are the rows without those that MLflow serves by the same handler under another prefix.

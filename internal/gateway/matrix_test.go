@@ -338,7 +338,7 @@ func (c *cast) inside(t *testing.T, route policy.Route) []cell {
 					return p[1]
 				}
 				return p[0]
-			}, false)
+			}, role{})
 			all = append(all, cell{name: fmt.Sprintf("%s on the %s, %s around it", p[1], need.Ref, p[0]), who: who, draft: d, want: want})
 		}
 	}
