@@ -127,7 +127,7 @@ func (l *links) linkEvaluations(t *testing.T) {
 	l.issue = issue["issue"].(fields)["issue_id"].(string)
 	l.post(t, "/api/3.0/mlflow/review-queues/items/add", fields{"queue_id": open.ReviewQueue, "item_type": "TRACE", "item_ids": []string{open.Trace}})
 	l.post(t, "/api/3.0/mlflow/gateway/endpoints/update", fields{"endpoint_id": open.EndpointID, "experiment_id": hidden.Experiment, "usage_tracking": true})
-	l.post(t, "/api/3.0/mlflow/gateway/endpoints/bindings/create", fields{"endpoint_id": open.EndpointID, "resource_type": "scorer", "resource_id": "s-1"})
+	l.admin.JSON(t, http.MethodPost, "/api/3.0/mlflow/gateway/endpoints/bindings/create", fields{"endpoint_id": open.EndpointID, "resource_type": "scorer", "resource_id": "s-1"})
 }
 
 // reads are the requests by which the open work is read, and what of it each must still show.
@@ -280,7 +280,7 @@ func TestLookupsOfAnAnswerAreFew(t *testing.T) {
 		l.recorder.Calls()
 		said := c.JSON(t, http.MethodPost, "/api/2.0/mlflow/runs/search", fields{"experiment_ids": []string{l.open.Experiment}, "max_results": more, "page_token": token})
 		for _, call := range l.recorder.Calls() {
-			if !call.Forwarded {
+			if !call.Forwarded && call.Path != "/version" { // asked once after a restart
 				lookups++
 			}
 		}
