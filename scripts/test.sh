@@ -41,7 +41,7 @@ go vet ./...
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 status=0
-go test -race -json -timeout 20m ./... >"$results/go.json" || status=$?
+go test -race -json -timeout 40m ./... >"$results/go.json" || status=$?
 .venv/bin/python -m pytest -q --junitxml "$results/python.xml" test/e2e || status=$?
 go run ./scripts/testcount "$results/go.json" "$results/python.xml"
 exit "$status"

@@ -126,7 +126,7 @@ func harmless(route policy.Route, m mutation) string {
 func TestEveryMutationOfTheTableIsNoticed(t *testing.T) {
 	c := newCast(t)
 	count := 0
-	for _, route := range policy.Routes() {
+	for _, route := range untwinned() { // a twin is made of the same row
 		t.Run(route.Pattern(), func(t *testing.T) {
 			cells := slices.Concat(c.foreignCells(t, route), c.cells(t, route))
 			for _, m := range mutations(t, route) {
