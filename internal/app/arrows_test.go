@@ -55,8 +55,8 @@ var arrows = map[string][]string{
 	"internal/devserver":       {"internal/devidp"},
 	"cmd/mlflow-oidc-auth-dev": {"internal/devserver"},
 	"internal/test/mlflowtest": {"internal/supervise"},
-	"internal/test/world":      {"internal/app", "internal/config", "internal/devidp", "internal/test/mlflowtest"},
-	"internal/bench":           {"internal/app", "internal/config", "internal/devidp", "internal/directory", "internal/kind", "internal/store", "internal/token"},
+	"internal/test/world":      {"internal/app", "internal/config", "internal/devidp", "internal/policy", "internal/test/mlflowtest"},
+	"internal/bench":           {"internal/app", "internal/config", "internal/devidp", "internal/directory", "internal/kind", "internal/policy", "internal/store", "internal/token"},
 	"scripts/bench":            {"internal/bench"},
 	"scripts/testcount":        {},
 }

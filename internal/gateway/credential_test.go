@@ -146,7 +146,7 @@ func TestRenameWhatIsBeingDeleted(t *testing.T) {
 		}
 		_ = json.NewEncoder(w).Encode(fields{"endpoint": fields{"endpoint_id": "e", "name": current}})
 	}
-	stub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	stub := world.Stub(t, func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/delete"):
 			close(deleting)
@@ -164,8 +164,7 @@ func TestRenameWhatIsBeingDeleted(t *testing.T) {
 		default:
 			answer(w)
 		}
-	}))
-	t.Cleanup(stub.Close)
+	})
 	w := world.New(t, stub.URL, nil)
 	admin, owner := w.Person(t, "admin", world.Admins), w.Person(t, "owner", world.Members)
 	both := &gatewayScene{World: w, attacker: owner}

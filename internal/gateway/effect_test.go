@@ -40,8 +40,7 @@ func TestCreationIsNeverLeftOwnerless(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, hangUp := context.WithCancel(t.Context())
 			defer hangUp()
-			stub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, r, hangUp) }))
-			t.Cleanup(stub.Close)
+			stub := world.Stub(t, func(w http.ResponseWriter, r *http.Request) { answer(w, r, hangUp) })
 			w := world.New(t, stub.URL, nil)
 			ann := w.Person(t, "ann", world.Members)
 			request := ann.Request(t, http.MethodPost, "/api/2.0/mlflow/experiments/create", map[string]any{"name": "e"})

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -401,7 +400,7 @@ func TestFirstVersionNeedsTheRightToCreate(t *testing.T) {
 func meanwhile(t *testing.T, made http.HandlerFunc) (w *world.World, calls *[]string) {
 	t.Helper()
 	calls = &[]string{}
-	stub := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+	stub := world.Stub(t, func(answer http.ResponseWriter, r *http.Request) {
 		*calls = append(*calls, r.Method+" "+r.URL.Path)
 		switch {
 		case r.Method == http.MethodGet:
@@ -412,8 +411,7 @@ func meanwhile(t *testing.T, made http.HandlerFunc) (w *world.World, calls *[]st
 		default:
 			_, _ = io.WriteString(answer, "{}")
 		}
-	}))
-	t.Cleanup(stub.Close)
+	})
 	return world.New(t, stub.URL, nil), calls
 }
 

@@ -3,7 +3,6 @@ package gateway_test
 import (
 	"context"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/world"
@@ -13,15 +12,14 @@ import (
 // them stopped MLflow for everybody), so that one person gets a few at a time, and others still get theirs.
 func TestSlowReadersDoNotHoldMLflowsThreads(t *testing.T) {
 	arrived := make(chan string, 100)
-	stub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	stub := world.Stub(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/get-artifact" { // a look-up of the run
 			_, _ = w.Write([]byte(`{"run":{"info":{"run_id":"` + r.URL.Query().Get("run_id") + `","experiment_id":"1","artifact_uri":"x"}}}`))
 			return
 		}
 		arrived <- r.URL.Query().Get("path")
 		<-r.Context().Done()
-	}))
-	t.Cleanup(stub.Close)
+	})
 	w := world.New(t, stub.URL, map[string]string{"DEFAULT_MLFLOW_PERMISSION": "READ"})
 	thief, victim := w.Person(t, "thief", world.Members), w.Person(t, "victim", world.Members)
 	ctx, cancel := context.WithCancel(t.Context())
