@@ -113,7 +113,8 @@ func lintNeed(r policy.Route, need policy.Need) []string {
 		require((len(fields) == 1 || governs[need.Ref] == kind.MCPServer && len(fields) == 2) && !need.At.Many && !need.Optional, "more or less than one value of the path")
 		require(strings.Contains(r.Path+"/", "/{"+joined+"}/") || strings.Contains(r.Path+"/", "/{"+joined+"*}/") || strings.Contains(r.Path, "/{"+joined+"}:"), "the segment "+joined+", which its path lacks")
 		require((need.Ref == policy.ArtifactTree) == strings.HasSuffix(r.Path, "{"+joined+"*}"), "an id of several segments, or a tree of one")
-		require(governs[need.Ref] != kind.MCPServer || slices.Contains(r.Checks, policy.NoRouteWord), "a name that MLflow could cut elsewhere")
+		further := strings.Count(r.Path, "{") > 2 // the server's own name holds no word of the paths
+		require(governs[need.Ref] != kind.MCPServer || !further || slices.Contains(r.Checks, policy.NoRouteWord), "a name that MLflow could cut elsewhere")
 	case policy.Query:
 		require(r.Content != policy.JSON, "a query that is refused beside a JSON body")
 	case policy.Body:
