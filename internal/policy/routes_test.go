@@ -110,7 +110,7 @@ func lintNeed(r policy.Route, need policy.Need) []string {
 	switch need.At.In {
 	case policy.Path:
 		joined := strings.Join(fields, "}/{")
-		require((len(fields) == 1 || governs[need.Ref] == kind.MCPServer && len(fields) == 2) && !need.At.Many && !need.Optional, "more or less than one value of the path")
+		require(len(fields) == map[bool]int{false: 1, true: 2}[governs[need.Ref] == kind.MCPServer] && !need.At.Many && !need.Optional, "more or less than one value of the path")
 		require(strings.Contains(r.Path+"/", "/{"+joined+"}/") || strings.Contains(r.Path+"/", "/{"+joined+"*}/") || strings.Contains(r.Path, "/{"+joined+"}:"), "the segment "+joined+", which its path lacks")
 		require((need.Ref == policy.ArtifactTree) == strings.HasSuffix(r.Path, "{"+joined+"*}"), "an id of several segments, or a tree of one")
 		further := strings.Count(r.Path, "{") > 2 // the server's own name holds no word of the paths
