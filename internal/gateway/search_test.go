@@ -289,7 +289,7 @@ func TestLargeRowsDoNotBreakTheSearchesOfOthers(t *testing.T) {
 	create(thief, "-1", 150)
 	create(victim, "-2", 0)
 	create(thief, "-3", 150)
-	create(thief, "-4", 300) // too large alone
+	create(w.Person(t, "admin", world.Admins), "-4", 300) // too large alone; the answer to an administrator is not read
 	create(victim, "-5", 0)
 	got := victim.Do(t, http.MethodGet, "/api/2.0/mlflow/registered-models/search?filter="+url.QueryEscape("tags.mark = '"+mark+"'"), nil)
 	if text := string(got.Body); got.Status != http.StatusOK || !strings.Contains(text, mark+"-2") || !strings.Contains(text, mark+"-5") || len(text) > 10_000 {

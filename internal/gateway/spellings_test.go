@@ -67,6 +67,10 @@ func TestEverySpellingOfEveryID(t *testing.T) {
 			if need.At.In != policy.Body && need.At.In != policy.Query {
 				continue
 			}
+			// a scorer's name is one of the experiment beside it; and where ids are narrowed, own ones go on
+			if need.Ref == policy.Scorer || route.Filter == policy.NarrowExperiments {
+				continue
+			}
 			t.Run(route.Pattern()+" "+need.At.Fields[0], func(t *testing.T) { s.spell(t, route, i) })
 		}
 	}
