@@ -260,12 +260,11 @@ func (c *call) forward() error {
 	if err != nil {
 		return err
 	}
-	effect = c.onRows(effect)
 	if effect != nil {
 		out.Header.Set("Accept-Encoding", "identity") // the effect reads the answer
 	}
 	if c.r.Method == http.MethodHead {
-		effect = withoutBody(effect)
+		effect = then(effect, withoutBody)
 	}
 	if c.match.Route.Effect != "" {
 		// MLflow goes on when the client hangs up, and what it then has done must still be followed by the effect.
@@ -278,17 +277,10 @@ func (c *call) forward() error {
 }
 
 // withoutBody leaves an answer's body unread, for HEAD.
-func withoutBody(before func(*http.Response) error) func(*http.Response) error {
-	return func(answer *http.Response) error {
-		if before != nil {
-			if err := before(answer); err != nil {
-				return err
-			}
-		}
-		err := answer.Body.Close()
-		answer.Body = http.NoBody
-		return err
-	}
+func withoutBody(answer *http.Response) error {
+	err := answer.Body.Close()
+	answer.Body = http.NoBody
+	return err
 }
 
 // answerJSON answers with JSON that was put together here.

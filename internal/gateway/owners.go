@@ -78,34 +78,6 @@ var rowsOf = map[policy.Filter]struct {
 	policy.ScorerConfigs: {"configs", "", func(c *call, _ context.Context) (shown, error) { return c.keepConfigs, nil }},
 }
 
-// onRows adds to what has to happen to MLflow's answer that it shows only the rows that are the caller's to see.
-func (c *call) onRows(before func(*http.Response) error) func(*http.Response) error {
-	rows, ok := rowsOf[c.match.Route.Filter]
-	if !ok || c.subject.Admin {
-		return before
-	}
-	return func(answer *http.Response) error {
-		if before != nil {
-			if err := before(answer); err != nil {
-				return err
-			}
-		}
-		if answer.StatusCode != http.StatusOK {
-			return nil
-		}
-		if c.r.Method == http.MethodHead { // the length would tell of what is left out
-			answer.Header.Del("Content-Length")
-			answer.ContentLength = -1
-			return nil
-		}
-		shown, err := rows.shown(c, c.r.Context())
-		if err != nil {
-			return err
-		}
-		return c.keepRows(answer, rows.list, rows.one, shown)
-	}
-}
-
 // keepRows leaves the rows of a list that are shown; an answer with the only row must be shown.
 func (c *call) keepRows(answer *http.Response, list, one string, shown shown) error {
 	body, err := readAnswer(answer, c.gateway.MaxFiltered)

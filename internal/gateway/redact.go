@@ -26,14 +26,6 @@ const (
 
 // redact takes out of MLflow's answer what it names and the caller may not read.
 func (c *call) redact(answer *http.Response) error {
-	if answer.StatusCode != http.StatusOK {
-		return nil
-	}
-	if c.r.Method == http.MethodHead { // the length would tell of what is left out
-		answer.Header.Del("Content-Length")
-		answer.ContentLength = -1
-		return nil
-	}
 	body, err := readAnswer(answer, c.gateway.MaxFiltered)
 	if err != nil {
 		return err
@@ -145,20 +137,61 @@ func (c *call) rememberAll(ctx context.Context, named mentioned) {
 }
 
 // onAnswer gives what has to happen to MLflow's answer before it is sent, nil when nothing has: the effect on grants, and
-// then the redaction.
+// then the narrowing.
 func (c *call) onAnswer() (func(*http.Response) error, error) {
 	effect, err := c.effect()
-	if err != nil || c.subject.Admin || len(c.match.Route.Mentions) == 0 {
-		return effect, err
+	if err != nil {
+		return nil, err
+	}
+	return then(effect, c.narrowing()), nil
+}
+
+// then does one thing to an answer, and then another; either may be nil.
+func then(first, next func(*http.Response) error) func(*http.Response) error {
+	switch {
+	case first == nil:
+		return next
+	case next == nil:
+		return first
 	}
 	return func(answer *http.Response) error {
-		if effect != nil {
-			if err := effect(answer); err != nil {
+		if err := first(answer); err != nil {
+			return err
+		}
+		return next(answer)
+	}
+}
+
+// narrowing leaves in an answer what the caller may see: by what it names, and by its rows.
+func (c *call) narrowing() func(*http.Response) error {
+	rows, byRow := rowsOf[c.match.Route.Filter]
+	named := len(c.match.Route.Mentions) > 0
+	if c.subject.Admin || !byRow && !named {
+		return nil
+	}
+	return func(answer *http.Response) error {
+		if answer.StatusCode != http.StatusOK {
+			return nil
+		}
+		if c.r.Method == http.MethodHead { // the length would tell of what is left out
+			answer.Header.Del("Content-Length")
+			answer.ContentLength = -1
+			return nil
+		}
+		if named {
+			if err := c.redact(answer); err != nil {
 				return err
 			}
 		}
-		return c.redact(answer)
-	}, nil
+		if !byRow {
+			return nil
+		}
+		shown, err := rows.shown(c, c.r.Context())
+		if err != nil {
+			return err
+		}
+		return c.keepRows(answer, rows.list, rows.one, shown)
+	}
 }
 
 // readAnswer reads an answer whole, and leaves it to be read again.
