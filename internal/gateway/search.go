@@ -39,10 +39,14 @@ func (c *call) list() error {
 	if selection.Exact && !selection.All && len(selection.IDs) == 0 {
 		return c.answerJSON(list.Encode(rewrite.Page{}, ""))
 	}
-	if _, err := search.Narrow(selection); err != nil {
+	narrowed, err := search.Narrow(selection)
+	if err != nil {
 		return err
 	}
 	page, err := list.Gather(c.r.Context(), search.Start, search.Want, c.fetcher(search), c.readable(list.Kind))
+	if narrowed && search.Widen(err) {
+		page, err = list.Gather(c.r.Context(), search.Start, search.Want, c.fetcher(search), c.readable(list.Kind))
+	}
 	if err != nil {
 		return err
 	}

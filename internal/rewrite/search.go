@@ -18,6 +18,7 @@ type Search struct {
 	Start int // offset of the first row
 	body  *httpx.Object
 	query url.Values
+	asked string // the caller's own filter, once the search is narrowed
 }
 
 // NewSearch reads a search from its body, or from its query.
@@ -119,7 +120,18 @@ func (s *Search) Narrow(selection authz.Selection) (bool, error) {
 		condition += " AND " + filter
 	}
 	s.body.Set("filter", condition)
+	s.asked = filter
 	return true, nil
+}
+
+// Widen takes the selection out of the filter again when err is the answer of an MLflow that cannot filter by ids yet
+// (measured: 2.22.0 and 3.5.0 can not), and tells whether it was. Every row has to be looked at then.
+func (s *Search) Widen(err error) bool {
+	if !errs.Is(err, errs.Invalid) || !strings.HasPrefix(err.Error(), "Invalid attribute key '"+s.List.IDFilter+"'") {
+		return false
+	}
+	s.body.Set("filter", s.asked)
+	return true
 }
 
 // numbers leaves out what cannot be an id of MLflow, and what MLflow would refuse the whole search for. Whoever may grant

@@ -185,6 +185,29 @@ func TestNarrowRefusesAFilterThatIsNoText(t *testing.T) {
 	}
 }
 
+func TestWidenForAnMLflowThatCannotNarrow(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer  error
+		widened bool
+	}{
+		"no error":           {nil, false},
+		"ids are no key":     {errs.New(errs.Invalid, "Invalid attribute key 'experiment_id' specified. Valid keys are '{'name'}'"), true},
+		"another key is not": {errs.New(errs.Invalid, "Invalid attribute key 'x' specified. Valid keys are '{'experiment_id'}'"), false},
+		"MLflow is away":     {errs.New(errs.BadGateway, "Invalid attribute key 'experiment_id'"), false},
+	} {
+		s := posted(t, `{"max_results":5,"filter":"name = 'x'"}`)
+		if _, err := s.Narrow(authz.Selection{Exact: true, IDs: []string{"1"}}); err != nil {
+			t.Fatal(err)
+		}
+		if widened := s.Widen(c.answer); widened != c.widened {
+			t.Errorf("%s: %v", name, widened)
+		}
+		if filter, _ := s.text("filter"); (filter == "name = 'x'") != c.widened {
+			t.Errorf("%s: the filter is %s", name, filter)
+		}
+	}
+}
+
 func TestModelsCannotBeNarrowed(t *testing.T) {
 	s, err := NewSearch(models, url.Values{"filter": {"name = 'x'"}}, nil)
 	if err != nil {
