@@ -37,7 +37,7 @@ older() {
   local dir=.mlflow/$1 site rest
   local packages=("mlflow==$1" "mlflow-skinny==$1" 'sqlalchemy<2.1' 'protobuf<7')
   case $1 in
-    2.*) ;;
+    2.*) packages+=('opentelemetry-api==1.32.1' 'opentelemetry-sdk==1.32.1' 'opentelemetry-semantic-conventions==0.53b1') ;; # newer ones end no span of 2.x
     *) packages+=("mlflow-tracing==$1") ;; # a package of its own since 3.0
   esac
   rest=$(cd .venv && pwd -P) # the environment may have been moved or linked since

@@ -54,6 +54,9 @@ var belongings = map[policy.Ref]belonging{
 	policy.ReviewQueue: {"/api/3.0/mlflow/review-queues/get", "queue_id", "review_queue.queue_id", "review_queue.experiment_id", "", 50_000, 0},
 }
 
+// oldTrace is where MLflow says it of a trace in its older form, which all versions have.
+var oldTrace = belonging{path: "/api/2.0/mlflow/traces/{}/info", id: "trace_info.request_id", experiment: "trace_info.experiment_id"}
+
 // place is an id in a workspace: what MLflow says of it in one says nothing of it in another.
 type place struct{ workspace, id string }
 
@@ -110,7 +113,12 @@ func (l *lookups) Owned(ctx context.Context, ref policy.Ref, id string) (Owned, 
 		query = url.Values{b.query: {id}}
 	}
 	var answer map[string]any
-	if err := l.ask(ctx, strings.Replace(b.path, "{}", id, 1), query, &answer); err != nil {
+	err := l.ask(ctx, strings.Replace(b.path, "{}", id, 1), query, &answer)
+	if errs.Is(err, errs.NotFound) && ref == policy.Trace { // MLflow before 3.5 has no such route (measured: 2.22.0)
+		b = oldTrace
+		err = l.ask(ctx, strings.Replace(b.path, "{}", id, 1), nil, &answer)
+	}
+	if err != nil {
 		return Owned{}, err
 	}
 	owned := Owned{at(answer, b.experiment), at(answer, b.artifacts)}
