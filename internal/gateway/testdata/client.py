@@ -12,6 +12,8 @@ from mlflow.entities import Metric, Param, RunTag  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from requests import HTTPError  # noqa: E402
 
+if workspace := os.environ.get("WORKSPACE"):
+    mlflow.set_workspace(workspace)
 client = mlflow.MlflowClient()
 
 

@@ -12,23 +12,24 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/mlflowtest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/world"
 )
 
-// old is the gateway before an older MLflow, whose own client people use.
-type old struct {
+// fronted is the gateway before an MLflow, whose own client people use.
+type fronted struct {
 	*world.World
 	environment mlflowtest.Environment
 	address     string // of MLflow itself
 }
 
 // act runs a function of testdata/client.py as a person.
-func (o *old) act(t *testing.T, as *world.Client, what ...string) map[string]any {
+func (o *fronted) act(t *testing.T, as *world.Client, what ...string) map[string]any {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), o.environment.Command("python"), append([]string{"-W", "ignore", "testdata/client.py"}, what...)...)
-	command.Env = append(os.Environ(), "MLFLOW_TRACKING_URI="+o.URL+o.Prefix, "MLFLOW_TRACKING_USERNAME="+as.Username, "MLFLOW_TRACKING_PASSWORD="+as.Token, "HOME="+t.TempDir())
+	command.Env = append(os.Environ(), "MLFLOW_TRACKING_URI="+o.URL+o.Prefix, "MLFLOW_TRACKING_USERNAME="+as.Username, "MLFLOW_TRACKING_PASSWORD="+as.Token, "WORKSPACE="+as.In, "HOME="+t.TempDir())
 	var problems bytes.Buffer
 	command.Stderr = &problems
 	output, err := command.Output()
@@ -44,7 +45,7 @@ func (o *old) act(t *testing.T, as *world.Client, what ...string) map[string]any
 }
 
 // bare asks MLflow itself, beside the gateway, and gives the status.
-func (o *old) bare(t *testing.T, method, path, body string) int {
+func (o *fronted) bare(t *testing.T, method, path, body string) int {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, o.address+path, strings.NewReader(body))
 	if err != nil {
@@ -64,7 +65,7 @@ func TestOlderVersions(t *testing.T) {
 	for _, version := range []string{"2.22.0", "3.5.0"} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			o := &old{environment: mlflowtest.Older(t, version)}
+			o := &fronted{environment: mlflowtest.Older(t, version)}
 			o.address, _ = o.environment.Serve(t)
 			o.World = world.New(t, o.address, nil)
 			stranger, id, run := o.work(t, version)
@@ -75,15 +76,33 @@ func TestOlderVersions(t *testing.T) {
 
 // The client of an MLflow that has --static-prefix needs the prefix in its address, and nothing else.
 func TestClientBelowAPrefix(t *testing.T) {
-	o := &old{environment: mlflowtest.Pinned(t)}
+	o := &fronted{environment: mlflowtest.Pinned(t)}
 	o.address, _ = o.environment.Serve(t, "--static-prefix", "/ml")
 	o.World = world.New(t, o.address+"/ml", nil)
 	o.work(t, policy.Version)
 }
 
+// The client that was told its workspace by mlflow.set_workspace: one person works in it, another who may use the workspace
+// reads it and no more, and the member of another workspace sees nothing of it.
+func TestClientInAWorkspace(t *testing.T) {
+	s := newSpaces(t, nil)
+	o := &fronted{World: s.World, environment: mlflowtest.Pinned(t)}
+	made := o.act(t, s.victim, "make", "shared")
+	colleague := s.Person(t, "colleague", world.Members).Inside(s.a)
+	s.give(t, colleague, kind.Workspace, s.a, kind.Use)
+	want := map[string]any{"done": []any{}, "experiments": []any{s.victims.ExperimentName, "shared"}}
+	if diff := cmp.Diff(want, o.act(t, colleague, "look", "shared")); diff != "" {
+		t.Errorf("what a colleague can do: %s", diff)
+	}
+	want = map[string]any{"done": []any{}, "experiments": []any{s.thiefs.ExperimentName}, "models": []any{s.thiefs.Model}}
+	if diff := cmp.Diff(want, o.act(t, s.thief, "strange", made["run"].(string), made["trace"].(string), "shared")); diff != "" {
+		t.Errorf("what a member of another workspace can do: %s", diff)
+	}
+}
+
 // work has one person make something of each kind, another read it and no more, and a third, who is given back with the
 // experiment and the run, see nothing of it.
-func (o *old) work(t *testing.T, version string) (stranger *world.Client, id, run string) {
+func (o *fronted) work(t *testing.T, version string) (stranger *world.Client, id, run string) {
 	t.Helper()
 	owner, reader := o.Person(t, "owner", world.Members), o.Person(t, "reader", world.Members)
 	stranger = o.Person(t, "stranger", world.Members)
@@ -105,7 +124,7 @@ func (o *old) work(t *testing.T, version string) (stranger *world.Client, id, ru
 }
 
 // attack sends what an older MLflow takes, having less checks of its own than the newest.
-func (o *old) attack(t *testing.T, thief *world.Client, id, run string) {
+func (o *fronted) attack(t *testing.T, thief *world.Client, id, run string) {
 	own := thief.JSON(t, "POST", "/api/2.0/mlflow/experiments/create", map[string]any{"name": "the thief's"})["experiment_id"].(string)
 	mine := thief.JSON(t, "POST", "/api/2.0/mlflow/runs/create", map[string]any{"experiment_id": own})["run"].(map[string]any)["info"].(map[string]any)["run_id"].(string)
 	thief.JSON(t, "POST", "/api/2.0/mlflow/registered-models/create", map[string]any{"name": "mine"})
