@@ -39,9 +39,12 @@ fi
 
 go vet ./...
 results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$results"' EXIT
 status=0
-go test -race -json -timeout 40m ./... >"$results/go.json" || status=$?
+# Both at once: most of the time either waits for an MLflow that keeps one processor busy.
+go test -race -json -timeout 40m ./... >"$results/go.json" &
+go=$!
 .venv/bin/python -m pytest -q --junitxml "$results/python.xml" test/e2e || status=$?
+wait "$go" || status=$?
 go run ./scripts/testcount "$results/go.json" "$results/python.xml"
 exit "$status"
