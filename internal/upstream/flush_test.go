@@ -35,16 +35,7 @@ func TestAnswersAreNotHeldBack(t *testing.T) {
 				}
 			}))
 			defer stub.Close()
-			mlflow, err := New(Options{Address: stub.URL, ConnectTimeout: time.Second, Log: slog.New(slog.DiscardHandler)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer mlflow.Close()
-			front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				mlflow.Forward(w, mlflow.Prepare(r, httpx.Path{Decoded: "/"}, url.Values{}, "192.0.2.1"), nil)
-			}))
-			defer front.Close()
-			client := &http.Client{Timeout: 5 * time.Second}
+			front, client := forwarding(t, stub.URL)
 			answer, err := client.Get(front.URL)
 			if err != nil {
 				t.Fatal(err)
@@ -59,4 +50,52 @@ func TestAnswersAreNotHeldBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// MLflow may answer before an upload is over, as when it refuses it; and what it answers to one that has just ended must not
+// be lost because the end of the request was not read from the client yet.
+func TestAnswerBeforeTheUploadIsOver(t *testing.T) {
+	const long = 256 << 10
+	stub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		_, _ = r.Body.Read(make([]byte, 1))
+		_, _ = w.Write(make([]byte, long))
+		_ = http.NewResponseController(w).Flush()
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = w.Write(make([]byte, long))
+	}))
+	defer stub.Close()
+	front, client := forwarding(t, stub.URL)
+	for range 20 {
+		answer, err := client.Post(front.URL, "application/octet-stream", io.LimitReader(zeros{}, 8<<20))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := io.Copy(io.Discard, answer.Body); err != nil || n != 2*long {
+			t.Fatalf("%d bytes of the answer came, and %v", n, err)
+		}
+		_ = answer.Body.Close()
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// forwarding is a server that forwards everything to the address, and a client of it.
+func forwarding(t *testing.T, address string) (*httptest.Server, *http.Client) {
+	t.Helper()
+	mlflow, err := New(Options{Address: address, ConnectTimeout: time.Second, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(mlflow.Close)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mlflow.Forward(w, mlflow.Prepare(r, httpx.Path{Decoded: "/"}, url.Values{}, "192.0.2.1"), nil)
+	}))
+	t.Cleanup(front.Close)
+	return front, &http.Client{Timeout: 5 * time.Second}
 }

@@ -104,6 +104,11 @@ const onePiece = 2 << 10
 // Forward sends a prepared request to MLflow and streams the answer back. When modify is given it sees the answer before
 // any of it is sent, and its error becomes the answer instead.
 func (m *MLflow) Forward(w http.ResponseWriter, r *http.Request, modify func(*http.Response) error) {
+	if r.ContentLength != 0 {
+		// Otherwise the server takes the body away as soon as the answer begins (net/http, ResponseController.EnableFullDuplex),
+		// and the transport, which reads a body to its end after all of it is sent, then drops the connection and the answer.
+		_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 has it without being asked
+	}
 	proxy := *m.proxy
 	proxy.ModifyResponse = func(answer *http.Response) error {
 		m.cleanAnswer(answer)

@@ -51,6 +51,7 @@ func NewRecorder(t testing.TB, mlflow *mlflowtest.Server) *Recorder {
 			w.WriteHeader(Refused)
 			return
 		}
+		_ = http.NewResponseController(w).EnableFullDuplex() // or an answer that begins before the body was read to its end is lost
 		proxy.ServeHTTP(w, request)
 	}))
 	t.Cleanup(server.Close)
