@@ -1,0 +1,204 @@
+// Package jwt verifies JSON Web Tokens (RFC 7519) of issuers that are known, by keys that are fetched from where the
+// settings say, as RFC 8725 asks for.
+package jwt
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+)
+
+// Leeway is how far an issuer's clock may be from ours.
+const Leeway = 30 * time.Second
+
+// maxToken bounds a token before it is parsed, in bytes.
+const maxToken = 64 << 10
+
+// Algorithms are the signatures that can be accepted: asymmetric ones alone (RFC 8725 §3.1, §3.2). With a shared secret
+// whoever verifies could sign, and a public key could be taken for one.
+var Algorithms = []string{"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA"}
+
+// The types of token, in small letters and without "application/"; "" is a token that says none.
+var (
+	IDTokens     = []string{"", "jwt"}
+	AccessTokens = []string{"", "jwt", "at+jwt"} // RFC 9068 §2.1
+)
+
+// Rules say which tokens are accepted.
+type Rules struct {
+	Issuer     string
+	Audience   string
+	Algorithms []string // nil: all of Algorithms
+	Types      []string
+	Keys       *Keys
+	Now        func() time.Time
+}
+
+// Token is a token that was verified.
+type Token struct {
+	Claims    map[string]any
+	Algorithm string
+	Subject   string
+	Audience  []string
+	Expires   time.Time
+	Issued    time.Time // zero: it does not say
+}
+
+// bad refuses a token.
+func bad(cause error, why string) error {
+	return errs.Wrap(errs.Unauthenticated, cause, "the token is not valid: %s", why)
+}
+
+// envelope is a token that was taken apart, and not verified.
+type envelope struct {
+	raw            string
+	header, claims map[string]any
+	payload        []byte
+}
+
+// open takes a token apart.
+func open(raw string) (envelope, error) {
+	e := envelope{raw: raw}
+	if len(raw) > maxToken {
+		return e, bad(nil, "it is too long")
+	}
+	parts := strings.Split(raw, ".")
+	if len(parts) != 3 {
+		return e, bad(nil, "it is no signed JWT")
+	}
+	decode := base64.RawURLEncoding.Strict()
+	header, err := decode.DecodeString(parts[0])
+	if err == nil {
+		e.payload, err = decode.DecodeString(parts[1])
+	}
+	if err != nil {
+		return e, bad(err, "it is no signed JWT")
+	}
+	if e.header, err = Object(header); err != nil {
+		return e, bad(err, "its header cannot be read")
+	}
+	if e.claims, err = Object(e.payload); err != nil {
+		return e, bad(err, "its claims cannot be read")
+	}
+	return e, nil
+}
+
+// Peek gives the issuer and the audiences that a token names, to find who can verify it. Nothing of it is verified.
+func Peek(raw string) (issuer string, audiences []string, err error) {
+	e, err := open(raw)
+	if err != nil {
+		return "", nil, err
+	}
+	issuer, _ = e.claims["iss"].(string)
+	audiences, _ = audience(e.claims)
+	return issuer, audiences, nil
+}
+
+// Verify checks all that a token must show: algorithm, type, issuer, audience, times, a subject, and then the signature. A
+// token that is not for us costs no question to its issuer.
+func (r Rules) Verify(ctx context.Context, raw string) (Token, error) {
+	e, err := open(raw)
+	if err != nil {
+		return Token{}, err
+	}
+	algorithm, id, err := r.checkHeader(e.header)
+	if err != nil {
+		return Token{}, err
+	}
+	t, err := r.checkClaims(e.claims)
+	if err != nil {
+		return Token{}, err
+	}
+	keys, err := r.Keys.of(ctx, id, algorithm)
+	if err != nil {
+		return Token{}, err
+	}
+	if err := e.signed(algorithm, keys); err != nil {
+		return Token{}, err
+	}
+	t.Algorithm = algorithm
+	return t, nil
+}
+
+// checkHeader gives the algorithm and the key id. What a header says of where a key is (jku, x5u, x5c) is never looked at;
+// a key that it brings along, and an extension that has to be understood (RFC 7515 §4.1.11), refuse it.
+func (r Rules) checkHeader(header map[string]any) (algorithm, id string, err error) {
+	algorithm, _ = header["alg"].(string)
+	if !slices.Contains(Algorithms, algorithm) || r.Algorithms != nil && !slices.Contains(r.Algorithms, algorithm) {
+		return "", "", bad(nil, "it is signed in a way that is not accepted")
+	}
+	for _, name := range []string{"crit", "jwk", "b64", "zip", "enc"} {
+		if _, there := header[name]; there {
+			return "", "", bad(nil, "its header has "+name)
+		}
+	}
+	kind, ok := header["typ"].(string)
+	if _, there := header["typ"]; there && !ok || !slices.Contains(r.Types, strings.TrimPrefix(strings.ToLower(kind), "application/")) {
+		return "", "", bad(nil, "it is of another type")
+	}
+	id, ok = header["kid"].(string)
+	if _, there := header["kid"]; there && (!ok || id == "" || len(id) > 1024) {
+		return "", "", bad(nil, "its key id is none")
+	}
+	return algorithm, id, nil
+}
+
+func (r Rules) checkClaims(claims map[string]any) (Token, error) {
+	t := Token{Claims: claims}
+	if issuer, ok := claims["iss"].(string); !ok || issuer == "" || issuer != r.Issuer {
+		return t, bad(nil, "it is of another issuer")
+	}
+	var ok bool
+	if t.Audience, ok = audience(claims); !ok || r.Audience == "" || !slices.Contains(t.Audience, r.Audience) {
+		return t, bad(nil, "it is for another audience")
+	}
+	if err := r.checkTimes(&t); err != nil {
+		return t, err
+	}
+	if t.Subject, ok = claims["sub"].(string); !ok || strings.TrimSpace(t.Subject) == "" {
+		return t, bad(nil, "it has no subject")
+	}
+	return t, nil
+}
+
+func (r Rules) checkTimes(t *Token) error {
+	now := r.Now()
+	expires, hasExpiry, err := moment(t.Claims, "exp")
+	if err != nil || !hasExpiry || now.After(expires.Add(Leeway)) {
+		return bad(err, "it has expired, or the clocks differ")
+	}
+	if from, _, err := moment(t.Claims, "nbf"); err != nil || now.Add(Leeway).Before(from) {
+		return bad(err, "it is not valid yet, or the clocks differ")
+	}
+	issued, says, err := moment(t.Claims, "iat")
+	if err != nil || now.Add(Leeway).Before(issued) {
+		return bad(err, "it was issued in the future, or the clocks differ")
+	}
+	if says && expires.Before(issued) {
+		return bad(nil, "it expired before it was issued")
+	}
+	t.Expires, t.Issued = expires, issued
+	return nil
+}
+
+// signed checks the signature by any of the keys.
+func (e envelope) signed(algorithm string, keys []key) error {
+	parsed, err := jose.ParseSignedCompact(e.raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)})
+	if err != nil {
+		return bad(err, "it is no signed JWT")
+	}
+	for _, k := range keys {
+		var payload []byte
+		if payload, err = parsed.Verify(k.public); err == nil && bytes.Equal(payload, e.payload) {
+			return nil
+		}
+	}
+	return bad(err, "its signature is wrong")
+}
