@@ -3,6 +3,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -45,14 +46,19 @@ type Config struct {
 	Order            []authz.Source
 	Workspaces       Workspaces
 
-	OIDC    OIDC
-	Session Session
-	Redis   Redis
+	OIDC      OIDC // the provider of the single variables, and what they say for all
+	Providers []OIDC
+	Workloads []Workload
+	Session   Session
+	Redis     Redis
+
+	entries map[string][]json.RawMessage // of the variables that hold, or name, lists in JSON
 
 	origins map[string]string // where each value came from
 	values  map[string]string
 
-	unheeded []string
+	unheeded  []string
+	secretsOf []string // names of variables that hold providers' secrets
 }
 
 // Workspaces are the settings of MLflow's workspaces.
@@ -62,8 +68,12 @@ type Workspaces struct {
 	NotDefault   bool // nothing is created in the default workspace
 }
 
-// OIDC are the settings of the identity provider.
+// OIDC are the settings of an identity provider.
 type OIDC struct {
+	ID               string
+	Type             string // oidc, or entra, whose groups come from Microsoft Graph
+	TokensOnly       bool   // nobody signs in there with a browser
+	Separate         bool   // nobody from there is given an account that an administrator made beforehand
 	DiscoveryURL     string
 	AuthorizationURL string
 	TokenURL         string
@@ -76,11 +86,18 @@ type OIDC struct {
 	Scopes           []string
 	DisplayName      string
 	Groups           []string // who may sign in
+	GroupPatterns    []*regexp.Regexp
 	AdminGroups      []string
 	GroupsClaim      string
 	UsernameClaims   []string
 	NameClaims       []string
 	Audience         string
+	Algorithms       []string // nil: all asymmetric ones
+	TokenTypes       []string // nil: those of ID tokens and access tokens
+	UserInfoGroups   bool     // groups from the user-info endpoint, where the ID token has none
+	Provision        bool     // a bearer token makes an account
+	TrustGroups      bool     // the groups of a bearer token count
+	KeysTTL          time.Duration
 	EntraGroups      bool
 	GraphURL         string
 	VerifyTLS        bool
@@ -120,7 +137,7 @@ func Load(getenv func(string) (string, bool), dotenvPath string, flags map[strin
 	if err != nil {
 		return nil, err
 	}
-	c := &Config{origins: map[string]string{}, values: map[string]string{}}
+	c := &Config{origins: map[string]string{}, values: map[string]string{}, entries: map[string][]json.RawMessage{}}
 	var wrong []error
 	for _, o := range options {
 		value, origin := o.Default, "default"
@@ -138,7 +155,14 @@ func Load(getenv func(string) (string, bool), dotenvPath string, flags map[strin
 			wrong = append(wrong, fmt.Errorf("%s (from %s) is %q: %w", o.Name, origin, o.shown(value), err))
 		}
 	}
-	c.unheeded = unheeded(file, getenv)
+	lookup := func(name string) string {
+		if v, ok := getenv(name); ok {
+			return strings.TrimSpace(v)
+		}
+		return strings.TrimSpace(file[name])
+	}
+	wrong = append(wrong, c.assemble(lookup)...)
+	c.unheeded = unheeded(file, getenv, c.secretsOf)
 	return c, errors.Join(wrong...)
 }
 
@@ -173,9 +197,12 @@ func (c *Config) CheckServe() error {
 			missing("SECRET_KEY holds a secret that is too short or easily guessed; it needs at least %d random characters; %s", minSecret, make)
 		}
 	}
+	if len(c.Providers) > 0 && !c.OIDC.configured() {
+		return errors.Join(append(wrong, c.checkTLS())...)
+	}
 	o := c.OIDC
 	if o.DiscoveryURL == "" && (o.AuthorizationURL == "" || o.TokenURL == "" || o.UserURL == "") {
-		missing("OIDC_DISCOVERY_URL is not set; set it, or all three of OIDC_AUTHORIZATION_URL, OIDC_TOKEN_URL and OIDC_USER_URL")
+		missing("OIDC_DISCOVERY_URL is not set; set it, or all three of OIDC_AUTHORIZATION_URL, OIDC_TOKEN_URL and OIDC_USER_URL, or OIDC_PROVIDERS_FILE")
 	}
 	if o.ClientID == "" {
 		missing("OIDC_CLIENT_ID is not set; the identity provider gives it when the application is registered there")
@@ -183,10 +210,14 @@ func (c *Config) CheckServe() error {
 	if o.ClientSecret == "" && !o.PublicClient {
 		missing("OIDC_CLIENT_SECRET is not set; set it, or OIDC_PUBLIC_CLIENT=true for a client without a secret")
 	}
+	return errors.Join(append(wrong, c.checkTLS())...)
+}
+
+func (c *Config) checkTLS() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
-		missing("TLS_CERT_FILE and TLS_KEY_FILE are set together or not at all")
+		return errors.New("TLS_CERT_FILE and TLS_KEY_FILE are set together or not at all")
 	}
-	return errors.Join(wrong...)
+	return nil
 }
 
 // words are what secrets of examples are made of.

@@ -93,6 +93,36 @@ func provider(unset string, field func(*Config) *string) setting {
 		wrong: wrongURLs, message: urlMessage}
 }
 
+// entriesIn is a setting with a list in JSON, or the file of one.
+func entriesIn(name, right string) setting {
+	return setting{field: func(c *Config) any { return c.entries[name] != nil }, unset: false, right: map[string]any{"": false, right: true},
+		wrong: []string{"/nowhere/at/all", "{}"}}
+}
+
+// listFile is a file with an empty list.
+func listFile(t *testing.T) string {
+	t.Helper()
+	return entriesOf(t, "[]")
+}
+
+// entriesOf is a file with a text.
+func entriesOf(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "entries.json")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func patternsOf(o OIDC) []string {
+	var all []string
+	for _, pattern := range o.GroupPatterns {
+		all = append(all, pattern.String())
+	}
+	return all
+}
+
 func mustURL(t *testing.T, raw string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(raw)
@@ -172,7 +202,17 @@ func settings(t *testing.T) map[string]setting {
 		"OIDC_HTTP_TIMEOUT_SECONDS": span(10*time.Second, time.Second, "seconds", func(c *Config) *time.Duration { return &c.OIDC.HTTPTimeout }),
 		"OIDC_CODE_CHALLENGE": {field: func(*Config) any { return nil }, right: map[string]any{"S256": nil},
 			wrong: []string{"", "plain", "s256"}, message: "it must be S256 (RFC 9700 §2.1.1)"},
-		"AUTOMATIC_LOGIN_REDIRECT": yesNo(false, func(c *Config) *bool { return &c.OIDC.AutoRedirect }),
+		"OIDC_GROUP_NAME_PATTERN": {field: func(c *Config) any { return patternsOf(c.OIDC) }, unset: []string(nil), right: map[string]any{"": []string(nil), "team-*, [ab]?": []string{`(?s)\Ateam-.*\z`, `(?s)\A[\x{61}-\x{61}\x{62}-\x{62}].\z`}},
+			wrong: []string{"*", "?*", "**,a", "[b-a]"}, message: "the pattern"},
+		"OIDC_USERINFO_GROUPS":           yesNo(false, func(c *Config) *bool { return &c.OIDC.UserInfoGroups }),
+		"OIDC_JWKS_CACHE_TTL_SECONDS":    span(5*time.Minute, time.Second, "seconds", func(c *Config) *time.Duration { return &c.OIDC.KeysTTL }),
+		"OIDC_PROVISION_ON_BEARER_AUTH":  yesNo(false, func(c *Config) *bool { return &c.OIDC.Provision }),
+		"OIDC_TRUST_BEARER_GROUP_CLAIMS": yesNo(false, func(c *Config) *bool { return &c.OIDC.TrustGroups }),
+		"OIDC_PROVIDERS_FILE":            entriesIn("OIDC_PROVIDERS_FILE", listFile(t)),
+		"AUTH_PROVIDERS_FILE":            entriesIn("AUTH_PROVIDERS_FILE", listFile(t)),
+		"AUTH_PROVIDERS":                 entriesIn("AUTH_PROVIDERS", "[]"),
+		"WORKLOAD_IDENTITY_FILE":         entriesIn("WORKLOAD_IDENTITY_FILE", listFile(t)),
+		"AUTOMATIC_LOGIN_REDIRECT":       yesNo(false, func(c *Config) *bool { return &c.OIDC.AutoRedirect }),
 
 		"SESSION_TYPE": {field: func(c *Config) any { return c.Session.Type }, unset: "filesystem", right: map[string]any{"redis": "redis"},
 			wrong: []string{"", "memory", "Redis"}, message: "it must be filesystem or redis"},
@@ -313,7 +353,8 @@ func TestSecretsAreNeverShown(t *testing.T) {
 			env[o.Name] = "hunter2-of-" + o.Name
 		}
 	}
-	if len(env) != 3 {
+	env["AUTH_PROVIDERS"] = `[{"id":"x","client_id":"c","discovery_url":"https://x.example","client_secret":"hunter2"}]`
+	if len(env) != 4 {
 		t.Errorf("%d options are secret", len(env))
 	}
 	env["MLFLOW_UPSTREAM"] = "http://user:hunter2@mlflow:5000"
@@ -346,7 +387,7 @@ func TestCheckServe(t *testing.T) {
 	good := map[string]string{"SECRET_KEY": "Zr8vX2q-LmT0yWc4uKpA", "OIDC_DISCOVERY_URL": "https://idp/.well-known/openid-configuration", "OIDC_CLIENT_ID": "me", "OIDC_CLIENT_SECRET": "s"}
 	const command = `make one with: python3 -c "import secrets; print(secrets.token_urlsafe(32))"`
 	const weak = "SECRET_KEY holds a secret that is too short or easily guessed; it needs at least 16 random characters; " + command
-	const noProvider = "OIDC_DISCOVERY_URL is not set; set it, or all three of OIDC_AUTHORIZATION_URL, OIDC_TOKEN_URL and OIDC_USER_URL"
+	const noProvider = "OIDC_DISCOVERY_URL is not set; set it, or all three of OIDC_AUTHORIZATION_URL, OIDC_TOKEN_URL and OIDC_USER_URL, or OIDC_PROVIDERS_FILE"
 	for name, c := range map[string]struct {
 		change map[string]string
 		want   []string

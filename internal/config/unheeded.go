@@ -9,8 +9,8 @@ import (
 // of them let fewer people in.
 var elsewhere = []string{
 	"SESSION_TOKEN_ENCRYPTION_KEY", "SAML_LOGIN_BINDING", "OIDC_SESSION_EXPIRY_LEEWAY_SECONDS", "OIDC_USE_REFRESH_TOKEN",
-	"OIDC_JWKS_CACHE_TTL_SECONDS", "OIDC_USERINFO_GROUPS", "MANAGED_BY_ENFORCEMENT", "PERMISSION_CACHE_TTL_SECONDS",
-	"PERMISSION_CACHE_MAX_SIZE", "OIDC_GROUP_NAME_PATTERN", "OIDC_PROVISION_ON_BEARER_AUTH", "OIDC_TRUST_BEARER_GROUP_CLAIMS",
+	"MANAGED_BY_ENFORCEMENT", "PERMISSION_CACHE_TTL_SECONDS",
+	"PERMISSION_CACHE_MAX_SIZE",
 	"OIDC_ALEMBIC_VERSION_TABLE", "EXTEND_MLFLOW_MENU", "EXTEND_MLFLOW_REAUTH", "EXTEND_MLFLOW_REDIRECT_ADMIN",
 	"DEFAULT_LANDING_PAGE_IS_PERMISSIONS", "OIDC_GEN_AI_GATEWAY_ENABLED", "WORKSPACE_CACHE_MAX_SIZE",
 	"WORKSPACE_CACHE_TTL_SECONDS", "WORKSPACE_RULES_MAX_PERMISSION", "CACHE_BACKEND", "CACHE_REDIS_URL", "CACHE_KEY_PREFIX",
@@ -26,7 +26,8 @@ var prefixes = []string{"OIDC_", "SESSION_", "REDIS_"}
 // Unheeded gives the names that are set, in the environment or in .env, and mean nothing to this version.
 func (c *Config) Unheeded() []string { return c.unheeded }
 
-func unheeded(file map[string]string, getenv func(string) (string, bool)) []string {
+// unheeded finds them; secretsOf are the names from which providers took their secrets.
+func unheeded(file map[string]string, getenv func(string) (string, bool), secretsOf []string) []string {
 	var names []string
 	for _, name := range elsewhere {
 		if value, ok := getenv(name); ok && value != "" || file[name] != "" {
@@ -34,7 +35,7 @@ func unheeded(file map[string]string, getenv func(string) (string, bool)) []stri
 		}
 	}
 	for name, value := range file {
-		known := slices.ContainsFunc(options, func(o Option) bool { return o.Name == name }) || slices.Contains(names, name)
+		known := slices.ContainsFunc(options, func(o Option) bool { return o.Name == name }) || slices.Contains(names, name) || slices.Contains(secretsOf, name)
 		if value != "" && !known && slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) }) {
 			names = append(names, name)
 		}
