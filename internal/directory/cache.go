@@ -15,6 +15,7 @@ import (
 type Source interface {
 	UserByToken(ctx context.Context, hash [32]byte) (User, time.Time, error)
 	UserByIdentity(ctx context.Context, id Identity) (User, error)
+	User(ctx context.Context, username string) (User, error)
 	GrantsOf(ctx context.Context, userID int64) ([]authz.Grant, error)
 	Change(ctx context.Context) (int64, error)
 }
@@ -39,6 +40,7 @@ type Cache struct {
 	grants     *otter.Cache[int64, entry[*authz.Grants]]
 	tokens     *otter.Cache[[32]byte, entry[TokenOwner]]
 	identities *otter.Cache[Identity, entry[User]]
+	names      *otter.Cache[string, entry[User]]
 }
 
 // TokenOwner is whose access token a secret is, and until when it is good.
@@ -61,6 +63,9 @@ func NewCache(source Source, order []authz.Source) (*Cache, error) {
 		return nil, err
 	}
 	if c.tokens, err = otter.New(&otter.Options[[32]byte, entry[TokenOwner]]{MaximumSize: 50_000}); err != nil {
+		return nil, err
+	}
+	if c.names, err = otter.New(&otter.Options[string, entry[User]]{MaximumSize: 20_000}); err != nil {
 		return nil, err
 	}
 	c.identities, err = otter.New(&otter.Options[Identity, entry[User]]{MaximumSize: 50_000})
@@ -115,6 +120,11 @@ func cached[K comparable, T any](c *Cache, in *otter.Cache[K, entry[T]], key K, 
 // UserByIdentity finds the user that a provider knows by a subject.
 func (c *Cache) UserByIdentity(ctx context.Context, id Identity) (User, error) {
 	return cached(c, c.identities, id, func() (User, error) { return c.source.UserByIdentity(ctx, id) })
+}
+
+// ByName finds a user by name.
+func (c *Cache) ByName(ctx context.Context, username string) (User, error) {
+	return cached(c, c.names, username, func() (User, error) { return c.source.User(ctx, username) })
 }
 
 // ByToken finds whose access token has the hash.

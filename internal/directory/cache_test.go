@@ -65,6 +65,11 @@ func (s *source) UserByIdentity(context.Context, directory.Identity) (directory.
 	return directory.User{ID: 1, Admin: admin}, err
 }
 
+func (s *source) User(context.Context, string) (directory.User, error) {
+	admin, _, err := s.read()
+	return directory.User{ID: 1, Admin: admin}, err
+}
+
 func (s *source) GrantsOf(context.Context, int64) ([]authz.Grant, error) {
 	_, level, err := s.read()
 	return []authz.Grant{{Source: authz.User, Kind: kind.Experiment, Resource: "1", Level: level}}, err
@@ -116,6 +121,10 @@ func watched(t *testing.T, test func(t *testing.T, s *source, c *directory.Cache
 var questions = map[string]func(context.Context, *directory.Cache) (bool, error){
 	"identity": func(ctx context.Context, c *directory.Cache) (bool, error) {
 		u, err := c.UserByIdentity(ctx, directory.Identity{Provider: "p", Subject: "s"})
+		return u.Admin, err
+	},
+	"name": func(ctx context.Context, c *directory.Cache) (bool, error) {
+		u, err := c.ByName(ctx, "ann")
 		return u.Admin, err
 	},
 	"token": func(ctx context.Context, c *directory.Cache) (bool, error) {

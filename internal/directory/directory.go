@@ -37,6 +37,18 @@ type Login struct {
 	DisplayName string
 	Groups      []string // the groups of the provider, all of them
 	Admin       bool
+	Separate    bool // never given an account that an administrator made beforehand
+}
+
+// Bearer is what the verified token of a program says.
+type Bearer struct {
+	Identity Identity
+	Account  string // the service account that the program acts as; the identity is not looked at then
+	Until    time.Time
+	Issued   time.Time // zero: it does not say
+	Says     *Login    // what counts of what it says of the person; nil: nothing
+	Create   bool      // the person gets an account, if there is none
+	Groups   bool      // its groups count
 }
 
 // AccessToken is the one access token of a user as it is stored: a hash of the secret and an expiry.

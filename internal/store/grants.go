@@ -103,8 +103,7 @@ func (db *DB) GrantsOf(ctx context.Context, userID int64) ([]authz.Grant, error)
 		if source == authz.User || source == authz.UserPattern {
 			q = q.Where("r.user_id = ?", userID)
 		} else {
-			q = q.ColumnExpr("g.name AS by_group").Join("JOIN gw_groups AS g ON g.id = r.group_id").
-				Join("JOIN gw_memberships AS m ON m.group_id = g.id").Where("m.user_id = ?", userID)
+			q = q.ColumnExpr("g.name AS by_group").Join("JOIN gw_groups AS g ON g.id = r.group_id").Where(memberOf, userID)
 		}
 		found, err := db.rules(ctx, q, source)
 		if err != nil {

@@ -18,6 +18,8 @@ type identityRow struct {
 	Subject       string `bun:",pk"`
 	UserID        int64
 	LastLoginAt   time.Time
+	IsAdmin       bool
+	SaidAt        time.Time // when the provider last said in which groups the person is
 }
 
 // RecordLogin stores what a verified sign-in says about a person, in one transaction: the user, the groups, and the
@@ -37,10 +39,11 @@ func (db *DB) RecordLogin(ctx context.Context, login directory.Login) (directory
 		if !user.Active {
 			return errs.New(errs.Denied, "the account %s is deactivated", user.Username)
 		}
-		if user, err = db.refresh(ctx, tx, user, login); err != nil {
+		if user, err = db.rename(ctx, tx, user, login); err != nil {
 			return err
 		}
-		return db.replaceMemberships(ctx, tx, user.ID, login)
+		user, err = db.says(ctx, tx, user, login, db.now())
+		return err
 	})
 	return user, err
 }
@@ -54,7 +57,7 @@ func (db *DB) introduce(ctx context.Context, tx bun.Tx, login directory.Login) (
 		if err != nil {
 			return user, err
 		}
-		if known || user.Service || user.Admin || user.ManagedBy != manual {
+		if known || login.Separate || user.Service || user.Admin || user.ManagedBy != manual {
 			return user, errs.New(errs.Conflict, "the name %s belongs to another account; an administrator has to link them", login.Username)
 		}
 	case errs.Is(err, errs.NotFound):
@@ -67,15 +70,19 @@ func (db *DB) introduce(ctx context.Context, tx bun.Tx, login directory.Login) (
 	default:
 		return user, err
 	}
-	_, err = tx.NewInsert().Model(&identityRow{Provider: login.Identity.Provider, Subject: login.Identity.Subject,
-		UserID: user.ID, LastLoginAt: db.now()}).Exec(ctx)
-	return user, err
+	return user, db.insertIdentity(ctx, tx, user.ID, login.Identity)
 }
 
 // manual marks what an administrator made, and no provider may take away.
 const manual = "manual"
 
-func (db *DB) refresh(ctx context.Context, tx bun.Tx, user directory.User, login directory.Login) (directory.User, error) {
+// rename has the account follow the names that its provider gives. Of an account with several identities, only the provider
+// that made it may: another one could choose a name for which permissions wait.
+func (db *DB) rename(ctx context.Context, tx bun.Tx, user directory.User, login directory.Login) (directory.User, error) {
+	identities, err := tx.NewSelect().Model((*identityRow)(nil)).Where("user_id = ?", user.ID).Count(ctx)
+	if err != nil || identities > 1 && user.ManagedBy != login.Identity.Provider {
+		return user, err
+	}
 	if login.Username != user.Username {
 		if _, err := db.user(ctx, tx, "u.username = ?", login.Username); !errs.Is(err, errs.NotFound) {
 			if err == nil {
@@ -84,14 +91,34 @@ func (db *DB) refresh(ctx context.Context, tx bun.Tx, user directory.User, login
 			return user, err
 		}
 	}
-	user.Username, user.DisplayName, user.Admin, user.UpdatedAt = login.Username, login.DisplayName, login.Admin, db.now()
-	_, err := tx.NewUpdate().Table("gw_users").Set("username = ?", user.Username).Set("display_name = ?", user.DisplayName).
-		Set("is_admin = ?", user.Admin).Set("updated_at = ?", user.UpdatedAt).Where("id = ?", user.ID).Exec(ctx)
+	user.Username, user.DisplayName = login.Username, login.DisplayName
+	_, err = tx.NewUpdate().Table("gw_users").Set("username = ?", user.Username).Set("display_name = ?", user.DisplayName).Where("id = ?", user.ID).Exec(ctx)
+	return user, err
+}
+
+// says stores what a provider said at a time: the groups, and whether they make an administrator. What other providers of the
+// person said stays.
+func (db *DB) says(ctx context.Context, tx bun.Tx, user directory.User, login directory.Login, at time.Time) (directory.User, error) {
+	_, err := tx.NewUpdate().Table("gw_identities").Set("last_login_at = ?", db.now()).Set("said_at = ?", at).Set("is_admin = ?", login.Admin).
+		Where("provider = ? AND subject = ?", login.Identity.Provider, login.Identity.Subject).Exec(ctx)
 	if err != nil {
 		return user, err
 	}
-	_, err = tx.NewUpdate().Table("gw_identities").Set("last_login_at = ?", db.now()).
-		Where("provider = ? AND subject = ?", login.Identity.Provider, login.Identity.Subject).Exec(ctx)
+	if user, err = db.administers(ctx, tx, user); err != nil {
+		return user, err
+	}
+	return user, db.replaceMemberships(ctx, tx, user.ID, login)
+}
+
+// administers makes an administrator of whom one of the providers takes for one, and of nobody else.
+func (db *DB) administers(ctx context.Context, tx bun.Tx, user directory.User) (directory.User, error) {
+	var err error
+	user.Admin, err = tx.NewSelect().Model((*identityRow)(nil)).Where("user_id = ? AND is_admin = ?", user.ID, true).Exists(ctx)
+	if err != nil {
+		return user, err
+	}
+	user.UpdatedAt = db.now()
+	_, err = tx.NewUpdate().Table("gw_users").Set("is_admin = ?", user.Admin).Set("updated_at = ?", user.UpdatedAt).Where("id = ?", user.ID).Exec(ctx)
 	return user, err
 }
 
@@ -109,7 +136,7 @@ func (db *DB) replaceMemberships(ctx context.Context, tx bun.Tx, userID int64, l
 			return err
 		}
 		member := membershipRow{UserID: userID, GroupID: group.ID, ManagedBy: login.Identity.Provider}
-		if _, err := tx.NewInsert().Model(&member).On("CONFLICT (user_id, group_id) DO NOTHING").Exec(ctx); err != nil {
+		if _, err := tx.NewInsert().Model(&member).On("CONFLICT (user_id, group_id, managed_by) DO NOTHING").Exec(ctx); err != nil {
 			return err
 		}
 	}

@@ -43,9 +43,9 @@ func (g groupRow) group() directory.Group {
 
 type membershipRow struct {
 	bun.BaseModel `bun:"table:gw_memberships,alias:m"`
-	UserID        int64 `bun:",pk"`
-	GroupID       int64 `bun:",pk"`
-	ManagedBy     string
+	UserID        int64  `bun:",pk"`
+	GroupID       int64  `bun:",pk"`
+	ManagedBy     string `bun:",pk"`
 }
 
 // User finds a user by name.
@@ -110,6 +110,9 @@ func (db *DB) SetRoles(ctx context.Context, username string, admin, service bool
 			if err := db.keepAdmin(ctx, tx, username); err != nil {
 				return err
 			}
+			if err := notByProviders(ctx, tx, username); err != nil {
+				return err
+			}
 		}
 		result, err := tx.NewUpdate().Table("gw_users").Set("is_admin = ?", admin).Set("is_service = ?", service).
 			Set("updated_at = ?", db.now()).Where("username = ?", username).Exec(ctx)
@@ -166,7 +169,7 @@ func (db *DB) changed(result interface{ RowsAffected() (int64, error) }, err err
 func (db *DB) Groups(ctx context.Context) ([]directory.Group, error) {
 	var rows []groupRow
 	q := db.read.NewSelect().Model(&rows).Column("g.id", "g.name", "g.external_id").
-		ColumnExpr("(SELECT COUNT(*) FROM gw_memberships AS m WHERE m.group_id = g.id) AS members").Order("g.name")
+		ColumnExpr("(SELECT COUNT(DISTINCT m.user_id) FROM gw_memberships AS m WHERE m.group_id = g.id) AS members").Order("g.name")
 	if err := q.Scan(ctx); err != nil {
 		return nil, db.coded(err, "")
 	}
@@ -198,8 +201,8 @@ func (db *DB) GroupMembers(ctx context.Context, name string) ([]directory.User, 
 		return nil, err
 	}
 	var rows []userRow
-	err := db.read.NewSelect().Model(&rows).Join("JOIN gw_memberships AS m ON m.user_id = u.id").
-		Join("JOIN gw_groups AS g ON g.id = m.group_id").Where("g.name = ?", name).Order("u.username").Scan(ctx)
+	err := db.read.NewSelect().Model(&rows).Where("u.id IN (SELECT m.user_id FROM gw_memberships AS m "+
+		"JOIN gw_groups AS g ON g.id = m.group_id WHERE g.name = ?)", name).Order("u.username").Scan(ctx)
 	if err != nil {
 		return nil, db.coded(err, "")
 	}
@@ -210,10 +213,13 @@ func (db *DB) GroupMembers(ctx context.Context, name string) ([]directory.User, 
 	return users, nil
 }
 
+// memberOf are the groups of a user, each once, from however many providers it is held.
+const memberOf = "g.id IN (SELECT m.group_id FROM gw_memberships AS m WHERE m.user_id = ?)"
+
 // GroupsOf lists the groups of a user.
 func (db *DB) GroupsOf(ctx context.Context, userID int64) ([]directory.Group, error) {
 	var rows []groupRow
 	err := db.read.NewSelect().Model(&rows).Column("g.id", "g.name", "g.external_id").
-		Join("JOIN gw_memberships AS m ON m.group_id = g.id").Where("m.user_id = ?", userID).Order("g.name").Scan(ctx)
+		Where(memberOf, userID).Order("g.name").Scan(ctx)
 	return groups(rows), db.coded(err, "")
 }
