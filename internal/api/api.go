@@ -55,6 +55,8 @@ type Grants interface {
 // Options are what the API is made of.
 type Options struct {
 	Store         Store
+	Identities    Identities
+	Providers     Providers
 	MLflow        *upstream.MLflow
 	Grants        Grants
 	Rules         authz.Rules
@@ -98,6 +100,7 @@ func (a *API) Mount(mux *http.ServeMux) {
 	for i, prefix := range prefixes {
 		r := &registrar{api: public, prefix: prefix, hidden: i > 0, use: a}
 		a.users(r)
+		a.identities(r)
 		a.groups(r)
 		a.permissions(r)
 	}

@@ -24,7 +24,6 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/gateway"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login/oidc"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/filesystem"
 	redisstore "github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/redis"
@@ -85,12 +84,16 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	provider := oidc.New(c.OIDC, time.Now)
+	providers := newProviders(c.Providers)
+	issuers, err := providers.issuers(c.Workloads)
+	if err != nil {
+		return err
+	}
 	failures, err := token.NewFailures(c.FailuresMinute, time.Now)
 	if err != nil {
 		return err
 	}
-	auth, err := token.New(token.Options{Sessions: a.Sessions, People: a.Cache, Verifier: provider, Failures: failures,
+	auth, err := token.New(token.Options{Sessions: a.Sessions, People: a.Cache, Verifier: issuers, Recorder: a.Store, Failures: failures,
 		Client: origin.Client, Now: time.Now})
 	if err != nil {
 		return err
@@ -104,10 +107,9 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	login.New(login.Options{Provider: provider, ProviderID: oidc.ID, DisplayName: c.OIDC.DisplayName, AutoRedirect: c.OIDC.AutoRedirect,
-		RedirectURI: c.OIDC.RedirectURI, People: a.Store, Sessions: a.Sessions, Keys: keys, Origin: origin,
+	login.New(login.Options{Choices: providers.choices(), AutoRedirect: c.OIDC.AutoRedirect, People: a.Store, Sessions: a.Sessions, Keys: keys, Origin: origin,
 		Authenticate: auth.Authenticate, Log: a.log, Now: time.Now}).Mount(mux)
-	api.New(api.Options{Store: a.Store, MLflow: a.MLflow, Grants: a.Cache, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
+	api.New(api.Options{Store: a.Store, Identities: a.Store, Providers: providers, MLflow: a.MLflow, Grants: a.Cache, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
 		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, Log: a.log, Now: time.Now}).Mount(mux)
 	a.mountHealth(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -149,7 +151,7 @@ func (a *App) openSessions(origin *httpx.Origin) error {
 }
 
 // own are the paths that the gateway answers itself, with all below them; all others are MLflow's.
-var own = []string{"/login", "/callback", "/logout", "/auth", "/health", "/openapi.json",
+var own = []string{"/login", "/callback", "/logout", "/providers", "/auth", "/health", "/openapi.json",
 	"/api/2.0/mlflow/permissions", "/ajax-api/2.0/mlflow/permissions", "/api/3.0/mlflow/permissions", "/ajax-api/3.0/mlflow/permissions",
 	"/api/2.0/mlflow/users", "/ajax-api/2.0/mlflow/users"}
 

@@ -52,6 +52,7 @@ type Provider struct {
 	faults map[Fault]bool
 	codes  map[string]grant
 	tokens map[string]Person // access tokens
+	info   map[string]any    // what user info says of everybody; nil: the person's claims
 }
 
 type grant struct {
@@ -92,6 +93,13 @@ func (p *Provider) SetPerson(person Person) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.People = append(slices.DeleteFunc(slices.Clone(p.People), func(other Person) bool { return other.Subject == person.Subject }), person)
+}
+
+// SetUserInfo has the user-info endpoint say something else than the ID token; nil undoes it.
+func (p *Provider) SetUserInfo(claims map[string]any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.info = claims
 }
 
 // Handler serves the provider.
@@ -250,7 +258,13 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "unknown token", http.StatusUnauthorized)
 		return
 	}
-	answer(w, http.StatusOK, person.claims())
+	p.mu.Lock()
+	claims := p.info
+	p.mu.Unlock()
+	if claims == nil {
+		claims = person.claims()
+	}
+	answer(w, http.StatusOK, claims)
 }
 
 // logout ends the provider's own session (it keeps none) and leads back.

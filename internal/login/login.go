@@ -29,6 +29,17 @@ type Provider interface {
 	Start(ctx context.Context, redirect, state, nonce, verifier string) (string, error)
 	Finish(ctx context.Context, answer url.Values, redirect, nonce, verifier string) (directory.Login, string, error)
 	Logout(ctx context.Context, idToken, returnTo string) string
+	Names(provider string) bool // tells whether identities of this name are the provider's
+}
+
+// Choice is a provider as people choose it.
+type Choice struct {
+	Provider
+	ID          string
+	Type        string
+	DisplayName string
+	RedirectURI string // empty: computed from the origin and Callback
+	Callback    string // the page that the provider's answer comes to
 }
 
 // People stores what a sign-in says.
@@ -38,11 +49,8 @@ type People interface {
 
 // Options are what the login pages are made of.
 type Options struct {
-	Provider     Provider
-	ProviderID   string
-	DisplayName  string
-	AutoRedirect bool
-	RedirectURI  string // empty: computed from the origin
+	Choices      []Choice
+	AutoRedirect bool // to the one provider, where there is one alone
 	People       People
 	Sessions     *session.Manager
 	Keys         *session.Keys
@@ -62,7 +70,10 @@ func New(o Options) *Login { return &Login{o} }
 func (l *Login) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET /login", l.page)
 	mux.HandleFunc("GET /login/start", l.start)
+	mux.HandleFunc("GET /login/{provider}", l.start)
+	mux.HandleFunc("GET /providers", l.providers)
 	mux.HandleFunc("GET /callback", l.callback)
+	mux.HandleFunc("GET /callback/{provider}", l.callback)
 	mux.HandleFunc("GET /logout", l.confirmLogout)
 	mux.HandleFunc("POST /logout", l.logout)
 	mux.HandleFunc("GET /auth/status", l.status)
@@ -71,6 +82,7 @@ func (l *Login) Mount(mux *http.ServeMux) {
 // state is a sign-in under way. It lives in an encrypted cookie of the browser that began it, so that no other browser can
 // finish it and every replica can.
 type state struct {
+	Provider string    `json:"provider"` // its id: nobody else's answer is taken for one of it
 	State    string    `json:"state"`
 	Nonce    string    `json:"nonce"`
 	Verifier string    `json:"verifier"`
@@ -101,18 +113,54 @@ func (l *Login) next(r *http.Request) string {
 func (l *Login) address(page string) string { return l.Origin.Prefix + page }
 
 func (l *Login) page(w http.ResponseWriter, r *http.Request) {
-	start := l.address("/login/start?next=" + url.QueryEscape(l.next(r)))
-	if l.AutoRedirect {
-		http.Redirect(w, r, start, http.StatusSeeOther)
+	v := view{Title: "Sign in to MLflow"}
+	for _, c := range l.Choices {
+		v.Choices = append(v.Choices, link{l.startAt(c.ID, l.next(r)), c.DisplayName})
+	}
+	if l.atOnce() {
+		http.Redirect(w, r, v.Choices[0].Address, http.StatusSeeOther)
 		return
 	}
-	render(w, http.StatusOK, view{Title: "Sign in to MLflow", Link: start, Label: l.DisplayName})
+	render(w, http.StatusOK, v)
+}
+
+// atOnce tells whether the sign-in page leads on by itself.
+func (l *Login) atOnce() bool { return l.AutoRedirect && len(l.Choices) == 1 }
+
+// startAt gives the page of ours from which a sign-in at a provider goes.
+func (l *Login) startAt(provider, next string) string {
+	if len(l.Choices) == 1 {
+		provider = "start"
+	}
+	return l.address("/login/" + url.PathEscape(provider) + "?next=" + url.QueryEscape(next))
+}
+
+// chosen gives the provider of an id; no id is the one provider, where there is one alone.
+func (l *Login) chosen(id string) (Choice, bool) {
+	if id == "" && len(l.Choices) == 1 {
+		return l.Choices[0], true
+	}
+	for _, c := range l.Choices {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return Choice{}, false
 }
 
 func (l *Login) start(w http.ResponseWriter, r *http.Request) {
-	s := state{State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(),
+	c, ok := l.chosen(r.PathValue("provider"))
+	if !ok && r.PathValue("provider") == "" { // /login/start cannot know which one
+		http.Redirect(w, r, l.address("/login?next="+url.QueryEscape(l.next(r))), http.StatusSeeOther)
+		return
+	}
+	if !ok {
+		httpx.WriteError(w, r, l.Log, errs.New(errs.NotFound, "there is no such identity provider"))
+		return
+	}
+	s := state{Provider: c.ID, State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(),
 		Next: l.next(r), Until: l.Now().Add(stateFor)}
-	to, err := l.Provider.Start(r.Context(), l.redirect(r), s.State, s.Nonce, s.Verifier)
+	to, err := c.Start(r.Context(), l.redirect(r, c), s.State, s.Nonce, s.Verifier)
 	if err == nil {
 		err = l.keep(w, r, s)
 	}
@@ -123,11 +171,41 @@ func (l *Login) start(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-func (l *Login) redirect(r *http.Request) string {
-	if l.RedirectURI != "" {
-		return l.RedirectURI
+// providers lists where one can sign in, for whoever makes a page of it.
+func (l *Login) providers(w http.ResponseWriter, _ *http.Request) {
+	type provider struct {
+		ID          string `json:"id"`
+		DisplayName string `json:"display_name"`
+		Type        string `json:"type"`
+		LoginURL    string `json:"login_url"`
 	}
-	return l.Origin.Base(r) + "/callback"
+	all := []provider{}
+	for _, c := range l.Choices {
+		all = append(all, provider{c.ID, c.DisplayName, c.Type, l.address("/login/" + url.PathEscape(c.ID))})
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	httpx.WriteJSON(w, http.StatusOK, map[string]any{"providers": all})
+}
+
+func (l *Login) redirect(r *http.Request, c Choice) string {
+	if c.RedirectURI != "" {
+		return c.RedirectURI
+	}
+	return l.Origin.Base(r) + c.Callback
+}
+
+// asked gives the provider of a sign-in, if its answer came to that one's page: each has its own, so that no provider's answer
+// can be passed off as another's (mix-up, RFC 9700 §4.4.2).
+func (l *Login) asked(r *http.Request, s state) (Choice, error) {
+	c, ok := l.chosen(s.Provider)
+	at := "/callback"
+	if id := r.PathValue("provider"); id != "" {
+		at += "/" + id
+	}
+	if !ok || s.Provider == "" || c.Callback != at {
+		return c, errs.New(errs.Unauthenticated, "the answer is not from the identity provider that was asked; start again")
+	}
+	return c, nil
 }
 
 func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
@@ -136,7 +214,12 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 		l.fail(w, r, err)
 		return
 	}
-	login, idToken, err := l.Provider.Finish(r.Context(), r.URL.Query(), l.redirect(r), s.Nonce, s.Verifier)
+	c, err := l.asked(r, s)
+	if err != nil {
+		l.fail(w, r, err)
+		return
+	}
+	login, idToken, err := c.Finish(r.Context(), r.URL.Query(), l.redirect(r, c), s.Nonce, s.Verifier)
 	if err != nil {
 		l.fail(w, r, err)
 		return
@@ -157,7 +240,7 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 		l.fail(w, r, err)
 		return
 	}
-	l.Log.InfoContext(r.Context(), "signed in", "user", user.Username, "admin", user.Admin, "client", l.Origin.Client(r))
+	l.Log.InfoContext(r.Context(), "signed in", "user", user.Username, "provider", c.ID, "admin", user.Admin, "client", l.Origin.Client(r))
 	l.land(w, r, s.Next)
 }
 
@@ -169,7 +252,7 @@ func (l *Login) land(w http.ResponseWriter, r *http.Request, next string) {
 		return
 	}
 	w.Header().Set("Refresh", "0; url="+next)
-	render(w, http.StatusOK, view{Title: "You are signed in", Link: next, Label: "Go on"})
+	render(w, http.StatusOK, view{Title: "You are signed in", Choices: []link{{next, "Go on"}}})
 }
 
 // cookieName gives each sign-in a cookie of its own, so that several tabs can sign in at once. Over TLS the name is one that
@@ -261,14 +344,14 @@ func (l *Login) logout(w http.ResponseWriter, r *http.Request) {
 	if plain, err := l.Keys.Open(tokenPurpose, record.SealedToken); err == nil {
 		idToken = string(plain)
 	}
-	if record.UserID != 0 {
-		if to := l.Provider.Logout(r.Context(), idToken, l.Origin.Base(r)+"/login"); to != "" {
+	if c, ok := l.of(record.Provider); ok && record.UserID != 0 {
+		if to := c.Logout(r.Context(), idToken, l.Origin.Base(r)+"/login"); to != "" {
 			http.Redirect(w, r, to, http.StatusSeeOther)
 			return
 		}
 	}
-	if l.AutoRedirect { // the login page would sign in again at once
-		render(w, http.StatusOK, view{Title: "You are signed out", Link: l.address("/login"), Label: "Sign in again"})
+	if l.atOnce() { // the login page would sign in again at once
+		render(w, http.StatusOK, view{Title: "You are signed out", Choices: []link{{l.address("/login"), "Sign in again"}}})
 		return
 	}
 	http.Redirect(w, r, l.address("/login"), http.StatusSeeOther)
@@ -289,7 +372,27 @@ func (l *Login) status(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteJSON(w, http.StatusOK, answer{})
 		return
 	}
-	httpx.WriteJSON(w, http.StatusOK, answer{true, &subject.Username, &l.ProviderID})
+	says := answer{Authenticated: true, Username: &subject.Username}
+	if subject.Credential == identity.Session {
+		if record, _, err := l.Sessions.Load(r); err == nil {
+			if c, ok := l.of(record.Provider); ok {
+				says.Provider = &c.ID
+			}
+		}
+	} else if c, ok := l.chosen(""); ok {
+		says.Provider = &c.ID
+	}
+	httpx.WriteJSON(w, http.StatusOK, says)
+}
+
+// of gives the provider of which identities have a name.
+func (l *Login) of(name string) (Choice, bool) {
+	for _, c := range l.Choices {
+		if c.Names(name) {
+			return c, true
+		}
+	}
+	return Choice{}, false
 }
 
 func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
@@ -299,7 +402,7 @@ func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.As(err, &coded) && coded.Code != errs.Internal {
 		message = coded.Message
 	}
-	render(w, httpx.Status(err), view{Title: "You are not signed in", Message: message, Link: l.address("/login"), Label: "Back to the sign-in page"})
+	render(w, httpx.Status(err), view{Title: "You are not signed in", Message: message, Choices: []link{{l.address("/login"), "Back to the sign-in page"}}})
 }
 
 func random() string {

@@ -7,7 +7,14 @@ import (
 	"net/http"
 )
 
-type view struct{ Title, Message, Link, Post, Label string }
+type view struct {
+	Title, Message string
+	Choices        []link
+	Post, Label    string // a form that does something
+}
+
+// link is a button that leads somewhere.
+type link struct{ Address, Label string }
 
 const style = `body{font:16px/1.5 system-ui,sans-serif;margin:0;display:grid;min-height:100vh;place-items:center;background:#f4f6f8;color:#11171c}` +
 	`main{background:#fff;padding:2.5rem;border-radius:12px;max-width:26rem;box-shadow:0 1px 8px #0002;text-align:center}` +
@@ -16,13 +23,13 @@ const style = `body{font:16px/1.5 system-ui,sans-serif;margin:0;display:grid;min
 
 // script carries the fragment of the address over the sign-in: MLflow's UI keeps its own paths there (/#/experiments/1),
 // and a browser does not send it to any server.
-const script = `const to=document.querySelector('a[href*="/login/start?"]');if(to&&location.hash){const u=new URL(to.href);` +
+const script = `for(const to of document.querySelectorAll('a[href*="?next="]'))if(location.hash){const u=new URL(to.href);` +
 	`u.searchParams.set('next',u.searchParams.get('next')+location.hash);to.href=u}`
 
 var page = template.Must(template.New("page").Parse(`<!doctype html><html lang="en"><head><meta charset="utf-8">` +
 	`<meta name="viewport" content="width=device-width,initial-scale=1"><title>{{.Title}}</title><style>` + style + `</style></head>` +
 	`<body><main><h1>{{.Title}}</h1>{{with .Message}}<p role="alert">{{.}}</p>{{end}}` +
-	`{{if .Link}}<p><a class="button" href="{{.Link}}">{{.Label}}</a></p>{{end}}` +
+	`{{range .Choices}}<p><a class="button" href="{{.Address}}">{{.Label}}</a></p>{{end}}` +
 	`{{if .Post}}<form method="post" action="{{.Post}}"><button>{{.Label}}</button></form>{{end}}</main><script>` + script + `</script></body></html>`))
 
 var policy = "default-src 'none'; style-src " + source(style) + "; script-src " + source(script) + "; frame-ancestors 'none'; base-uri 'none'"

@@ -45,6 +45,7 @@ type world struct {
 	gateway  *httptest.Server
 	handler  atomic.Pointer[http.Handler]
 	settings config.OIDC
+	others   []login.Choice // beside the provider
 	secrets  []string
 	sameSite http.SameSite
 }
@@ -131,8 +132,8 @@ func (w *world) restart() {
 	auth, err := token.New(token.Options{Sessions: sessions, People: people, Verifier: provider, Failures: failures, Client: origin.Client, Now: w.clock.Now})
 	w.must(err)
 	mux := http.NewServeMux()
-	login.New(login.Options{Provider: provider, ProviderID: oidc.ID, DisplayName: w.settings.DisplayName, AutoRedirect: w.settings.AutoRedirect,
-		RedirectURI: w.settings.RedirectURI, People: w.db, Sessions: sessions, Keys: keys, Origin: origin, Authenticate: auth.Authenticate,
+	login.New(login.Options{Choices: append([]login.Choice{{Provider: provider, ID: config.Single, Type: "oidc", DisplayName: w.settings.DisplayName,
+		RedirectURI: w.settings.RedirectURI, Callback: w.settings.Callback()}}, w.others...), AutoRedirect: w.settings.AutoRedirect, People: w.db, Sessions: sessions, Keys: keys, Origin: origin, Authenticate: auth.Authenticate,
 		Log: log, Now: w.clock.Now}).Mount(mux)
 	mux.HandleFunc("GET /whoami", func(rw http.ResponseWriter, r *http.Request) {
 		subject, err := auth.Authenticate(r)

@@ -27,12 +27,18 @@ type Sessions interface {
 // People finds people, from memory where it is warm.
 type People interface {
 	UserByIdentity(ctx context.Context, id directory.Identity) (directory.User, error)
+	ByName(ctx context.Context, username string) (directory.User, error)
 	ByToken(ctx context.Context, hash [32]byte) (directory.TokenOwner, error)
 }
 
-// Verifier checks a JWT and says whom the provider means, and until when it is good.
+// Verifier checks a JWT and says whom its issuer means, and until when it is good.
 type Verifier interface {
-	Verify(ctx context.Context, raw string) (directory.Identity, time.Time, error)
+	Verify(ctx context.Context, raw string) (directory.Bearer, error)
+}
+
+// Recorder stores what a JWT says of a person.
+type Recorder interface {
+	RecordBearer(ctx context.Context, b directory.Bearer) error
 }
 
 // Options are what an Authenticator is made of.
@@ -40,6 +46,7 @@ type Options struct {
 	Sessions Sessions
 	People   People
 	Verifier Verifier
+	Recorder Recorder
 	Failures *Failures
 	Client   func(*http.Request) string
 	Now      func() time.Time
@@ -48,12 +55,7 @@ type Options struct {
 // Authenticator says who a request is from, by exactly one credential.
 type Authenticator struct {
 	Options
-	verified *otter.Cache[[32]byte, verified]
-}
-
-type verified struct {
-	identity directory.Identity
-	expires  time.Time
+	verified *otter.Cache[[32]byte, directory.Bearer]
 }
 
 // maxToken bounds a credential before it is parsed, in bytes.
@@ -65,7 +67,7 @@ const jwtTrusted = time.Minute
 
 // New makes an Authenticator.
 func New(o Options) (*Authenticator, error) {
-	cache, err := otter.New(&otter.Options[[32]byte, verified]{MaximumSize: 20_000, ExpiryCalculator: otter.ExpiryWriting[[32]byte, verified](jwtTrusted)})
+	cache, err := otter.New(&otter.Options[[32]byte, directory.Bearer]{MaximumSize: 20_000, ExpiryCalculator: otter.ExpiryWriting[[32]byte, directory.Bearer](jwtTrusted)})
 	return &Authenticator{o, cache}, err
 }
 
@@ -156,20 +158,22 @@ func (a *Authenticator) bearer(r *http.Request, raw string) (*identity.Subject, 
 			a.Failures.Note(client, "")
 			return nil, errBad
 		}
-		id, expires, err := a.Verifier.Verify(r.Context(), raw)
+		var err error
+		if known, err = a.Verifier.Verify(r.Context(), raw); err == nil && known.Says != nil {
+			err = a.Recorder.RecordBearer(r.Context(), known)
+		}
 		if err != nil {
-			if errs.Is(err, errs.Unauthenticated) {
+			if errs.Is(err, errs.Unauthenticated) || errs.Is(err, errs.Denied) {
 				a.Failures.Note(client, "")
 			}
 			return nil, err
 		}
-		known = verified{id, expires}
 		a.verified.Set(hash, known)
 	}
-	if !a.Now().Before(known.expires) {
+	if !a.Now().Before(known.Until) {
 		return nil, errBad
 	}
-	user, err := a.People.UserByIdentity(r.Context(), known.identity)
+	user, err := a.bearerOf(r.Context(), known)
 	if errs.Is(err, errs.NotFound) || (err == nil && !user.Active) {
 		return nil, errs.New(errs.Unauthenticated, "no account is known for this token; sign in once with a browser")
 	}
@@ -177,6 +181,18 @@ func (a *Authenticator) bearer(r *http.Request, raw string) (*identity.Subject, 
 		return nil, err
 	}
 	return Subject(user, identity.Bearer), nil
+}
+
+// bearerOf gives the account of a verified token: that of the person, or the service account of a workload.
+func (a *Authenticator) bearerOf(ctx context.Context, b directory.Bearer) (directory.User, error) {
+	if b.Account == "" {
+		return a.People.UserByIdentity(ctx, b.Identity)
+	}
+	user, err := a.People.ByName(ctx, b.Account)
+	if err == nil && !user.Service {
+		return directory.User{}, errs.New(errs.Unauthenticated, "the account of this token is no service account")
+	}
+	return user, err
 }
 
 // NewSecret makes an access token of 256 random bits, and the hash that is stored of it.

@@ -3,6 +3,7 @@ package oidc
 import (
 	"context"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -28,16 +29,31 @@ func (p *Provider) login(ctx context.Context, f *found, claims map[string]any, a
 	if err != nil {
 		return directory.Login{}, err
 	}
-	admin := intersects(groups, p.settings.AdminGroups)
-	if !admin && !intersects(groups, p.settings.Groups) {
-		return directory.Login{}, ErrNotAllowed
+	login := directory.Login{Identity: directory.Identity{Provider: f.provider, Subject: subject}, Username: username,
+		DisplayName: p.displayName(claims, username), Separate: p.settings.Separate}
+	return login, p.admit(&login, groups)
+}
+
+// admit lets in who is in one of the groups that may sign in.
+func (p *Provider) admit(login *directory.Login, groups []string) error {
+	login.Groups, login.Admin = groups, intersects(groups, p.settings.AdminGroups)
+	if !login.Admin && !intersects(groups, p.settings.Groups) && !slices.ContainsFunc(groups, p.patterned) {
+		return ErrNotAllowed
 	}
+	return nil
+}
+
+// patterned tells whether a group is one of OIDC_GROUP_NAME_PATTERN.
+func (p *Provider) patterned(group string) bool {
+	return slices.ContainsFunc(p.settings.GroupPatterns, func(pattern *regexp.Regexp) bool { return pattern.MatchString(group) })
+}
+
+func (p *Provider) displayName(claims map[string]any, username string) string {
 	_, name := first(claims, p.settings.NameClaims)
 	if name == "" {
 		name = username
 	}
-	return directory.Login{Identity: directory.Identity{Provider: f.provider, Subject: subject}, Username: username,
-		DisplayName: shortened(name), Groups: groups, Admin: admin}, nil
+	return shortened(name)
 }
 
 // subject gives whom the provider means, to the letter: two subjects that differ in a blank are two people.
@@ -122,14 +138,10 @@ func (p *Provider) groups(ctx context.Context, claims map[string]any, accessToke
 	if p.settings.EntraGroups {
 		return p.graphGroups(ctx, accessToken)
 	}
-	value, ok := claims[p.settings.GroupsClaim]
-	if !ok { // a.b leads into nested claims, as Keycloak's realm_access.roles
-		value = any(claims)
-		for part := range strings.SplitSeq(p.settings.GroupsClaim, ".") {
-			object, _ := value.(map[string]any)
-			value = object[part]
-		}
+	if sources, _ := claims["_claim_names"].(map[string]any); sources[p.settings.GroupsClaim] != nil {
+		return nil, errOverage
 	}
+	value := p.groupClaim(claims)
 	switch v := value.(type) {
 	case nil:
 		return nil, nil
@@ -140,6 +152,24 @@ func (p *Provider) groups(ctx context.Context, claims map[string]any, accessToke
 	}
 	return nil, errNoGroups
 }
+
+// groupClaim gives the claim of groups, nil for none.
+func (p *Provider) groupClaim(claims map[string]any) any {
+	value, ok := claims[p.settings.GroupsClaim]
+	if !ok { // a.b leads into nested claims, as Keycloak's realm_access.roles
+		value = any(claims)
+		for part := range strings.SplitSeq(p.settings.GroupsClaim, ".") {
+			object, _ := value.(map[string]any)
+			value = object[part]
+		}
+	}
+	return value
+}
+
+// errOverage refuses a token that says of the groups only where they are (OpenID Connect Core §5.6.2): without them a person
+// could be let in with less refused than should be.
+var errOverage = errs.New(errs.Denied, "you are in more groups than the identity provider's token holds; an administrator has to have them read "+
+	"elsewhere, such as by OIDC_GROUP_DETECTION_PLUGIN")
 
 var errNoGroups = errs.New(errs.Denied, "the identity provider's claim of groups (OIDC_GROUPS_ATTRIBUTE) is not a list of names")
 

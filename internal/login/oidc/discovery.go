@@ -12,12 +12,11 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/jwt"
 )
 
 const (
-	// freshFor is how long a discovery, and the keys read after it, are believed: a key that the provider withdraws stops
-	// working within this time.
+	// freshFor is how long a discovery is believed, and so are the keys where the settings do not say.
 	freshFor = 5 * time.Minute
 	// usableFor is how long they are used on while the provider does not answer, so that a pause of it stops no program.
 	usableFor = time.Hour
@@ -28,13 +27,13 @@ const (
 // found is what discovery, or the settings, say of the provider.
 type found struct {
 	endpoint    oauth2.Endpoint
-	userInfo    string // asked only without discovery
+	userInfo    string
 	endSession  string
 	issuer      string // what an answer may call itself; empty: unknown
 	provider    string // the half of an identity beside the subject
 	sendsIssuer bool   // RFC 9207
-	idTokens    *gooidc.IDTokenVerifier
-	bearers     *gooidc.IDTokenVerifier
+	keysAt      string
+	keys        *jwt.Keys // nil: there are no tokens to verify
 }
 
 // discovery is one attempt, which all who need it at the time share.
@@ -107,7 +106,7 @@ func (p *Provider) rediscover(into *discovery) {
 }
 
 func (p *Provider) discover(ctx context.Context) (*found, error) {
-	issuer, ok := strings.CutSuffix(p.settings.DiscoveryURL, "/.well-known/openid-configuration")
+	issuer, ok := strings.CutSuffix(p.settings.DiscoveryURL, jwt.Wellknown)
 	if !ok {
 		issuer = strings.TrimSuffix(p.settings.DiscoveryURL, "/")
 	}
@@ -132,12 +131,19 @@ func (p *Provider) discover(ctx context.Context) (*found, error) {
 	if err := says.check(); err != nil {
 		return nil, err
 	}
-	// The key set outlives the request that discovered it, and so must its context.
-	keys := gooidc.NewRemoteKeySet(p.context(context.Background()), says.Keys)
-	return &found{endpoint: provider.Endpoint(), endSession: says.EndSession,
-		issuer: says.Issuer, provider: says.Issuer, sendsIssuer: says.SendsIssuer,
-		idTokens: gooidc.NewVerifier(says.Issuer, keys, p.verification(p.settings.ClientID)),
-		bearers:  gooidc.NewVerifier(says.Issuer, keys, p.verification(p.audience()))}, nil
+	return &found{endpoint: provider.Endpoint(), endSession: says.EndSession, userInfo: says.UserInfo,
+		issuer: says.Issuer, provider: says.Issuer, sendsIssuer: says.SendsIssuer, keysAt: says.Keys, keys: p.keysAt(says.Keys)}, nil
+}
+
+// keysAt gives the keys of an address: those that are known, if it is the same as before.
+func (p *Provider) keysAt(address string) *jwt.Keys {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.found != nil && p.found.keysAt == address {
+		return p.found.keys
+	}
+	return jwt.NewKeys(jwt.KeysOptions{Locate: func(context.Context) (string, error) { return address, nil }, Client: p.client,
+		TTL: p.settings.KeysTTL, Now: p.now})
 }
 
 // document are the parts of a discovery document that are used (OpenID Connect Discovery 1.0 §3).
@@ -147,33 +153,16 @@ type document struct {
 	Token         string `json:"token_endpoint"`
 	Keys          string `json:"jwks_uri"`
 	EndSession    string `json:"end_session_endpoint"`
+	UserInfo      string `json:"userinfo_endpoint"`
 	SendsIssuer   bool   `json:"authorization_response_iss_parameter_supported"`
 }
 
 // check refuses endpoints over plain HTTP: the client's secret, codes and keys travel there.
 func (d document) check() error {
 	for name, address := range map[string]string{"authorization_endpoint": d.Authorization, "token_endpoint": d.Token, "jwks_uri": d.Keys} {
-		if u, err := url.Parse(address); err != nil || !secure(u) {
+		if u, err := url.Parse(address); err != nil || !jwt.Secure(u) {
 			return fmt.Errorf("the discovery document's %s %q is no https:// address", name, address)
 		}
 	}
 	return nil
-}
-
-// secure tells whether an address of the provider may be used: over TLS, or on this machine.
-func secure(u *url.URL) bool {
-	return u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && httpx.Loopback(u.Hostname()))
-}
-
-// verification leaves the times to us: go-oidc's own leeway is not ours.
-func (p *Provider) verification(audience string) *gooidc.Config {
-	return &gooidc.Config{ClientID: audience, SupportedSigningAlgs: algorithms, SkipExpiryCheck: true, Now: p.now}
-}
-
-// audience is whom a bearer token must be for.
-func (p *Provider) audience() string {
-	if p.settings.Audience != "" {
-		return p.settings.Audience
-	}
-	return p.settings.ClientID
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,11 +20,8 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/jwt"
 )
-
-// ID is the name of the one provider, as the login pages show it. Identities name the issuer itself: a subject means
-// nothing at another one.
-const ID = "oidc"
 
 // Provider is one OpenID provider. It is discovered at first use, and again while it could not be reached, so that the
 // gateway starts and serves signed-in people without it.
@@ -41,32 +39,30 @@ type Provider struct {
 
 // New makes a provider from the settings; nothing is asked yet.
 func New(settings config.OIDC, now func() time.Time) *Provider {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: !settings.VerifyTLS} //nolint:gosec // OIDC_VERIFY_SSL=false is the operator's word
+	if settings.KeysTTL == 0 {
+		settings.KeysTTL = freshFor
+	}
 	return &Provider{settings: settings, now: now,
-		client: &http.Client{Timeout: settings.HTTPTimeout, Transport: limited{transport}, CheckRedirect: redirected}}
+		client: jwt.NewClient(settings.HTTPTimeout, &tls.Config{InsecureSkipVerify: !settings.VerifyTLS})} //nolint:gosec // OIDC_VERIFY_SSL=false is the operator's word
 }
 
-// redirected follows a provider elsewhere only with what is no secret: never with a token, a code or the client's secret,
-// and never to plain HTTP.
-func redirected(to *http.Request, via []*http.Request) error {
-	from := via[0]
-	if len(via) > 3 || from.Method != http.MethodGet || from.Header.Get("Authorization") != "" || !secure(to.URL) {
-		return http.ErrUseLastResponse
-	}
-	return nil
+// Expects gives the issuer, without a slash at the end, and the audience of the bearer tokens that Verify can accept.
+func (p *Provider) Expects() (issuer, audience string) {
+	return p.settings.Expected(), p.settings.ForAudience()
 }
 
-// limited bounds every answer of a provider to 4 MiB.
-type limited struct{ next http.RoundTripper }
+// Names tells whether identities with this provider's name are of this one.
+func (p *Provider) Names(provider string) bool {
+	return strings.TrimSuffix(provider, "/") == p.settings.Expected()
+}
 
-// RoundTrip bounds the answer (http.RoundTripper).
-func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer, err := l.next.RoundTrip(r)
-	if err == nil {
-		answer.Body = http.MaxBytesReader(nil, answer.Body, 4<<20)
+// Name gives the half of an identity beside the subject: the issuer, to the letter.
+func (p *Provider) Name(ctx context.Context) (string, error) {
+	f, err := p.discovered(ctx)
+	if err != nil {
+		return "", err
 	}
-	return answer, err
+	return f.provider, nil
 }
 
 func (p *Provider) context(ctx context.Context) context.Context {
@@ -108,19 +104,29 @@ func (p *Provider) Finish(ctx context.Context, answer url.Values, redirect, nonc
 		}
 		return directory.Login{}, "", errs.Wrap(errs.Unavailable, err, "the identity provider cannot be reached right now; try again shortly")
 	}
-	if f.idTokens == nil {
-		login, err := p.fromUserInfo(ctx, f, tokens)
+	if f.keys == nil {
+		claims, err := p.userInfo(ctx, f, tokens.AccessToken)
+		if err != nil {
+			return directory.Login{}, "", err
+		}
+		login, err := p.login(ctx, f, claims, tokens.AccessToken)
 		return login, "", err
 	}
 	raw, _ := tokens.Extra("id_token").(string)
-	claims, id, err := p.verify(ctx, f.idTokens, raw)
+	if raw == "" {
+		return directory.Login{}, "", errs.New(errs.Unauthenticated, "the token is not valid: the identity provider sent none")
+	}
+	id, err := p.idTokens(f).Verify(ctx, raw)
 	if err == nil {
-		err = p.checkIDToken(claims, id, nonce, tokens)
+		err = p.checkIDToken(id, nonce, tokens)
+	}
+	if err == nil {
+		err = p.addUserInfo(ctx, f, id.Claims, tokens.AccessToken)
 	}
 	if err != nil {
 		return directory.Login{}, "", err
 	}
-	login, err := p.login(ctx, f, claims, tokens.AccessToken)
+	login, err := p.login(ctx, f, id.Claims, tokens.AccessToken)
 	return login, raw, err
 }
 
@@ -143,25 +149,50 @@ func (f *found) checkAnswer(answer url.Values) error {
 	return nil
 }
 
-func (p *Provider) fromUserInfo(ctx context.Context, f *found, tokens *oauth2.Token) (directory.Login, error) {
+// userInfo asks the user-info endpoint who somebody is.
+func (p *Provider) userInfo(ctx context.Context, f *found, accessToken string) (map[string]any, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.userInfo, nil)
 	if err != nil {
-		return directory.Login{}, fmt.Errorf("asking for user info: %w", err)
+		return nil, fmt.Errorf("asking for user info: %w", err)
 	}
-	request.Header.Set("Authorization", "Bearer "+tokens.AccessToken)
+	request.Header.Set("Authorization", "Bearer "+accessToken)
 	answer, err := p.client.Do(request)
 	if err != nil {
-		return directory.Login{}, errs.Wrap(errs.Unavailable, err, "the identity provider cannot be reached right now; try again shortly")
+		return nil, errs.Wrap(errs.Unavailable, err, "the identity provider cannot be reached right now; try again shortly")
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return directory.Login{}, errs.New(errs.Unavailable, "the identity provider does not say who signed in (status %d)", answer.StatusCode)
+		return nil, errs.New(errs.Unavailable, "the identity provider does not say who signed in (status %d)", answer.StatusCode)
 	}
 	claims, err := decode(answer.Body)
 	if err != nil {
-		return directory.Login{}, errs.Wrap(errs.Unavailable, err, "the identity provider does not say who signed in: its answer cannot be read")
+		return nil, errs.Wrap(errs.Unavailable, err, "the identity provider does not say who signed in: its answer cannot be read")
 	}
-	return p.login(ctx, f, claims, tokens.AccessToken)
+	return claims, nil
+}
+
+// addUserInfo adds the groups that the user-info endpoint names to the claims of an ID token that names none
+// (OIDC_USERINFO_GROUPS), and nothing else. Its answer must be of the same subject (OpenID Connect Core §5.3.2).
+func (p *Provider) addUserInfo(ctx context.Context, f *found, claims map[string]any, accessToken string) error {
+	if !p.settings.UserInfoGroups || p.settings.EntraGroups || p.groupClaim(claims) != nil {
+		return nil
+	}
+	if u, err := url.Parse(f.userInfo); err != nil || !jwt.Secure(u) {
+		return errs.New(errs.Unavailable, "the identity provider has no user-info endpoint over https://, from which OIDC_USERINFO_GROUPS has the groups read")
+	}
+	more, err := p.userInfo(ctx, f, accessToken)
+	if err != nil {
+		return err
+	}
+	if subject, ok := more["sub"].(string); !ok || subject != claims["sub"] {
+		return errs.New(errs.Unauthenticated, "the identity provider's answers are of different people; start again")
+	}
+	for _, name := range []string{p.settings.GroupsClaim, strings.Split(p.settings.GroupsClaim, ".")[0]} {
+		if value, there := more[name]; there {
+			claims[name] = value
+		}
+	}
+	return nil
 }
 
 // Logout gives the address at the provider where its own session ends (OpenID Connect RP-Initiated Logout 1.0), "" without one.
@@ -171,7 +202,7 @@ func (p *Provider) Logout(ctx context.Context, idToken, returnTo string) string 
 		return ""
 	}
 	u, err := url.Parse(f.endSession)
-	if err != nil || !secure(u) {
+	if err != nil || !jwt.Secure(u) {
 		return ""
 	}
 	query := u.Query()

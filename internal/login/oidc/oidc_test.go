@@ -19,6 +19,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/jwt"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/sessiontest"
 )
 
@@ -79,11 +80,11 @@ func wantCode(t *testing.T, err error, code errs.Code) {
 
 func TestBearer(t *testing.T) {
 	w := newWorld(t, nil)
-	id, until, err := w.Verify(t.Context(), w.idp.Token("s", nil))
-	if want := (directory.Identity{Provider: w.url, Subject: "s"}); err != nil || id != want {
-		t.Fatalf("%v, %v", id, err)
+	b, err := w.Verify(t.Context(), w.idp.Token("s", nil))
+	if want := (directory.Identity{Provider: w.url, Subject: "s"}); err != nil || b.Identity != want {
+		t.Fatalf("%v, %v", b, err)
 	}
-	if left := until.Sub(w.clock.Now()); left != 5*time.Minute+leeway {
+	if left := b.Until.Sub(w.clock.Now()); left != 5*time.Minute+jwt.Leeway {
 		t.Errorf("good for %v", left)
 	}
 }
@@ -104,7 +105,7 @@ func TestAttackBearerFaults(t *testing.T) {
 		t.Run(string(fault), func(t *testing.T) {
 			w := newWorld(t, nil)
 			w.idp.SetFaults(fault)
-			_, _, err := w.Verify(t.Context(), w.idp.Token("s", nil))
+			_, err := w.Verify(t.Context(), w.idp.Token("s", nil))
 			wantCode(t, err, errs.Unauthenticated)
 		})
 	}
@@ -118,14 +119,14 @@ func TestAttackBearers(t *testing.T) {
 		"nothing": "", "no JWT": "a.b.c", "without signature": parts[0] + "." + parts[1] + ".",
 		"payload of another": parts[0] + "." + strings.Split(w.idp.Token("root", nil), ".")[1] + "." + parts[2],
 		"a logout token":     w.idp.Token("s", map[string]any{"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}}),
-		"too long":           w.idp.Token("s", map[string]any{"x": strings.Repeat("x", maxToken)}),
+		"too long":           w.idp.Token("s", map[string]any{"x": strings.Repeat("x", (64 << 10))}),
 		"a blank issuer":     w.idp.Token("s", map[string]any{"iss": ""}),
 		"no audience":        w.idp.Token("s", map[string]any{"aud": nil}),
 		"an empty audience":  w.idp.Token("s", map[string]any{"aud": []string{}}),
 		"an algorithm named like a failure of the provider": `eyJhbGciOiJmZXRjaGluZyBrZXlzIn0.e30.AA`, // {"alg":"fetching keys"}
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := w.Verify(t.Context(), raw)
+			_, err := w.Verify(t.Context(), raw)
 			wantCode(t, err, errs.Unauthenticated)
 		})
 	}
@@ -133,23 +134,23 @@ func TestAttackBearers(t *testing.T) {
 
 func TestBearerAudience(t *testing.T) {
 	w := newWorld(t, func(o *config.OIDC) { o.Audience = "mlflow-api" })
-	if _, _, err := w.Verify(t.Context(), w.idp.Token("s", map[string]any{"aud": []string{"mlflow-api", "account"}, "azp": "notebook"})); err != nil {
+	if _, err := w.Verify(t.Context(), w.idp.Token("s", map[string]any{"aud": []string{"mlflow-api", "account"}, "azp": "notebook"})); err != nil {
 		t.Error(err)
 	}
-	_, _, err := w.Verify(t.Context(), w.idp.Token("s", nil)) // an ID token of ours is no access token then
+	_, err := w.Verify(t.Context(), w.idp.Token("s", nil)) // an ID token of ours is no access token then
 	wantCode(t, err, errs.Unauthenticated)
 }
 
 func TestBearerWithoutDiscovery(t *testing.T) {
 	w := newWorld(t, func(o *config.OIDC) { o.DiscoveryURL, o.UserURL = "", "http://127.0.0.1:1/user" })
-	_, _, err := w.Verify(t.Context(), w.idp.Token("s", nil))
+	_, err := w.Verify(t.Context(), w.idp.Token("s", nil))
 	wantCode(t, err, errs.Unauthenticated)
 }
 
 func TestBearerWhileTheKeysAreDown(t *testing.T) {
 	w := newWorld(t, nil)
 	w.idp.SetFaults(devidp.KeysDown)
-	_, _, err := w.Verify(t.Context(), w.idp.Token("s", nil))
+	_, err := w.Verify(t.Context(), w.idp.Token("s", nil))
 	wantCode(t, err, errs.Unavailable)
 }
 
@@ -157,21 +158,21 @@ func TestBearerWhileTheKeysAreDown(t *testing.T) {
 func TestAttackWithdrawnKey(t *testing.T) {
 	w := newWorld(t, nil)
 	stolen := w.idp.Token("s", map[string]any{"exp": w.clock.Now().Add(24 * time.Hour).Unix()})
-	if _, _, err := w.Verify(t.Context(), stolen); err != nil {
+	if _, err := w.Verify(t.Context(), stolen); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.idp.RotateKey(); err != nil {
 		t.Fatal(err)
 	}
 	w.clock.Advance(freshFor)
-	_, _, err := w.Verify(t.Context(), stolen)
+	_, err := w.Verify(t.Context(), stolen)
 	wantCode(t, err, errs.Unauthenticated)
 }
 
 func TestProviderPausesWhileProgramsGoOn(t *testing.T) {
 	w := newWorld(t, nil)
 	token := w.idp.Token("s", map[string]any{"exp": w.clock.Now().Add(24 * time.Hour).Unix()})
-	verify := func() error { _, _, err := w.Verify(t.Context(), token); return err }
+	verify := func() error { _, err := w.Verify(t.Context(), token); return err }
 	if err := verify(); err != nil {
 		t.Fatal(err)
 	}
@@ -265,30 +266,11 @@ func TestEmptyNonceIsNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	claims, id, err := w.verify(t.Context(), f.idTokens, w.idp.Token("s", nil))
+	id, err := w.idTokens(f).Verify(t.Context(), w.idp.Token("s", nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, w.checkIDToken(claims, id, "", nil), errs.Unauthenticated)
-}
-
-func FuzzMoment(f *testing.F) {
-	for _, seed := range []string{`1`, `1.5`, `-1`, `1e300`, `"1"`, `null`, `[]`, `99999999999999999999`, `1e-400`} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, value string) {
-		claims, err := decode(strings.NewReader(`{"exp":` + value + `}`))
-		if err != nil {
-			return
-		}
-		at, present, err := moment(claims, "exp")
-		if !present && err == nil && claims["exp"] != nil {
-			t.Errorf("%s is absent", value)
-		}
-		if _, number := claims["exp"].(json.Number); present && err == nil && (!number || at.Unix() < 0 || at.Unix() > 1<<40) {
-			t.Errorf("%s is %v", value, at)
-		}
-	})
+	wantCode(t, w.checkIDToken(id, "", nil), errs.Unauthenticated)
 }
 
 func FuzzUsername(f *testing.F) {

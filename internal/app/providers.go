@@ -1,0 +1,75 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login/oidc"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/token"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/workload"
+)
+
+// providers are the identity providers by their ids, in the order of the settings.
+type providers struct {
+	settings []config.OIDC
+	all      []*oidc.Provider
+}
+
+func newProviders(settings []config.OIDC) *providers {
+	p := &providers{settings: settings}
+	for _, one := range settings {
+		p.all = append(p.all, oidc.New(one, time.Now))
+	}
+	return p
+}
+
+// choices are those at which people sign in.
+func (p *providers) choices() []login.Choice {
+	var all []login.Choice
+	for i, one := range p.settings {
+		if !one.TokensOnly {
+			all = append(all, login.Choice{Provider: p.all[i], ID: one.ID, Type: "oidc", DisplayName: one.DisplayName,
+				RedirectURI: one.RedirectURI, Callback: one.Callback()})
+		}
+	}
+	return all
+}
+
+// issuers are all whose tokens are accepted.
+func (p *providers) issuers(workloads []config.Workload) (*token.Issuers, error) {
+	var all []token.Issuer
+	for _, one := range p.all {
+		all = append(all, one)
+	}
+	for _, settings := range workloads {
+		one, err := workload.New(settings, time.Now)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return token.NewIssuers(all...), nil
+}
+
+// ID gives the id of the provider of which identities have a name (api.Providers).
+func (p *providers) ID(name string) string {
+	for i, one := range p.all {
+		if one.Names(name) {
+			return p.settings[i].ID
+		}
+	}
+	return name
+}
+
+// Name gives the name that identities of a provider have (api.Providers).
+func (p *providers) Name(ctx context.Context, id string) (string, error) {
+	for i, one := range p.all {
+		if p.settings[i].ID == id || one.Names(id) {
+			return one.Name(ctx)
+		}
+	}
+	return "", errs.New(errs.NotFound, "there is no identity provider %q", id)
+}
