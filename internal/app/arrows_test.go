@@ -36,7 +36,7 @@ var arrows = map[string][]string{
 	"internal/session/filesystem":  {"internal/errs", "internal/session"},
 	"internal/session/redis":       {"internal/errs", "internal/session"},
 	"internal/session/sessiontest": {"internal/session"},
-	"internal/store":               {"internal/authz", "internal/directory", "internal/errs", "internal/kind", "internal/workspace"},
+	"internal/store":               {"internal/authz", "internal/directory", "internal/errs", "internal/kind", "internal/session", "internal/workspace"},
 	"internal/jwt":                 {"internal/errs", "internal/httpx"},
 	"internal/workload":            {"internal/config", "internal/directory", "internal/errs", "internal/jwt"},
 	"internal/token":               {"internal/directory", "internal/errs", "internal/identity", "internal/jwt", "internal/session"},

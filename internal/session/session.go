@@ -20,13 +20,25 @@ import (
 
 // Record is what is stored of a session. The browser has only the id, the store only its hash.
 type Record struct {
-	UserID      int64     `json:"user_id"`
-	Provider    string    `json:"provider"`
-	Subject     string    `json:"subject"`
-	SealedToken []byte    `json:"sealed_token,omitempty"` // the ID token, sealed; the provider's logout asks for it
-	CreatedAt   time.Time `json:"created_at"`
-	ExpiresAt   time.Time `json:"expires_at"` // moves with use
-	EndsAt      time.Time `json:"ends_at"`    // does not
+	Version  int64  `json:"version,omitempty"` // counts the changes; see Store.Replace
+	UserID   int64  `json:"user_id"`
+	Provider string `json:"provider"`
+	Subject  string `json:"subject"`
+	AtIssuer string `json:"sid,omitempty"`    // the provider's own session, by which its logout names this one
+	Client   string `json:"client,omitempty"` // the address that signed in
+
+	SealedToken   []byte `json:"sealed_token,omitempty"`   // the ID token, sealed; the provider's logout asks for it
+	SealedRefresh []byte `json:"sealed_refresh,omitempty"` // the refresh token, sealed
+
+	IssuedAt     time.Time `json:"issued_at,omitzero"`     // when the provider signed in, by its own clock
+	RenewAt      time.Time `json:"renew_at,omitzero"`      // when the provider is asked again
+	TrustedUntil time.Time `json:"trusted_until,omitzero"` // when what it said ends; zero: with the session
+	ClaimedUntil time.Time `json:"claimed_until,omitzero"` // until then somebody is asking it
+
+	CreatedAt time.Time `json:"created_at"`
+	SeenAt    time.Time `json:"seen_at,omitzero"` // to the minute
+	ExpiresAt time.Time `json:"expires_at"`       // moves with use
+	EndsAt    time.Time `json:"ends_at"`          // does not
 }
 
 // Key is the hash of a session's id, in hexadecimal.
@@ -35,13 +47,18 @@ type Key string
 // ErrNotFound says that there is no such session, or no longer.
 var ErrNotFound = errs.New(errs.Unauthenticated, "the session has ended; sign in again")
 
+// ErrChanged says that a record was changed since it was read.
+var ErrChanged = errs.New(errs.Conflict, "the session was changed meanwhile; try again")
+
 // Store keeps records. Load gives ErrNotFound for what is absent or expired, and another error when it cannot know.
-// Replace writes a record only over one that is there, else it gives ErrNotFound: a session that another replica ended a
-// moment ago must not come back. Delete of what is absent is no error.
+// Replace compares and sets: it writes a record only over the one of the version before, else it gives ErrChanged, and
+// ErrNotFound where there is none: a session that another replica ended a moment ago must not come back, and no change of
+// another may be lost. Find gives the records that a query names. Delete of what is absent is no error.
 type Store interface {
 	Save(ctx context.Context, key Key, record Record) error
 	Replace(ctx context.Context, key Key, record Record) error
 	Load(ctx context.Context, key Key) (Record, error)
+	Find(ctx context.Context, q Query) ([]Found, error)
 	Delete(ctx context.Context, key Key) error
 	Ping(ctx context.Context) error
 	Close() error
@@ -58,6 +75,7 @@ type Options struct {
 	MaxAge     time.Duration // in all
 	SameSite   http.SameSite
 	Secure     func(*http.Request) bool // whether the cookie is for TLS alone
+	Renewer    Renewer                  // nil: the provider is not asked again
 	Now        func() time.Time
 }
 
@@ -66,6 +84,9 @@ type Manager struct {
 	Options
 	cache *otter.Cache[Key, Record]
 	ended sync.Map // sessions that this process ended a moment ago: a load under way must not bring them back
+
+	mu       sync.Mutex
+	renewals map[Key]*renewal // those under way
 }
 
 const (
@@ -90,7 +111,7 @@ func NewManager(o Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Manager{Options: o, cache: cache}, nil
+	return &Manager{Options: o, cache: cache, renewals: map[Key]*renewal{}}, nil
 }
 
 // Start begins a session under a new random id of 256 bits, never under one that the request brought, and ends that one.
@@ -104,7 +125,7 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, record Record) e
 	_, _ = rand.Read(id) // never fails (crypto/rand)
 	value := base64.RawURLEncoding.EncodeToString(id)
 	now := m.Now().UTC()
-	record.CreatedAt, record.EndsAt = now, now.Add(m.MaxAge)
+	record.CreatedAt, record.SeenAt, record.EndsAt = now, now, now.Add(m.MaxAge)
 	record.ExpiresAt = earlier(now.Add(m.Lifetime), record.EndsAt)
 	if err := m.Store.Save(r.Context(), hash(value), record); err != nil {
 		return err
@@ -113,8 +134,20 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, record Record) e
 	return nil
 }
 
-// Load finds the session of a request. Without a cookie it gives "" and no error.
+// Load finds the session of a request, and has it renewed when that is due. Without a cookie it gives "" and no error.
 func (m *Manager) Load(r *http.Request) (Record, Key, error) {
+	record, key, err := m.find(r)
+	if err == nil && key != "" {
+		record, err = m.confirmed(r.Context(), key, record)
+	}
+	if err != nil {
+		return Record{}, "", err
+	}
+	return record, key, nil
+}
+
+// find finds the session of a request, whatever the provider would say of it by now.
+func (m *Manager) find(r *http.Request) (Record, Key, error) {
 	key, err := m.key(r)
 	if err != nil || key == "" {
 		return Record{}, "", err
@@ -142,13 +175,16 @@ func (m *Manager) Load(r *http.Request) (Record, Key, error) {
 // slide moves the expiry along with use. That it could not be written is not the caller's problem yet; that the session has
 // ended since it was read is.
 func (m *Manager) slide(ctx context.Context, key Key, record Record, now time.Time) (Record, error) {
-	moved := record
-	moved.ExpiresAt = earlier(now.Add(m.Lifetime), record.EndsAt).UTC()
-	if moved.ExpiresAt.Sub(record.ExpiresAt) < min(slide, m.Lifetime/10) {
+	if now.Sub(record.SeenAt) < min(slide, m.Lifetime/10) {
 		return record, nil
 	}
+	moved := record
+	moved.Version++
+	moved.SeenAt, moved.ExpiresAt = now.UTC(), earlier(now.Add(m.Lifetime), record.EndsAt).UTC()
 	err := m.Store.Replace(ctx, key, moved)
 	switch {
+	case errors.Is(err, ErrChanged): // another request did it, or renewed the session
+		return m.Store.Load(ctx, key)
 	case errors.Is(err, ErrNotFound):
 		return Record{}, err
 	case err != nil:
@@ -160,7 +196,7 @@ func (m *Manager) slide(ctx context.Context, key Key, record Record, now time.Ti
 
 // End ends the session of a request, in the store before the cookie, and gives what it was.
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) (Record, error) {
-	record, key, err := m.Load(r)
+	record, key, err := m.find(r)
 	if err == nil && key != "" {
 		err = m.delete(r.Context(), key)
 	}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -114,7 +113,7 @@ func (db *DB) RecordBearer(ctx context.Context, b directory.Bearer) error {
 	if err != nil || !b.Groups || !user.Active {
 		return err
 	}
-	news, err := db.isNews(ctx, user, b)
+	news, err := db.isNews(ctx, b)
 	if err != nil || !news {
 		return err
 	}
@@ -153,18 +152,13 @@ func (db *DB) create(ctx context.Context, b directory.Bearer) error {
 }
 
 // isNews tells whether a token says what is not stored, and is not older than what is.
-func (db *DB) isNews(ctx context.Context, user directory.User, b directory.Bearer) (bool, error) {
+func (db *DB) isNews(ctx context.Context, b directory.Bearer) (bool, error) {
 	row, err := db.identity(ctx, db.read, b.Identity)
 	if err != nil || !b.Issued.After(row.SaidAt) {
 		return false, err
 	}
-	var held []string
-	err = db.read.NewSelect().TableExpr("gw_groups AS g").Column("g.name").Join("JOIN gw_memberships AS m ON m.group_id = g.id").
-		Where("m.user_id = ? AND m.managed_by = ?", user.ID, b.Identity.Provider).Scan(ctx, &held)
-	said := slices.Clone(b.Says.Groups)
-	slices.Sort(held)
-	slices.Sort(said)
-	return row.IsAdmin != b.Says.Admin || !slices.Equal(held, said), db.coded(err, "")
+	same, err := db.saidBefore(ctx, row, *b.Says)
+	return !same, err
 }
 
 func (db *DB) identity(ctx context.Context, from bun.IDB, id directory.Identity) (identityRow, error) {

@@ -36,16 +36,26 @@ func (db *DB) RecordLogin(ctx context.Context, login directory.Login) (directory
 		if err != nil {
 			return err
 		}
-		if !user.Active {
-			return errs.New(errs.Denied, "the account %s is deactivated", user.Username)
-		}
-		if user, err = db.rename(ctx, tx, user, login); err != nil {
-			return err
-		}
-		user, err = db.says(ctx, tx, user, login, db.now())
+		user, err = db.take(ctx, tx, user, login)
 		return err
 	})
 	return user, err
+}
+
+// take stores what a sign-in says about a user that is known.
+func (db *DB) take(ctx context.Context, tx bun.Tx, user directory.User, login directory.Login) (directory.User, error) {
+	if !user.Active {
+		return user, deactivated(user)
+	}
+	user, err := db.rename(ctx, tx, user, login)
+	if err != nil {
+		return user, err
+	}
+	return db.says(ctx, tx, user, login, db.now())
+}
+
+func deactivated(user directory.User) error {
+	return errs.New(errs.Denied, "the account %s is deactivated", user.Username)
 }
 
 // introduce links a new identity: to a user of its own, or to the one that an administrator made for it beforehand.
@@ -79,8 +89,8 @@ const manual = "manual"
 // rename has the account follow the names that its provider gives. Of an account with several identities, only the provider
 // that made it may: another one could choose a name for which permissions wait.
 func (db *DB) rename(ctx context.Context, tx bun.Tx, user directory.User, login directory.Login) (directory.User, error) {
-	identities, err := tx.NewSelect().Model((*identityRow)(nil)).Where("user_id = ?", user.ID).Count(ctx)
-	if err != nil || identities > 1 && user.ManagedBy != login.Identity.Provider {
+	may, err := db.names(ctx, tx, user, login.Identity.Provider)
+	if err != nil || !may {
 		return user, err
 	}
 	if login.Username != user.Username {
@@ -94,6 +104,11 @@ func (db *DB) rename(ctx context.Context, tx bun.Tx, user directory.User, login 
 	user.Username, user.DisplayName = login.Username, login.DisplayName
 	_, err = tx.NewUpdate().Table("gw_users").Set("username = ?", user.Username).Set("display_name = ?", user.DisplayName).Where("id = ?", user.ID).Exec(ctx)
 	return user, err
+}
+
+func (db *DB) names(ctx context.Context, from bun.IDB, user directory.User, provider string) (bool, error) {
+	identities, err := from.NewSelect().Model((*identityRow)(nil)).Where("user_id = ?", user.ID).Count(ctx)
+	return identities <= 1 || user.ManagedBy == provider, err
 }
 
 // says stores what a provider said at a time: the groups, and whether they make an administrator. What other providers of the

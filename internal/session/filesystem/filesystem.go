@@ -71,12 +71,16 @@ func (s *Store) Save(_ context.Context, key session.Key, record session.Record) 
 	return s.write(key, record, os.Rename)
 }
 
-// Replace writes a record over the one that is there. No deletion can come between, also not of another process.
-func (s *Store) Replace(_ context.Context, key session.Key, record session.Record) error {
+// Replace writes a record over the version before. No deletion or other change can come between, also not of another process.
+func (s *Store) Replace(ctx context.Context, key session.Key, record session.Record) error {
 	return s.write(key, record, func(from, to string) error {
 		return s.locked(func() error {
-			if _, err := os.Stat(to); err != nil {
+			before, err := s.Load(ctx, key)
+			if err != nil {
 				return err
+			}
+			if before.Version != record.Version-1 {
+				return session.ErrChanged
 			}
 			return os.Rename(from, to)
 		})
@@ -116,10 +120,42 @@ func (s *Store) write(key session.Key, record session.Record, put func(from, to 
 		return nil
 	}
 	removed := os.Remove(temporary.Name())
-	if errors.Is(err, fs.ErrNotExist) && removed == nil {
-		return session.ErrNotFound
+	var coded *errs.Error
+	if errors.As(err, &coded) && removed == nil {
+		return coded
 	}
 	return unavailable(errors.Join(err, removed))
+}
+
+// Find reads every session of the folder: there is no index that could be wrong, and a folder serves one machine.
+func (s *Store) Find(ctx context.Context, q session.Query) ([]session.Found, error) {
+	files, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	var all []session.Found
+	for _, file := range files {
+		key, ours := s.key(file.Name())
+		if !ours {
+			continue
+		}
+		record, err := s.Load(ctx, key)
+		switch {
+		case errors.Is(err, session.ErrNotFound):
+		case err != nil:
+			return nil, err
+		case q.Names(record):
+			all = append(all, session.Found{Key: key, Record: record})
+		}
+	}
+	return all, nil
+}
+
+// key gives whose session a file is, and whether it is one.
+func (s *Store) key(name string) (session.Key, bool) {
+	rest, prefixed := strings.CutPrefix(name, s.prefix)
+	key, ends := strings.CutSuffix(rest, ".json")
+	return session.Key(key), prefixed && ends && len(key) == 64
 }
 
 // Load reads a record. A file that cannot be understood is no session, and is removed.
@@ -200,15 +236,15 @@ func (s *Store) sweep() {
 			continue
 		}
 		name := filepath.Join(s.dir, file.Name())
-		key, ours := strings.CutSuffix(rest, ".json")
+		key, ours := s.key(file.Name())
 		info, err := os.Stat(name)
 		switch {
 		case err != nil:
-		case ours && len(key) == 64:
-			if _, err := s.Load(context.Background(), session.Key(key)); errors.Is(err, session.ErrNotFound) {
+		case ours:
+			if _, err := s.Load(context.Background(), key); errors.Is(err, session.ErrNotFound) {
 				_ = os.Remove(name) // the next sweep tries again
 			}
-		case strings.HasSuffix(rest, ".tmp") && s.now().Sub(info.ModTime()) > time.Hour:
+		case strings.HasSuffix(rest, ".tmp") && time.Since(info.ModTime()) > time.Hour: // by the clock of the files
 			_ = os.Remove(name) // left behind by a crash
 		}
 	}

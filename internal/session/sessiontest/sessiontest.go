@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,8 +43,9 @@ func key(n int) session.Key { return session.Key(fmt.Sprintf("%064x", n)) }
 func Run(t *testing.T, clock *Clock, open func(t *testing.T) session.Store) {
 	record := func() session.Record {
 		now := clock.Now()
-		return session.Record{UserID: 7, Provider: "oidc", Subject: "s", SealedToken: []byte{0, 1, 255},
-			CreatedAt: now, ExpiresAt: now.Add(time.Hour), EndsAt: now.Add(2 * time.Hour)}
+		return session.Record{UserID: 7, Provider: "oidc", Subject: "s", AtIssuer: "sid", Client: "192.0.2.1", SealedToken: []byte{0, 1, 255},
+			SealedRefresh: []byte{9}, IssuedAt: now, RenewAt: now.Add(time.Minute), TrustedUntil: now.Add(2 * time.Minute), ClaimedUntil: now,
+			CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour), EndsAt: now.Add(2 * time.Hour)}
 	}
 	t.Run("saved is loaded", func(t *testing.T) {
 		s, want := open(t), record()
@@ -76,6 +78,7 @@ func Run(t *testing.T, clock *Clock, open func(t *testing.T) session.Store) {
 		notFound(t, s, key(4))
 		must(t, s.Save(t.Context(), key(4), want))
 		want.ExpiresAt = want.ExpiresAt.Add(time.Hour)
+		want.Version++
 		must(t, s.Replace(t.Context(), key(4), want))
 		got, err := s.Load(t.Context(), key(4))
 		must(t, err)
@@ -83,6 +86,7 @@ func Run(t *testing.T, clock *Clock, open func(t *testing.T) session.Store) {
 			t.Error(diff)
 		}
 		must(t, s.Delete(t.Context(), key(4)))
+		want.Version++
 		if err := s.Replace(t.Context(), key(4), want); !errors.Is(err, session.ErrNotFound) {
 			t.Errorf("replacing what was deleted gave %v", err)
 		}
@@ -90,12 +94,14 @@ func Run(t *testing.T, clock *Clock, open func(t *testing.T) session.Store) {
 	})
 	t.Run("replaced and deleted at once is gone", func(t *testing.T) {
 		s, want := open(t), record()
+		next := want
+		next.Version++
 		for n := range 50 {
 			k := key(200 + n)
 			must(t, s.Save(t.Context(), k, want))
 			var wg sync.WaitGroup
 			wg.Go(func() {
-				if err := s.Replace(t.Context(), k, want); err != nil && !errors.Is(err, session.ErrNotFound) {
+				if err := s.Replace(t.Context(), k, next); err != nil && !errors.Is(err, session.ErrNotFound) && !errors.Is(err, session.ErrChanged) {
 					t.Error(err)
 				}
 			})
@@ -108,6 +114,38 @@ func Run(t *testing.T, clock *Clock, open func(t *testing.T) session.Store) {
 			notFound(t, s, k)
 		}
 	})
+	t.Run("replaced by one alone", func(t *testing.T) {
+		s, next := open(t), record()
+		must(t, s.Save(t.Context(), key(5), next))
+		next.Version++
+		var wg sync.WaitGroup
+		var won atomic.Int64
+		for range 20 {
+			wg.Go(func() {
+				switch err := s.Replace(t.Context(), key(5), next); {
+				case err == nil:
+					won.Add(1)
+				case !errors.Is(err, session.ErrChanged):
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if won.Load() != 1 {
+			t.Errorf("%d of 20 changed the same version", won.Load())
+		}
+	})
+	t.Run("replaced when expired is not found", func(t *testing.T) {
+		s, next := open(t), record()
+		must(t, s.Save(t.Context(), key(6), next))
+		clock.Advance(time.Hour)
+		next.Version, next.ExpiresAt = 1, clock.Now().Add(time.Hour)
+		if err := s.Replace(t.Context(), key(6), next); !errors.Is(err, session.ErrNotFound) && !errors.Is(err, session.ErrChanged) {
+			t.Errorf("an expired session came back: %v", err)
+		}
+		notFound(t, s, key(6))
+	})
+	t.Run("found by who and where", func(t *testing.T) { find(t, clock, open(t), record()) })
 	t.Run("many at once", func(t *testing.T) {
 		s := open(t)
 		var wg sync.WaitGroup
@@ -125,6 +163,55 @@ func Run(t *testing.T, clock *Clock, open func(t *testing.T) session.Store) {
 		wg.Wait()
 	})
 	t.Run("answers", func(t *testing.T) { must(t, open(t).Ping(t.Context())) })
+}
+
+// find saves sessions that differ, and looks for them.
+func find(t *testing.T, clock *Clock, s session.Store, like session.Record) {
+	for n, who := range []session.Record{
+		{UserID: 7, Provider: "a", Subject: "s", AtIssuer: "1"},
+		{UserID: 7, Provider: "a", Subject: "s", AtIssuer: "2"},
+		{UserID: 8, Provider: "b", Subject: "s", AtIssuer: "1"},
+		{UserID: 9, Provider: "a", Subject: "S"},
+		{},
+	} {
+		like.UserID, like.Provider, like.Subject, like.AtIssuer = who.UserID, who.Provider, who.Subject, who.AtIssuer
+		must(t, s.Save(t.Context(), key(300+n), like))
+	}
+	short := like
+	short.UserID, short.ExpiresAt = 7, clock.Now().Add(time.Minute)
+	must(t, s.Save(t.Context(), key(305), short))
+	clock.Advance(time.Minute)
+	wants := func(q session.Query, want ...int) {
+		t.Helper()
+		found, err := s.Find(t.Context(), q)
+		must(t, err)
+		got := map[session.Key]bool{}
+		for _, f := range found {
+			got[f.Key] = true
+			if loaded, err := s.Load(t.Context(), f.Key); err != nil || !cmp.Equal(loaded, f.Record) {
+				t.Errorf("%v was found as another than it is: %v", q, err)
+			}
+		}
+		expected := map[session.Key]bool{}
+		for _, n := range want {
+			expected[key(n)] = true
+		}
+		if diff := cmp.Diff(expected, got); diff != "" {
+			t.Errorf("%+v: %s", q, diff)
+		}
+	}
+	wants(session.Query{UserID: 7}, 300, 301)
+	wants(session.Query{UserID: 10})
+	wants(session.Query{Provider: "a", Subject: "s"}, 300, 301)
+	wants(session.Query{Provider: "a", Subject: "S"}, 303) // another person, whatever a database thinks of case
+	wants(session.Query{Provider: "b", Subject: "s"}, 302) // a subject means nothing at another provider
+	wants(session.Query{Provider: "a", AtIssuer: "1"}, 300)
+	wants(session.Query{Provider: "a", AtIssuer: "2", Subject: "other"})
+	wants(session.Query{Provider: "c", AtIssuer: "1"})
+	wants(session.Query{}) // names nothing, and so not what is empty
+	wants(session.Query{Provider: "a"})
+	must(t, s.Delete(t.Context(), key(301)))
+	wants(session.Query{UserID: 7}, 300)
 }
 
 func must(t *testing.T, err error) {
