@@ -19,6 +19,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/upstream"
 )
@@ -52,6 +53,12 @@ type Grants interface {
 	Of(ctx context.Context, userID int64) (*authz.Grants, error)
 }
 
+// Sessions are the browsers that are signed in.
+type Sessions interface {
+	Find(ctx context.Context, q session.Query) ([]session.Found, error)
+	EndAll(ctx context.Context, q session.Query, picks func(session.Found) bool) (int, error)
+}
+
 // Options are what the API is made of.
 type Options struct {
 	Store         Store
@@ -59,6 +66,7 @@ type Options struct {
 	Providers     Providers
 	MLflow        *upstream.MLflow
 	Grants        Grants
+	Sessions      Sessions
 	Rules         authz.Rules
 	Authenticate  func(*http.Request) (*identity.Subject, error)
 	Origin        *httpx.Origin
@@ -101,6 +109,7 @@ func (a *API) Mount(mux *http.ServeMux) {
 		r := &registrar{api: public, prefix: prefix, hidden: i > 0, use: a}
 		a.users(r)
 		a.identities(r)
+		a.sessions(r)
 		a.groups(r)
 		a.permissions(r)
 	}

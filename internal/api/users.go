@@ -9,6 +9,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
 )
 
 type groupRef struct {
@@ -125,5 +126,16 @@ func (a *API) deleteUser(ctx context.Context, s *identity.Subject, in *namedUser
 		return message{}, err
 	}
 	name := canonical(in.Body.Username)
-	return message{Message: "User " + name + " has been deleted"}, a.Store.DeleteUser(ctx, name)
+	user, err := a.Store.User(ctx, name)
+	if err == nil {
+		err = a.Store.DeleteUser(ctx, name)
+	}
+	if err != nil {
+		return message{}, err
+	}
+	// From here on the sessions are nobody's (token.Authenticator); what is left of them only lists what is over.
+	if _, err := a.Sessions.EndAll(ctx, session.Query{UserID: user.ID}, session.All); err != nil {
+		a.Log.WarnContext(ctx, "the sessions of a deleted user could not be removed; they let nobody in", "user", name, "error", err)
+	}
+	return message{Message: "User " + name + " has been deleted"}, nil
 }

@@ -3,18 +3,14 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/api"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
@@ -25,8 +21,6 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/filesystem"
-	redisstore "github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/redis"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/token"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/upstream"
@@ -77,9 +71,6 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	origin := &httpx.Origin{Public: c.PublicURL, Proxies: proxies, Prefix: a.MLflow.Prefix()}
-	if err := a.openSessions(origin); err != nil {
-		return err
-	}
 	keys, err := session.NewKeys(c.Secrets)
 	if err != nil {
 		return err
@@ -89,12 +80,20 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	renewal := a.renewal(providers.choices(), keys)
+	if err := a.openSessions(origin, renewal); err != nil {
+		return err
+	}
 	failures, err := token.NewFailures(c.FailuresMinute, time.Now)
 	if err != nil {
 		return err
 	}
 	auth, err := token.New(token.Options{Sessions: a.Sessions, People: a.Cache, Verifier: issuers, Recorder: a.Store, Failures: failures,
 		Client: origin.Client, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	logouts, err := token.NewFailures(c.FailuresMinute, time.Now) // of their own: who guesses tokens must not keep the provider's out
 	if err != nil {
 		return err
 	}
@@ -108,8 +107,8 @@ func (a *App) build(ctx context.Context) error {
 	}
 	mux := http.NewServeMux()
 	login.New(login.Options{Choices: providers.choices(), AutoRedirect: c.OIDC.AutoRedirect, People: a.Store, Sessions: a.Sessions, Keys: keys, Origin: origin,
-		Authenticate: auth.Authenticate, Log: a.log, Now: time.Now}).Mount(mux)
-	api.New(api.Options{Store: a.Store, Identities: a.Store, Providers: providers, MLflow: a.MLflow, Grants: a.Cache, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
+		Renewal: renewal, Failures: logouts, Authenticate: auth.Authenticate, Log: a.log, Now: time.Now}).Mount(mux)
+	api.New(api.Options{Store: a.Store, Identities: a.Store, Providers: providers, MLflow: a.MLflow, Grants: a.Cache, Sessions: a.Sessions, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
 		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, Log: a.log, Now: time.Now}).Mount(mux)
 	a.mountHealth(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -119,39 +118,8 @@ func (a *App) build(ctx context.Context) error {
 	return nil
 }
 
-func (a *App) openSessions(origin *httpx.Origin) error {
-	c := a.settings
-	var kept session.Store
-	switch c.Session.Type {
-	case "redis":
-		o := &redis.Options{Addr: net.JoinHostPort(c.Redis.Host, strconv.Itoa(c.Redis.Port)), DB: c.Redis.DB,
-			Username: c.Redis.Username, Password: c.Redis.Password}
-		if c.Redis.TLS {
-			o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.Redis.Host}
-		}
-		kept = redisstore.New(redis.NewClient(o), c.Session.KeyPrefix, time.Now)
-	default:
-		files, err := filesystem.Open(c.Session.Dir, c.Session.KeyPrefix, a.log, time.Now)
-		if err != nil {
-			return err
-		}
-		kept = files
-	}
-	a.closers = append(a.closers, kept.Close)
-	sameSite := http.SameSiteLaxMode
-	if c.Session.SameSite == "strict" {
-		sameSite = http.SameSiteStrictMode
-	}
-	var err error
-	a.Sessions, err = session.NewManager(session.Options{Store: kept, Log: a.log, CookieName: c.Session.Cookie, Path: origin.Prefix,
-		Permanent: c.Session.Permanent,
-		Lifetime:  c.Session.Lifetime, MaxAge: c.Session.MaxAge, SameSite: sameSite,
-		Secure: func(r *http.Request) bool { return c.Session.Secure || origin.TLS(r) }})
-	return err
-}
-
 // own are the paths that the gateway answers itself, with all below them; all others are MLflow's.
-var own = []string{"/login", "/callback", "/logout", "/providers", "/auth", "/health", "/openapi.json",
+var own = []string{"/login", "/callback", "/logout", "/backchannel-logout", "/frontchannel-logout", "/providers", "/auth", "/health", "/openapi.json",
 	"/api/2.0/mlflow/permissions", "/ajax-api/2.0/mlflow/permissions", "/api/3.0/mlflow/permissions", "/ajax-api/3.0/mlflow/permissions",
 	"/api/2.0/mlflow/users", "/ajax-api/2.0/mlflow/users"}
 

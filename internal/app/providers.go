@@ -27,8 +27,8 @@ func newProviders(settings []config.OIDC) *providers {
 }
 
 // choices are those at which people sign in.
-func (p *providers) choices() []login.Choice {
-	var all []login.Choice
+func (p *providers) choices() login.Choices {
+	var all login.Choices
 	for i, one := range p.settings {
 		if !one.TokensOnly {
 			all = append(all, login.Choice{Provider: p.all[i], ID: one.ID, Type: "oidc", DisplayName: one.DisplayName,

@@ -103,6 +103,8 @@ type OIDC struct {
 	VerifyTLS        bool
 	HTTPTimeout      time.Duration
 	AutoRedirect     bool
+	Refresh          bool          // sessions follow the provider by refresh tokens
+	RefreshLeeway    time.Duration // how long before its end a token is renewed
 }
 
 // Session are the settings of sessions and their cookie.
@@ -126,6 +128,12 @@ type Redis struct {
 	Username string
 	Password string
 	TLS      bool
+	CAFile   string
+
+	Sentinels        []string
+	Master           string // the name that the Sentinels have for it
+	SentinelUsername string
+	SentinelPassword string
 }
 
 // EntraPlugin is the value of OIDC_GROUP_DETECTION_PLUGIN that reads groups from Microsoft Graph.
@@ -198,7 +206,7 @@ func (c *Config) CheckServe() error {
 		}
 	}
 	if len(c.Providers) > 0 && !c.OIDC.configured() {
-		return errors.Join(append(wrong, c.checkTLS())...)
+		return errors.Join(append(wrong, c.checkPairs())...)
 	}
 	o := c.OIDC
 	if o.DiscoveryURL == "" && (o.AuthorizationURL == "" || o.TokenURL == "" || o.UserURL == "") {
@@ -210,14 +218,22 @@ func (c *Config) CheckServe() error {
 	if o.ClientSecret == "" && !o.PublicClient {
 		missing("OIDC_CLIENT_SECRET is not set; set it, or OIDC_PUBLIC_CLIENT=true for a client without a secret")
 	}
-	return errors.Join(append(wrong, c.checkTLS())...)
+	return errors.Join(append(wrong, c.checkPairs())...)
 }
 
-func (c *Config) checkTLS() error {
+// checkPairs finds settings that mean nothing without another one.
+func (c *Config) checkPairs() error {
+	var wrong []error
 	if (c.TLSCert == "") != (c.TLSKey == "") {
-		return errors.New("TLS_CERT_FILE and TLS_KEY_FILE are set together or not at all")
+		wrong = append(wrong, errors.New("TLS_CERT_FILE and TLS_KEY_FILE are set together or not at all"))
 	}
-	return nil
+	if (len(c.Redis.Sentinels) == 0) != (c.Redis.Master == "") {
+		wrong = append(wrong, errors.New("REDIS_SENTINELS and REDIS_SENTINEL_MASTER are set together or not at all"))
+	}
+	if c.Redis.CAFile != "" && !c.Redis.TLS {
+		wrong = append(wrong, errors.New("REDIS_SSL_CA_FILE is set and REDIS_SSL is not; set REDIS_SSL=true, or nothing is encrypted"))
+	}
+	return errors.Join(wrong...)
 }
 
 // words are what secrets of examples are made of.

@@ -90,9 +90,11 @@ var options = []Option{
 	{"AUTH_PROVIDERS_FILE", "", "the Python plugin's name of `OIDC_PROVIDERS_FILE`", false, entriesFile("AUTH_PROVIDERS_FILE")},
 	{"AUTH_PROVIDERS", "", "the same providers, as JSON in the variable itself", true, entriesHere("AUTH_PROVIDERS")},
 	{"WORKLOAD_IDENTITY_FILE", "", "a JSON file that says which jobs of GitHub, GitLab or Kubernetes act as which service account", false, entriesFile("WORKLOAD_IDENTITY_FILE")},
+	{"OIDC_USE_REFRESH_TOKEN", "false", "ask the provider again, by a refresh token, when what it said ends: groups, administrators and leavers follow it without a new sign-in", false, boolean(func(c *Config) *bool { return &c.OIDC.Refresh })},
+	{"OIDC_SESSION_EXPIRY_LEEWAY_SECONDS", "30", "how long before the end of a token it is renewed", false, seconds(func(c *Config) *time.Duration { return &c.OIDC.RefreshLeeway })},
 	{"AUTOMATIC_LOGIN_REDIRECT", "false", "go to the provider at once, without the sign-in page, where there is one alone", false, boolean(func(c *Config) *bool { return &c.OIDC.AutoRedirect })},
 
-	{"SESSION_TYPE", "filesystem", "where sessions are kept: filesystem or redis", false, sessionType},
+	{"SESSION_TYPE", "filesystem", "where sessions are kept: filesystem, redis, or database (the users database)", false, sessionType},
 	{"SESSION_FILE_DIR", "flask_session", "folder of sessions on the file system", false, filled(func(c *Config) *string { return &c.Session.Dir })},
 	{"SESSION_PERMANENT", "False", "the cookie outlives the browser", false, boolean(func(c *Config) *bool { return &c.Session.Permanent })},
 	{"PERMANENT_SESSION_LIFETIME", "86400", "seconds without use after which a session ends", false, seconds(func(c *Config) *time.Duration { return &c.Session.Lifetime })},
@@ -106,7 +108,12 @@ var options = []Option{
 	{"REDIS_DB", "0", "number of the Redis database", false, integer(func(c *Config) *int { return &c.Redis.DB }, 0, 1<<20)},
 	{"REDIS_USERNAME", "", "user at Redis", false, text(func(c *Config) *string { return &c.Redis.Username })},
 	{"REDIS_PASSWORD", "", "password at Redis", true, text(func(c *Config) *string { return &c.Redis.Password })},
-	{"REDIS_SSL", "false", "reach Redis over TLS", false, boolean(func(c *Config) *bool { return &c.Redis.TLS })},
+	{"REDIS_SSL", "false", "reach Redis, and its Sentinels, over TLS", false, boolean(func(c *Config) *bool { return &c.Redis.TLS })},
+	{"REDIS_SSL_CA_FILE", "", "certificates (PEM) of who signs those of Redis; empty: those of the system", false, text(func(c *Config) *string { return &c.Redis.CAFile })},
+	{"REDIS_SENTINELS", "", "`host:port` of each Sentinel, comma-separated, in place of REDIS_HOST: they know which Redis is the master", false, sentinels},
+	{"REDIS_SENTINEL_MASTER", "", "the name under which the Sentinels watch the master", false, text(func(c *Config) *string { return &c.Redis.Master })},
+	{"REDIS_SENTINEL_USERNAME", "", "user at the Sentinels", false, text(func(c *Config) *string { return &c.Redis.SentinelUsername })},
+	{"REDIS_SENTINEL_PASSWORD", "", "password at the Sentinels", true, text(func(c *Config) *string { return &c.Redis.SentinelPassword })},
 }
 
 type setter = func(*Config, string) error
@@ -352,7 +359,17 @@ func challenge(_ *Config, v string) error {
 
 func sessionType(c *Config, v string) error {
 	c.Session.Type = v
-	return oneOf(v, "filesystem", "redis")
+	return oneOf(v, "filesystem", "redis", "database")
+}
+
+func sentinels(c *Config, v string) error {
+	c.Redis.Sentinels = split(v, ", \t")
+	for _, item := range c.Redis.Sentinels {
+		if host, port, err := net.SplitHostPort(item); err != nil || host == "" || port == "" {
+			return errors.New("it must be host:port of each Sentinel, comma-separated")
+		}
+	}
+	return nil
 }
 
 func cookieName(c *Config, v string) error {

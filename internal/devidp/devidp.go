@@ -28,6 +28,7 @@ type Person struct {
 	Email    string
 	Name     string
 	Groups   []string
+	Disabled bool           // cannot sign in, and whoever is signed in is not confirmed
 	Claims   map[string]any // further claims; nil removes one
 }
 
@@ -37,6 +38,7 @@ type Options struct {
 	ClientID     string
 	ClientSecret string
 	RedirectURIs []string
+	BackChannel  string // where the relying party takes logout tokens; "" for nowhere
 	People       []Person
 	AutoApprove  bool // login_hint signs in without the page, for programs
 	Now          func() time.Time
@@ -53,6 +55,10 @@ type Provider struct {
 	codes  map[string]grant
 	tokens map[string]Person // access tokens
 	info   map[string]any    // what user info says of everybody; nil: the person's claims
+
+	families  map[string]*family // of refresh tokens, by each token that was given out
+	refreshes int
+	sessions  map[string][]string // by subject, until they end
 }
 
 type grant struct {
@@ -60,6 +66,8 @@ type grant struct {
 	nonce     string
 	challenge string
 	redirect  string
+	session   string
+	offline   bool
 	until     time.Time
 }
 
@@ -68,7 +76,8 @@ func New(o Options) (*Provider, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p := &Provider{Options: o, faults: map[Fault]bool{}, codes: map[string]grant{}, tokens: map[string]Person{}}
+	p := &Provider{Options: o, faults: map[Fault]bool{}, codes: map[string]grant{}, tokens: map[string]Person{},
+		families: map[string]*family{}, sessions: map[string][]string{}}
 	if o.Key != nil {
 		p.key, p.keyID = o.Key, random()[:8]
 		return p, nil
@@ -125,7 +134,9 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"userinfo_endpoint": p.Issuer + "/userinfo", "jwks_uri": p.Issuer + "/jwks", "end_session_endpoint": p.Issuer + "/logout",
 		"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
 		"id_token_signing_alg_values_supported": []string{"RS256"}, "code_challenge_methods_supported": []string{"S256"},
-		"scopes_supported": []string{"openid", "email", "profile", "groups"}, "authorization_response_iss_parameter_supported": true,
+		"scopes_supported":             []string{"openid", "email", "profile", "groups", "offline_access"},
+		"backchannel_logout_supported": true, "backchannel_logout_session_supported": true,
+		"frontchannel_logout_supported": true, "frontchannel_logout_session_supported": true, "authorization_response_iss_parameter_supported": true,
 	}
 	if p.has(OtherDiscovery) {
 		document["issuer"] = "http://127.0.0.1:1/other"
@@ -187,9 +198,11 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		_ = page.Execute(w, people)
 		return
 	}
-	code := random()
+	code, session := random(), random()
 	p.mu.Lock()
-	p.codes[code] = grant{person, q.Get("nonce"), q.Get("code_challenge"), redirect, p.Now().Add(time.Minute)}
+	p.codes[code] = grant{person, q.Get("nonce"), q.Get("code_challenge"), redirect, session,
+		slices.Contains(strings.Fields(q.Get("scope")), "offline_access"), p.Now().Add(time.Minute)}
+	p.sessions[person.Subject] = append(p.sessions[person.Subject], session)
 	p.mu.Unlock()
 	back.Set("code", code)
 	http.Redirect(w, r, redirect+"?"+back.Encode(), http.StatusSeeOther)
@@ -203,6 +216,9 @@ func (p *Provider) chosen(r *http.Request) (Person, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, person := range p.People {
+		if person.Disabled {
+			continue
+		}
 		if person.Subject == subject || (p.AutoApprove && person.Username == r.URL.Query().Get("login_hint")) {
 			return person, true
 		}
@@ -224,6 +240,10 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		refuse("invalid_client")
 		return
 	}
+	if r.PostFormValue("grant_type") == "refresh_token" {
+		p.refresh(w, r)
+		return
+	}
 	p.mu.Lock()
 	g, ok := p.codes[r.PostFormValue("code")]
 	delete(p.codes, r.PostFormValue("code")) // used once (RFC 6749 §4.1.2)
@@ -234,11 +254,21 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		refuse("invalid_grant")
 		return
 	}
+	p.give(w, g, &family{grant: g})
+}
+
+// give answers with tokens, and with a refresh token of the family where the sign-in asked for one.
+func (p *Provider) give(w http.ResponseWriter, g grant, of *family) {
 	access := random()
+	tokens := map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": int(Life.Seconds())}
 	p.mu.Lock()
 	p.tokens[access] = g.person
+	if g.offline {
+		of.current = random()
+		p.families[of.current] = of
+		tokens["refresh_token"] = of.current
+	}
 	p.mu.Unlock()
-	tokens := map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 300}
 	if !p.has(NoIDToken) {
 		tokens["id_token"] = p.idToken(g, access)
 	}

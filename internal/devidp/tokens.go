@@ -50,6 +50,7 @@ const (
 	OtherDiscovery       Fault = "discovery-of-another-issuer"
 	PlainKeys            Fault = "jwks-over-plain-http"
 	KeysDown             Fault = "jwks-down"
+	OtherSubject         Fault = "refresh-of-another-subject"
 )
 
 // TokenFaults are the faults that make an ID token invalid; each must refuse a sign-in.
@@ -78,6 +79,7 @@ func (p *Provider) idToken(g grant, access string) string {
 	sum := sha256.Sum256([]byte(access))
 	claims["at_hash"] = base64.RawURLEncoding.EncodeToString(sum[:16])
 	claims["nonce"] = g.nonce
+	claims["sid"] = g.session
 	if p.has(WrongNonce) {
 		claims["nonce"] = "another"
 	}
@@ -100,7 +102,9 @@ func (p *Provider) Token(subject string, overrides map[string]any) string {
 }
 
 // sign completes the claims, with whatever faults are set.
-func (p *Provider) sign(given map[string]any) string {
+func (p *Provider) sign(given map[string]any) string { return p.signAs("JWT", given) }
+
+func (p *Provider) signAs(kind string, given map[string]any) string {
 	now := p.Now()
 	claims := map[string]any{"iss": p.Issuer, "aud": p.ClientID, "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix()}
 	for name, value := range given {
@@ -137,10 +141,10 @@ func (p *Provider) sign(given map[string]any) string {
 	if err != nil {
 		panic(err) // a test gave a claim that is no JSON
 	}
-	return p.signed(body)
+	return p.signed(kind, body)
 }
 
-func (p *Provider) signed(body []byte) string {
+func (p *Provider) signed(kind string, body []byte) string {
 	p.mu.Lock()
 	key, id := p.key, p.keyID
 	p.mu.Unlock()
@@ -160,7 +164,7 @@ func (p *Provider) signed(body []byte) string {
 	case p.has(BadSignature):
 		with, _ = rsa.GenerateKey(rand.Reader, 2048)
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: jose.JSONWebKey{Key: with, KeyID: id}}, (&jose.SignerOptions{}).WithType("JWT"))
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: jose.JSONWebKey{Key: with, KeyID: id}}, (&jose.SignerOptions{}).WithType(jose.ContentType(kind)))
 	if err != nil {
 		panic(err) // the keys above are all good
 	}

@@ -58,3 +58,21 @@ type AccessToken struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
+
+// Tokens are what a provider gives beside a sign-in.
+type Tokens struct {
+	ID       string    // the ID token
+	Refresh  string    // asks the provider again; "" for none
+	Session  string    // the provider's own session (sid), "" when it has no name
+	IssuedAt time.Time // when it signed in, by its own clock
+	Until    time.Time // when what it says ends; zero: it does not say
+}
+
+// Logout is what a provider says when a person, or one of its sessions, ends there (OpenID Connect Back-Channel Logout 1.0).
+type Logout struct {
+	Identity Identity // the subject is "" when a session alone ends
+	Session  string   // "" for all of the person's
+	TokenID  string
+	IssuedAt time.Time
+	Expires  time.Time
+}

@@ -28,6 +28,7 @@ type Subject struct {
 	Active      bool
 	Service     bool // a service account, which cannot sign in with a browser
 	Credential  Credential
+	Session     string // the hashed id of the session; "" without one
 }
 
 type contextKey struct{}

@@ -28,7 +28,8 @@ var Algorithms = []string{"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", 
 // The types of token, in small letters and without "application/"; "" is a token that says none.
 var (
 	IDTokens     = []string{"", "jwt"}
-	AccessTokens = []string{"", "jwt", "at+jwt"} // RFC 9068 §2.1
+	AccessTokens = []string{"", "jwt", "at+jwt"}     // RFC 9068 §2.1
+	LogoutTokens = []string{"", "jwt", "logout+jwt"} // OpenID Connect Back-Channel Logout 1.0 §2.4
 )
 
 // Rules say which tokens are accepted.
@@ -101,9 +102,21 @@ func Peek(raw string) (issuer string, audiences []string, err error) {
 	return issuer, audiences, nil
 }
 
-// Verify checks all that a token must show: algorithm, type, issuer, audience, times, a subject, and then the signature. A
-// token that is not for us costs no question to its issuer.
+// Verify checks all that a token must show that stands for somebody: what VerifyEvent checks, and a subject.
 func (r Rules) Verify(ctx context.Context, raw string) (Token, error) {
+	t, err := r.VerifyEvent(ctx, raw)
+	if err == nil && t.Subject == "" {
+		err = bad(nil, "it has no subject")
+	}
+	if err != nil {
+		return Token{}, err
+	}
+	return t, nil
+}
+
+// VerifyEvent checks what a token must show that tells of something, and may do so of nobody: algorithm, type, issuer, audience,
+// times, and then the signature. A token that is not for us costs no question to its issuer.
+func (r Rules) VerifyEvent(ctx context.Context, raw string) (Token, error) {
 	e, err := open(raw)
 	if err != nil {
 		return Token{}, err
@@ -162,7 +175,8 @@ func (r Rules) checkClaims(claims map[string]any) (Token, error) {
 	if err := r.checkTimes(&t); err != nil {
 		return t, err
 	}
-	if t.Subject, ok = claims["sub"].(string); !ok || strings.TrimSpace(t.Subject) == "" {
+	t.Subject, ok = claims["sub"].(string)
+	if _, there := claims["sub"]; there && (!ok || strings.TrimSpace(t.Subject) == "") {
 		return t, bad(nil, "it has no subject")
 	}
 	return t, nil

@@ -27,33 +27,35 @@ import (
 // Provider signs people in at an identity provider.
 type Provider interface {
 	Start(ctx context.Context, redirect, state, nonce, verifier string) (string, error)
-	Finish(ctx context.Context, answer url.Values, redirect, nonce, verifier string) (directory.Login, string, error)
+	Finish(ctx context.Context, answer url.Values, redirect, nonce, verifier string) (directory.Login, directory.Tokens, error)
+	Refresh(ctx context.Context, before directory.Tokens) (directory.Login, directory.Tokens, error)
 	Logout(ctx context.Context, idToken, returnTo string) string
+	LogoutToken(ctx context.Context, raw string) (directory.Logout, error)
+	FrontChannel(ctx context.Context, issuer string) (provider string, frames []string, err error)
 	Names(provider string) bool // tells whether identities of this name are the provider's
-}
-
-// Choice is a provider as people choose it.
-type Choice struct {
-	Provider
-	ID          string
-	Type        string
-	DisplayName string
-	RedirectURI string // empty: computed from the origin and Callback
-	Callback    string // the page that the provider's answer comes to
 }
 
 // People stores what a sign-in says.
 type People interface {
 	RecordLogin(ctx context.Context, login directory.Login) (directory.User, error)
+	ConfirmLogin(ctx context.Context, login directory.Login) (directory.User, error)
+}
+
+// Failures bounds what one address may try in vain.
+type Failures interface {
+	Allowed(client, account string) error
+	Note(client, account string)
 }
 
 // Options are what the login pages are made of.
 type Options struct {
-	Choices      []Choice
+	Choices      Choices
 	AutoRedirect bool // to the one provider, where there is one alone
 	People       People
 	Sessions     *session.Manager
 	Keys         *session.Keys
+	Renewal      *Renewal // nil: sessions do not follow the provider
+	Failures     Failures // of logouts that the provider did not send
 	Origin       *httpx.Origin
 	Authenticate func(*http.Request) (*identity.Subject, error)
 	Log          *slog.Logger
@@ -76,6 +78,8 @@ func (l *Login) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET /callback/{provider}", l.callback)
 	mux.HandleFunc("GET /logout", l.confirmLogout)
 	mux.HandleFunc("POST /logout", l.logout)
+	mux.HandleFunc("POST /backchannel-logout", l.backchannel)
+	mux.HandleFunc("GET /frontchannel-logout", l.frontchannel)
 	mux.HandleFunc("GET /auth/status", l.status)
 }
 
@@ -93,6 +97,7 @@ type state struct {
 const (
 	statePurpose = "sign-in state"
 	tokenPurpose = "id token"
+	againPurpose = "refresh token"
 	statePrefix  = "mlflow_oidc_signin_"
 	hostPrefix   = "__Host-"
 	stateFor     = 10 * time.Minute
@@ -121,6 +126,10 @@ func (l *Login) page(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, v.Choices[0].Address, http.StatusSeeOther)
 		return
 	}
+	var ended *errs.Error
+	if _, _, err := l.Sessions.Load(r); errors.Is(err, session.ErrNotFound) && errors.As(err, &ended) {
+		v.Message = ended.Message // such as that one is in none of the groups any more
+	}
 	render(w, http.StatusOK, v)
 }
 
@@ -135,21 +144,8 @@ func (l *Login) startAt(provider, next string) string {
 	return l.address("/login/" + url.PathEscape(provider) + "?next=" + url.QueryEscape(next))
 }
 
-// chosen gives the provider of an id; no id is the one provider, where there is one alone.
-func (l *Login) chosen(id string) (Choice, bool) {
-	if id == "" && len(l.Choices) == 1 {
-		return l.Choices[0], true
-	}
-	for _, c := range l.Choices {
-		if c.ID == id {
-			return c, true
-		}
-	}
-	return Choice{}, false
-}
-
 func (l *Login) start(w http.ResponseWriter, r *http.Request) {
-	c, ok := l.chosen(r.PathValue("provider"))
+	c, ok := l.Choices.chosen(r.PathValue("provider"))
 	if !ok && r.PathValue("provider") == "" { // /login/start cannot know which one
 		http.Redirect(w, r, l.address("/login?next="+url.QueryEscape(l.next(r))), http.StatusSeeOther)
 		return
@@ -197,7 +193,7 @@ func (l *Login) redirect(r *http.Request, c Choice) string {
 // asked gives the provider of a sign-in, if its answer came to that one's page: each has its own, so that no provider's answer
 // can be passed off as another's (mix-up, RFC 9700 §4.4.2).
 func (l *Login) asked(r *http.Request, s state) (Choice, error) {
-	c, ok := l.chosen(s.Provider)
+	c, ok := l.Choices.chosen(s.Provider)
 	at := "/callback"
 	if id := r.PathValue("provider"); id != "" {
 		at += "/" + id
@@ -219,7 +215,7 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 		l.fail(w, r, err)
 		return
 	}
-	login, idToken, err := c.Finish(r.Context(), r.URL.Query(), l.redirect(r, c), s.Nonce, s.Verifier)
+	login, tokens, err := c.Finish(r.Context(), r.URL.Query(), l.redirect(r, c), s.Nonce, s.Verifier)
 	if err != nil {
 		l.fail(w, r, err)
 		return
@@ -229,19 +225,29 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 		l.fail(w, r, err)
 		return
 	}
-	record := session.Record{UserID: user.ID, Provider: login.Identity.Provider, Subject: login.Identity.Subject}
-	if idToken != "" {
-		if record.SealedToken, err = l.Keys.Seal(tokenPurpose, []byte(idToken)); err != nil {
-			l.fail(w, r, err)
-			return
-		}
+	record := session.Record{UserID: user.ID, Provider: login.Identity.Provider, Subject: login.Identity.Subject,
+		AtIssuer: tokens.Session, IssuedAt: tokens.IssuedAt, Client: l.Origin.Client(r)}
+	if record, err = l.sealed(record, tokens); err == nil {
+		err = l.Sessions.Start(w, r, record)
 	}
-	if err := l.Sessions.Start(w, r, record); err != nil {
+	if err != nil {
 		l.fail(w, r, err)
 		return
 	}
 	l.Log.InfoContext(r.Context(), "signed in", "user", user.Username, "provider", c.ID, "admin", user.Admin, "client", l.Origin.Client(r))
 	l.land(w, r, s.Next)
+}
+
+// sealed puts the tokens that are needed later into a record.
+func (l *Login) sealed(record session.Record, tokens directory.Tokens) (session.Record, error) {
+	if l.Renewal != nil {
+		return l.Renewal.sealed(record, tokens)
+	}
+	var err error
+	if tokens.ID != "" {
+		record.SealedToken, err = l.Keys.Seal(tokenPurpose, []byte(tokens.ID))
+	}
+	return record, err
 }
 
 // land leads to the page asked for. A browser keeps a strict cookie back from a redirect that another site began, and so
@@ -344,7 +350,7 @@ func (l *Login) logout(w http.ResponseWriter, r *http.Request) {
 	if plain, err := l.Keys.Open(tokenPurpose, record.SealedToken); err == nil {
 		idToken = string(plain)
 	}
-	if c, ok := l.of(record.Provider); ok && record.UserID != 0 {
+	if c, ok := l.Choices.of(record.Provider); ok && record.UserID != 0 {
 		if to := c.Logout(r.Context(), idToken, l.Origin.Base(r)+"/login"); to != "" {
 			http.Redirect(w, r, to, http.StatusSeeOther)
 			return
@@ -375,24 +381,14 @@ func (l *Login) status(w http.ResponseWriter, r *http.Request) {
 	says := answer{Authenticated: true, Username: &subject.Username}
 	if subject.Credential == identity.Session {
 		if record, _, err := l.Sessions.Load(r); err == nil {
-			if c, ok := l.of(record.Provider); ok {
+			if c, ok := l.Choices.of(record.Provider); ok {
 				says.Provider = &c.ID
 			}
 		}
-	} else if c, ok := l.chosen(""); ok {
+	} else if c, ok := l.Choices.chosen(""); ok {
 		says.Provider = &c.ID
 	}
 	httpx.WriteJSON(w, http.StatusOK, says)
-}
-
-// of gives the provider of which identities have a name.
-func (l *Login) of(name string) (Choice, bool) {
-	for _, c := range l.Choices {
-		if c.Names(name) {
-			return c, true
-		}
-	}
-	return Choice{}, false
 }
 
 func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {

@@ -119,21 +119,29 @@ func (w *world) restart() {
 	w.must(err)
 	w.t.Cleanup(func() { _ = files.Close() })
 	origin := &httpx.Origin{}
-	sessions, err := session.NewManager(session.Options{Store: files, Log: log, CookieName: "session", Lifetime: time.Hour, MaxAge: 24 * time.Hour,
-		SameSite: w.sameSite, Secure: origin.TLS, Now: w.clock.Now})
-	w.must(err)
 	keys, err := session.NewKeys(w.secrets)
+	w.must(err)
+	provider := oidc.New(w.settings, w.clock.Now)
+	choices := append(login.Choices{{Provider: provider, ID: config.Single, Type: "oidc", DisplayName: w.settings.DisplayName,
+		RedirectURI: w.settings.RedirectURI, Callback: w.settings.Callback()}}, w.others...)
+	options := session.Options{Store: files, Log: log, CookieName: "session", Lifetime: time.Hour, MaxAge: 24 * time.Hour,
+		SameSite: w.sameSite, Secure: origin.TLS, Now: w.clock.Now}
+	var renewal *login.Renewal
+	if w.settings.Refresh {
+		renewal = &login.Renewal{Choices: choices, People: w.db, Keys: keys, Leeway: w.settings.RefreshLeeway, Log: log, Now: w.clock.Now}
+		options.Renewer = renewal
+	}
+	sessions, err := session.NewManager(options)
 	w.must(err)
 	people, err := directory.NewCache(w.db, authz.DefaultOrder())
 	w.must(err)
 	failures, err := token.NewFailures(1000, w.clock.Now)
 	w.must(err)
-	provider := oidc.New(w.settings, w.clock.Now)
 	auth, err := token.New(token.Options{Sessions: sessions, People: people, Verifier: provider, Failures: failures, Client: origin.Client, Now: w.clock.Now})
 	w.must(err)
 	mux := http.NewServeMux()
-	login.New(login.Options{Choices: append([]login.Choice{{Provider: provider, ID: config.Single, Type: "oidc", DisplayName: w.settings.DisplayName,
-		RedirectURI: w.settings.RedirectURI, Callback: w.settings.Callback()}}, w.others...), AutoRedirect: w.settings.AutoRedirect, People: w.db, Sessions: sessions, Keys: keys, Origin: origin, Authenticate: auth.Authenticate,
+	login.New(login.Options{Choices: choices, AutoRedirect: w.settings.AutoRedirect, People: w.db, Sessions: sessions, Keys: keys, Origin: origin, Authenticate: auth.Authenticate,
+		Renewal: renewal, Failures: failures,
 		Log: log, Now: w.clock.Now}).Mount(mux)
 	mux.HandleFunc("GET /whoami", func(rw http.ResponseWriter, r *http.Request) {
 		subject, err := auth.Authenticate(r)

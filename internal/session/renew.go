@@ -91,8 +91,8 @@ func (m *Manager) renew(ctx context.Context, key Key) (Record, error) {
 		if err != nil {
 			return Record{}, err
 		}
-		if _, ended := m.ended.Load(key); ended {
-			return Record{}, ErrNotFound
+		if reason, ended := m.ended.Load(key); ended {
+			return Record{}, reason.(error)
 		}
 		now := m.Now()
 		if !m.due(record) || now.Before(record.ClaimedUntil) && now.Before(record.TrustedUntil) {
@@ -126,10 +126,8 @@ func (m *Manager) ask(ctx context.Context, key Key, record Record) (Record, erro
 	case err == nil:
 	case errs.Is(err, errs.Unauthenticated), errs.Is(err, errs.Denied):
 		m.Log.InfoContext(ctx, "session ended by the provider", "user_id", record.UserID, "reason", err)
-		if failed := m.delete(ctx, key); failed != nil {
-			return Record{}, failed
-		}
-		return Record{}, errs.Wrap(errs.Unauthenticated, err, "your session has ended: %s", reason(err))
+		why := errs.Wrap(errs.Unauthenticated, ErrNotFound, "your session has ended: %s", reason(err))
+		return Record{}, errors.Join(why, m.end(ctx, key, why))
 	default:
 		m.Log.WarnContext(ctx, "a session could not be renewed", "user_id", record.UserID, "trusted_until", record.TrustedUntil, "error", err)
 	}

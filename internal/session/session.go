@@ -83,7 +83,7 @@ type Options struct {
 type Manager struct {
 	Options
 	cache *otter.Cache[Key, Record]
-	ended sync.Map // sessions that this process ended a moment ago: a load under way must not bring them back
+	ended sync.Map // why sessions ended that this process ended a moment ago: a load under way must not bring them back
 
 	mu       sync.Mutex
 	renewals map[Key]*renewal // those under way
@@ -152,6 +152,9 @@ func (m *Manager) find(r *http.Request) (Record, Key, error) {
 	if err != nil || key == "" {
 		return Record{}, "", err
 	}
+	if reason, ended := m.ended.Load(key); ended {
+		return Record{}, "", reason.(error)
+	}
 	now := m.Now()
 	record, ok := m.cache.GetIfPresent(key)
 	if !ok {
@@ -166,7 +169,10 @@ func (m *Manager) find(r *http.Request) (Record, Key, error) {
 		}
 		m.cache.Set(key, record)
 	}
-	if _, ended := m.ended.Load(key); ended || !now.Before(record.ExpiresAt) {
+	if reason, ended := m.ended.Load(key); ended {
+		return Record{}, "", reason.(error)
+	}
+	if !now.Before(record.ExpiresAt) {
 		return Record{}, "", ErrNotFound
 	}
 	return record, key, nil
@@ -207,8 +213,11 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) (Record, error) {
 	return record, nil
 }
 
-func (m *Manager) delete(ctx context.Context, key Key) error {
-	m.ended.Store(key, struct{}{})
+func (m *Manager) delete(ctx context.Context, key Key) error { return m.end(ctx, key, ErrNotFound) }
+
+// end ends a session, here before in the store. The reason is what its requests are told for a while; it is an ErrNotFound.
+func (m *Manager) end(ctx context.Context, key Key, reason error) error {
+	m.ended.Store(key, reason)
 	time.AfterFunc(remembered, func() { m.ended.Delete(key) })
 	m.cache.Invalidate(key)
 	return m.Store.Delete(ctx, key)

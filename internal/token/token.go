@@ -82,7 +82,7 @@ func (a *Authenticator) Authenticate(r *http.Request) (*identity.Subject, error)
 		if err != nil || key == "" {
 			return nil, err
 		}
-		return a.signedIn(r.Context(), record)
+		return a.signedIn(r.Context(), record, key)
 	}
 	if len(headers) > 1 {
 		return nil, errs.New(errs.Invalid, "the request has several Authorization headers")
@@ -103,7 +103,7 @@ func (a *Authenticator) Authenticate(r *http.Request) (*identity.Subject, error)
 
 // signedIn says whose a session is: the person whom the provider knows by its subject, if that is the same account still. An
 // id alone could name somebody else by now, in a users database that was made anew beside sessions that were kept.
-func (a *Authenticator) signedIn(ctx context.Context, record session.Record) (*identity.Subject, error) {
+func (a *Authenticator) signedIn(ctx context.Context, record session.Record, key session.Key) (*identity.Subject, error) {
 	user, err := a.People.UserByIdentity(ctx, directory.Identity{Provider: record.Provider, Subject: record.Subject})
 	if errs.Is(err, errs.NotFound) || (err == nil && (!user.Active || user.ID != record.UserID)) {
 		return nil, errs.New(errs.Unauthenticated, "the account does not exist any more, or is deactivated")
@@ -111,7 +111,9 @@ func (a *Authenticator) signedIn(ctx context.Context, record session.Record) (*i
 	if err != nil {
 		return nil, err
 	}
-	return Subject(user, identity.Session), nil
+	subject := Subject(user, identity.Session)
+	subject.Session = string(key)
+	return subject, nil
 }
 
 // Subject gives a user as the subject of a request.

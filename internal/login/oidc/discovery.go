@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -27,11 +28,12 @@ const (
 // found is what discovery, or the settings, say of the provider.
 type found struct {
 	endpoint    oauth2.Endpoint
-	userInfo    string
+	userInfo    string // asked without discovery, for groups, and where a renewal brings no ID token
 	endSession  string
-	issuer      string // what an answer may call itself; empty: unknown
-	provider    string // the half of an identity beside the subject
-	sendsIssuer bool   // RFC 9207
+	scopes      []string // that the provider says it knows
+	issuer      string   // what an answer may call itself; empty: unknown
+	provider    string   // the half of an identity beside the subject
+	sendsIssuer bool     // RFC 9207
 	keysAt      string
 	keys        *jwt.Keys // nil: there are no tokens to verify
 }
@@ -131,7 +133,7 @@ func (p *Provider) discover(ctx context.Context) (*found, error) {
 	if err := says.check(); err != nil {
 		return nil, err
 	}
-	return &found{endpoint: provider.Endpoint(), endSession: says.EndSession, userInfo: says.UserInfo,
+	return &found{endpoint: provider.Endpoint(), endSession: says.EndSession, userInfo: says.userInfo(), scopes: says.Scopes,
 		issuer: says.Issuer, provider: says.Issuer, sendsIssuer: says.SendsIssuer, keysAt: says.Keys, keys: p.keysAt(says.Keys)}, nil
 }
 
@@ -154,6 +156,7 @@ type document struct {
 	Keys          string `json:"jwks_uri"`
 	EndSession    string `json:"end_session_endpoint"`
 	UserInfo      string `json:"userinfo_endpoint"`
+	Scopes        texts  `json:"scopes_supported"`
 	SendsIssuer   bool   `json:"authorization_response_iss_parameter_supported"`
 }
 
@@ -163,6 +166,26 @@ func (d document) check() error {
 		if u, err := url.Parse(address); err != nil || !jwt.Secure(u) {
 			return fmt.Errorf("the discovery document's %s %q is no https:// address", name, address)
 		}
+	}
+	return nil
+}
+
+// userInfo gives the endpoint where it may be used, "" else: signing in does without it.
+func (d document) userInfo() string {
+	if u, err := url.Parse(d.UserInfo); err != nil || !jwt.Secure(u) {
+		return ""
+	}
+	return d.UserInfo
+}
+
+// texts is a list of texts; what is none is no reason to do without the rest of the document.
+type texts []string
+
+// UnmarshalJSON takes a list of texts, and anything else for none (json.Unmarshaler).
+func (t *texts) UnmarshalJSON(raw []byte) error {
+	var list []string
+	if json.Unmarshal(raw, &list) == nil {
+		*t = list
 	}
 	return nil
 }

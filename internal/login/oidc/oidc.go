@@ -84,37 +84,41 @@ func (p *Provider) Start(ctx context.Context, redirect, state, nonce, verifier s
 	if err != nil {
 		return "", err
 	}
-	return p.oauth(f, redirect).AuthCodeURL(state, gooidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), nil
+	config, asking := p.oauth(f, redirect), []oauth2.AuthCodeOption{gooidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)}
+	if p.settings.Refresh {
+		scopes, further := f.offline(config.Scopes)
+		config.Scopes, asking = scopes, append(asking, further...)
+	}
+	return config.AuthCodeURL(state, asking...), nil
 }
 
-// Finish turns the provider's answer into a verified sign-in. It also gives the ID token, for the provider's logout.
-func (p *Provider) Finish(ctx context.Context, answer url.Values, redirect, nonce, verifier string) (directory.Login, string, error) {
+// Finish turns the provider's answer into a verified sign-in. It also gives the tokens, for what the provider is asked later.
+func (p *Provider) Finish(ctx context.Context, answer url.Values, redirect, nonce, verifier string) (directory.Login, directory.Tokens, error) {
+	refused := func(err error) (directory.Login, directory.Tokens, error) {
+		return directory.Login{}, directory.Tokens{}, err
+	}
 	f, err := p.discovered(ctx)
 	if err != nil {
-		return directory.Login{}, "", err
+		return refused(err)
 	}
 	if err := f.checkAnswer(answer); err != nil {
-		return directory.Login{}, "", err
+		return refused(err)
 	}
 	tokens, err := p.oauth(f, redirect).Exchange(p.context(ctx), answer.Get("code"), oauth2.VerifierOption(verifier))
 	if err != nil {
-		var refused *oauth2.RetrieveError
-		if errors.As(err, &refused) && refused.Response != nil && refused.Response.StatusCode < 500 {
-			return directory.Login{}, "", errs.Wrap(errs.Unauthenticated, err, "the identity provider refused the sign-in; start again")
+		var rejected *oauth2.RetrieveError
+		if errors.As(err, &rejected) && rejected.Response != nil && rejected.Response.StatusCode < 500 {
+			return refused(errs.Wrap(errs.Unauthenticated, err, "the identity provider refused the sign-in; start again"))
 		}
-		return directory.Login{}, "", errs.Wrap(errs.Unavailable, err, "the identity provider cannot be reached right now; try again shortly")
+		return refused(unreachable(err))
 	}
 	if f.keys == nil {
-		claims, err := p.userInfo(ctx, f, tokens.AccessToken)
-		if err != nil {
-			return directory.Login{}, "", err
-		}
-		login, err := p.login(ctx, f, claims, tokens.AccessToken)
-		return login, "", err
+		login, err := p.fromUserInfo(ctx, f, tokens)
+		return login, p.kept(tokens, "", jwt.Token{}), err
 	}
 	raw, _ := tokens.Extra("id_token").(string)
 	if raw == "" {
-		return directory.Login{}, "", errs.New(errs.Unauthenticated, "the token is not valid: the identity provider sent none")
+		return refused(bad("the identity provider sent none"))
 	}
 	id, err := p.idTokens(f).Verify(ctx, raw)
 	if err == nil {
@@ -123,11 +127,18 @@ func (p *Provider) Finish(ctx context.Context, answer url.Values, redirect, nonc
 	if err == nil {
 		err = p.addUserInfo(ctx, f, id.Claims, tokens.AccessToken)
 	}
+	if err == nil {
+		err = checkSession(id.Claims)
+	}
 	if err != nil {
-		return directory.Login{}, "", err
+		return refused(err)
 	}
 	login, err := p.login(ctx, f, id.Claims, tokens.AccessToken)
-	return login, raw, err
+	return login, p.kept(tokens, raw, id), err
+}
+
+func unreachable(cause error) error {
+	return errs.Wrap(errs.Unavailable, cause, "the identity provider cannot be reached right now; try again shortly")
 }
 
 // checkAnswer checks who the answer of the authorization endpoint is from (RFC 9207 §2.4), before its code is used.
@@ -149,6 +160,15 @@ func (f *found) checkAnswer(answer url.Values) error {
 	return nil
 }
 
+// fromUserInfo turns what the user-info endpoint says into a sign-in.
+func (p *Provider) fromUserInfo(ctx context.Context, f *found, tokens *oauth2.Token) (directory.Login, error) {
+	claims, err := p.userInfo(ctx, f, tokens.AccessToken)
+	if err != nil {
+		return directory.Login{}, err
+	}
+	return p.login(ctx, f, claims, tokens.AccessToken)
+}
+
 // userInfo asks the user-info endpoint who somebody is.
 func (p *Provider) userInfo(ctx context.Context, f *found, accessToken string) (map[string]any, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.userInfo, nil)
@@ -158,7 +178,7 @@ func (p *Provider) userInfo(ctx context.Context, f *found, accessToken string) (
 	request.Header.Set("Authorization", "Bearer "+accessToken)
 	answer, err := p.client.Do(request)
 	if err != nil {
-		return nil, errs.Wrap(errs.Unavailable, err, "the identity provider cannot be reached right now; try again shortly")
+		return nil, unreachable(err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {

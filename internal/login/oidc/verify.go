@@ -33,6 +33,13 @@ func (p *Provider) idTokens(f *found) jwt.Rules {
 	return jwt.Rules{Issuer: f.issuer, Audience: p.settings.ClientID, Algorithms: p.settings.Algorithms, Types: jwt.IDTokens, Keys: f.keys, Now: p.now}
 }
 
+// logouts are the rules of the tokens by which the provider ends sessions.
+func (p *Provider) logouts(f *found) jwt.Rules {
+	rules := p.idTokens(f)
+	rules.Types = jwt.LogoutTokens
+	return rules
+}
+
 // bearers are the rules of the tokens that programs bring.
 func (p *Provider) bearers(f *found) jwt.Rules {
 	types := p.settings.TokenTypes
@@ -45,14 +52,20 @@ func (p *Provider) bearers(f *found) jwt.Rules {
 // checkIDToken checks what an ID token must show beyond a bearer: that it was made for us alone, in this very sign-in
 // (OpenID Connect Core §3.1.3.7).
 func (p *Provider) checkIDToken(id jwt.Token, nonce string, tokens *oauth2.Token) error {
+	if given, _ := id.Claims["nonce"].(string); nonce == "" || subtle.ConstantTimeCompare([]byte(given), []byte(nonce)) != 1 {
+		return errs.New(errs.Unauthenticated, "the identity provider's answer belongs to another sign-in; start again")
+	}
+	return p.checkFresh(id, tokens)
+}
+
+// checkFresh checks what every ID token must show that comes straight from the provider: that it was made for us alone, and
+// together with the access token beside it.
+func (p *Provider) checkFresh(id jwt.Token, tokens *oauth2.Token) error {
 	if id.Issued.IsZero() {
 		return bad("it does not say when it was issued")
 	}
 	if err := p.checkParty(id); err != nil {
 		return err
-	}
-	if given, _ := id.Claims["nonce"].(string); nonce == "" || subtle.ConstantTimeCompare([]byte(given), []byte(nonce)) != 1 {
-		return errs.New(errs.Unauthenticated, "the identity provider's answer belongs to another sign-in; start again")
 	}
 	if given, there := id.Claims["at_hash"]; there && given != any(halfHash(id.Algorithm, tokens.AccessToken)) {
 		return errs.New(errs.Unauthenticated, "the identity provider's tokens do not belong together")

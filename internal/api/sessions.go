@@ -1,0 +1,138 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
+)
+
+// sessionRow is a session as the plugin shows it, with what helps its owner to know it again. None of it is, or leads to, what
+// the cookie holds.
+type sessionRow struct {
+	ID        int64     `json:"pk" doc:"names the session here"`
+	Prefix    string    `json:"session_id_prefix"`
+	Provider  *string   `json:"provider_id" nullable:"true"`
+	CreatedAt time.Time `json:"created_at"`
+	SeenAt    time.Time `json:"last_seen_at" doc:"to the minute"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Client    *string   `json:"client" nullable:"true" doc:"the address that signed in"`
+	Current   bool      `json:"current" doc:"the session of this very request"`
+}
+
+type sessionList struct {
+	Sessions []sessionRow `json:"sessions"`
+}
+
+type revoked struct {
+	Revoked int `json:"revoked"`
+}
+
+type ownSession struct {
+	ID int64 `path:"session_pk" minimum:"0"`
+}
+
+type userSession struct {
+	userPath
+	ID int64 `path:"session_pk" minimum:"0"`
+}
+
+func (a *API) sessions(r *registrar) {
+	add(r, http.MethodGet, "/users/current/sessions", 200, "Where I am signed in", func(ctx context.Context, s *identity.Subject, _ *none) (sessionList, error) {
+		return a.sessionsOf(ctx, s, s.UserID)
+	})
+	add(r, http.MethodDelete, "/users/current/sessions", 200, "Sign out everywhere else", func(ctx context.Context, s *identity.Subject, _ *none) (revoked, error) {
+		return a.endSessions(ctx, s, s.UserID, func(f session.Found) bool { return !current(s, f) })
+	})
+	add(r, http.MethodDelete, "/users/current/sessions/{session_pk}", 200, "End a session of mine", func(ctx context.Context, s *identity.Subject, in *ownSession) (revoked, error) {
+		return a.endSession(ctx, s, s.UserID, in.ID)
+	})
+	add(r, http.MethodGet, "/users/{username}/sessions", 200, "Where a user is signed in", func(ctx context.Context, s *identity.Subject, in *userPath) (sessionList, error) {
+		id, err := a.whose(ctx, s, in.Username)
+		if err != nil {
+			return sessionList{}, err
+		}
+		return a.sessionsOf(ctx, s, id)
+	})
+	add(r, http.MethodDelete, "/users/{username}/sessions", 200, "End all sessions of a user", func(ctx context.Context, s *identity.Subject, in *userPath) (revoked, error) {
+		id, err := a.whose(ctx, s, in.Username)
+		if err != nil {
+			return revoked{}, err
+		}
+		return a.endSessions(ctx, s, id, session.All)
+	})
+	add(r, http.MethodDelete, "/users/{username}/sessions/{session_pk}", 200, "End a session of a user", func(ctx context.Context, s *identity.Subject, in *userSession) (revoked, error) {
+		id, err := a.whose(ctx, s, in.Username)
+		if err != nil {
+			return revoked{}, err
+		}
+		return a.endSession(ctx, s, id, in.ID)
+	})
+}
+
+// whose gives the user whose sessions an administrator asks about.
+func (a *API) whose(ctx context.Context, s *identity.Subject, username string) (int64, error) {
+	if err := administrator(s); err != nil {
+		return 0, err
+	}
+	user, err := a.Store.User(ctx, canonical(username))
+	return user.ID, err
+}
+
+func current(s *identity.Subject, f session.Found) bool {
+	return s.Session != "" && string(f.Key) == s.Session
+}
+
+func (a *API) sessionsOf(ctx context.Context, s *identity.Subject, userID int64) (sessionList, error) {
+	found, err := a.Sessions.Find(ctx, session.Query{UserID: userID})
+	if err != nil {
+		return sessionList{}, err
+	}
+	slices.SortFunc(found, func(x, y session.Found) int {
+		return cmp.Or(y.Record.CreatedAt.Compare(x.Record.CreatedAt), cmp.Compare(x.Key, y.Key)) // the newest first
+	})
+	list := sessionList{Sessions: []sessionRow{}}
+	for _, f := range found {
+		r := f.Record
+		list.Sessions = append(list.Sessions, sessionRow{ID: f.Key.Number(), Prefix: f.Key.Prefix(), Provider: some(r.Provider), CreatedAt: r.CreatedAt,
+			SeenAt: later(r.CreatedAt, r.SeenAt), ExpiresAt: r.ExpiresAt, Client: some(r.Client), Current: current(s, f)})
+	}
+	return list, nil
+}
+
+// some gives a text, nil for none.
+func some(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// endSession ends one session of a user. That of another is answered as none.
+func (a *API) endSession(ctx context.Context, s *identity.Subject, userID, number int64) (revoked, error) {
+	ended, err := a.endSessions(ctx, s, userID, func(f session.Found) bool { return f.Key.Number() == number })
+	if err == nil && ended.Revoked == 0 {
+		err = errs.New(errs.NotFound, "there is no such session")
+	}
+	return ended, err
+}
+
+func (a *API) endSessions(ctx context.Context, s *identity.Subject, userID int64, picks func(session.Found) bool) (revoked, error) {
+	n, err := a.Sessions.EndAll(ctx, session.Query{UserID: userID}, picks)
+	if err == nil {
+		a.Log.InfoContext(ctx, "sessions ended", "by", s.Username, "user_id", userID, "sessions", n)
+	}
+	return revoked{n}, err
+}

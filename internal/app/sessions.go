@@ -1,0 +1,90 @@
+package app
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/filesystem"
+	redisstore "github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/redis"
+)
+
+// renewal has sessions follow the provider; nil where they do not.
+func (a *App) renewal(choices login.Choices, keys *session.Keys) *login.Renewal {
+	if !a.settings.OIDC.Refresh {
+		return nil
+	}
+	return &login.Renewal{Choices: choices, People: a.Store, Keys: keys, Leeway: a.settings.OIDC.RefreshLeeway, Log: a.log, Now: time.Now}
+}
+
+func (a *App) openSessions(origin *httpx.Origin, renewal *login.Renewal) error {
+	c := a.settings
+	kept, err := a.sessionStore()
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, kept.Close)
+	sameSite := http.SameSiteLaxMode
+	if c.Session.SameSite == "strict" {
+		sameSite = http.SameSiteStrictMode
+	}
+	o := session.Options{Store: kept, Log: a.log, CookieName: c.Session.Cookie, Path: origin.Prefix, Permanent: c.Session.Permanent,
+		Lifetime: c.Session.Lifetime, MaxAge: c.Session.MaxAge, SameSite: sameSite,
+		Secure: func(r *http.Request) bool { return c.Session.Secure || origin.TLS(r) }}
+	if renewal != nil { // a nil in an interface would not be one
+		o.Renewer = renewal
+	}
+	a.Sessions, err = session.NewManager(o)
+	return err
+}
+
+func (a *App) sessionStore() (session.Store, error) {
+	c := a.settings
+	switch c.Session.Type {
+	case "redis":
+		client, err := redisClient(c.Redis)
+		if err != nil {
+			return nil, err
+		}
+		return redisstore.New(client, c.Session.KeyPrefix, time.Now), nil
+	case "database":
+		return a.Store.Sessions(time.Now), nil
+	}
+	return filesystem.Open(c.Session.Dir, c.Session.KeyPrefix, a.log, time.Now)
+}
+
+// redisClient reaches the one Redis of the settings, or the master that the Sentinels name. Each certificate must be for the
+// host that is reached.
+func redisClient(c config.Redis) (redis.UniversalClient, error) {
+	var secure *tls.Config
+	if c.TLS {
+		secure = &tls.Config{MinVersion: tls.VersionTLS12}
+		if c.CAFile != "" {
+			pem, err := os.ReadFile(c.CAFile)
+			if err != nil {
+				return nil, fmt.Errorf("reading REDIS_SSL_CA_FILE: %w", err)
+			}
+			secure.RootCAs = x509.NewCertPool()
+			if !secure.RootCAs.AppendCertsFromPEM(pem) {
+				return nil, fmt.Errorf("REDIS_SSL_CA_FILE %s holds no certificate in PEM", c.CAFile)
+			}
+		}
+	}
+	if len(c.Sentinels) > 0 {
+		return redis.NewFailoverClient(&redis.FailoverOptions{MasterName: c.Master, SentinelAddrs: c.Sentinels, SentinelUsername: c.SentinelUsername,
+			SentinelPassword: c.SentinelPassword, DB: c.DB, Username: c.Username, Password: c.Password, TLSConfig: secure}), nil
+	}
+	return redis.NewClient(&redis.Options{Addr: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), DB: c.DB, Username: c.Username,
+		Password: c.Password, TLSConfig: secure}), nil
+}
