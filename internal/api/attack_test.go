@@ -96,7 +96,7 @@ func TestRequestsForgedByAnotherSiteAreRefused(t *testing.T) {
 		"same-site":       {"Sec-Fetch-Site": {"same-site"}, "Origin": {c.URL}},
 		"origin as begin": {"Origin": {c.URL + ".evil.example"}},
 	}
-	for name, s := range c.steps() {
+	for name, s := range c.steps(t) {
 		method, _, _ := strings.Cut(name, " ")
 		if method == http.MethodGet {
 			continue

@@ -38,21 +38,29 @@ type step struct {
 }
 
 // steps has a row for every operation, by method and the path of the OpenAPI document.
-func (c *cast) steps() map[string]step {
+func (c *cast) steps(t *testing.T) map[string]step {
+	t.Helper()
+	c.Browser(t, "idle", world.Members) // whose sessions can be ended without harm to the other rows
 	all := map[string]step{
-		"GET /users/current":                         {want: everybody(200), path: "/users/current"},
-		"GET /users/{username}":                      {want: administrators(200), path: "/users/" + c.target.Username},
-		"GET /users":                                 {want: everybody(200), path: "/users"},
-		"POST /users":                                {want: administrators(201), path: "/users", body: object{"username": "made@example.com", "display_name": "Made"}},
-		"DELETE /users":                              {want: administrators(404), path: "/users", body: object{"username": "none@example.com"}},
-		"PATCH /users/access-token":                  {want: everybody(200), path: "/users/access-token"},
-		"GET /users/{username}/identities":           {want: administrators(200), path: "/users/" + c.target.Username + "/identities"},
-		"POST /users/{username}/identities":          {want: administrators(409), path: "/users/" + c.target.Username + "/identities", body: object{"provider_id": "oidc", "subject": "subject of target"}},
-		"DELETE /users/{username}/identities":        {want: administrators(404), path: "/users/" + c.target.Username + "/identities?provider_id=oidc&subject=none"},
-		"GET /permissions/groups":                    {want: everybody(200), path: "/permissions/groups"},
-		"POST /permissions/groups":                   {want: administrators(201), path: "/permissions/groups", body: object{"group_name": "made"}},
-		"GET /permissions/groups/details":            {want: administrators(200), path: "/permissions/groups/details"},
-		"GET /permissions/groups/{group_name}/users": {want: administrators(200), path: "/permissions/groups/" + theGroup + "/users"},
+		"GET /users/current":                             {want: everybody(200), path: "/users/current"},
+		"GET /users/{username}":                          {want: administrators(200), path: "/users/" + c.target.Username},
+		"GET /users":                                     {want: everybody(200), path: "/users"},
+		"POST /users":                                    {want: administrators(201), path: "/users", body: object{"username": "made@example.com", "display_name": "Made"}},
+		"DELETE /users":                                  {want: administrators(404), path: "/users", body: object{"username": "none@example.com"}},
+		"PATCH /users/access-token":                      {want: everybody(200), path: "/users/access-token"},
+		"GET /users/{username}/identities":               {want: administrators(200), path: "/users/" + c.target.Username + "/identities"},
+		"POST /users/{username}/identities":              {want: administrators(409), path: "/users/" + c.target.Username + "/identities", body: object{"provider_id": "oidc", "subject": "subject of target"}},
+		"DELETE /users/{username}/identities":            {want: administrators(404), path: "/users/" + c.target.Username + "/identities?provider_id=oidc&subject=none"},
+		"GET /users/current/sessions":                    {want: everybody(200), path: "/users/current/sessions"},
+		"DELETE /users/current/sessions":                 {want: everybody(200), path: "/users/current/sessions"},
+		"DELETE /users/current/sessions/{session_pk}":    {want: everybody(404), path: "/users/current/sessions/4711"},
+		"GET /users/{username}/sessions":                 {want: administrators(200), path: "/users/" + c.target.Username + "/sessions"},
+		"DELETE /users/{username}/sessions":              {want: administrators(200), path: "/users/idle@example.com/sessions"},
+		"DELETE /users/{username}/sessions/{session_pk}": {want: administrators(404), path: "/users/" + c.target.Username + "/sessions/4711"},
+		"GET /permissions/groups":                        {want: everybody(200), path: "/permissions/groups"},
+		"POST /permissions/groups":                       {want: administrators(201), path: "/permissions/groups", body: object{"group_name": "made"}},
+		"GET /permissions/groups/details":                {want: administrators(200), path: "/permissions/groups/details"},
+		"GET /permissions/groups/{group_name}/users":     {want: administrators(200), path: "/permissions/groups/" + theGroup + "/users"},
 	}
 	for k := range kinds() {
 		if k.Parent == "" {
@@ -142,7 +150,7 @@ func operations(t *testing.T, c *cast) map[string]bool {
 
 func TestEveryOperationForEveryCaller(t *testing.T) {
 	c := newCast(t)
-	steps, rows := c.steps(), map[string]bool{}
+	steps, rows := c.steps(t), map[string]bool{}
 	for name := range steps {
 		rows[name] = true
 	}

@@ -38,8 +38,8 @@ type ownSession struct {
 }
 
 type userSession struct {
-	userPath
-	ID int64 `path:"session_pk" minimum:"0"`
+	Username string `path:"username" maxLength:"255"`
+	ID       int64  `path:"session_pk" minimum:"0"`
 }
 
 func (a *API) sessions(r *registrar) {
