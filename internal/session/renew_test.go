@@ -241,3 +241,36 @@ func TestSessionsThatAreNotRenewed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// counting counts how often its store is asked.
+type counting struct {
+	session.Store
+	asked atomic.Int64
+}
+
+func (c *counting) Load(ctx context.Context, key session.Key) (session.Record, error) {
+	c.asked.Add(1)
+	return c.Store.Load(ctx, key)
+}
+
+// A warm session asks neither the provider nor, but for once a second, the store.
+func TestWarmSessionAsksNobody(t *testing.T) {
+	n, managers, _ := renewed(t, 1)
+	options := managers[0].Options
+	store := &counting{Store: options.Store}
+	options.Store = store
+	m, err := session.NewManager(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie := startWith(t, m, n.vouched(session.Record{UserID: 7}))
+	began := time.Now()
+	for range 1000 {
+		if _, _, err := m.Load(request(cookie)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if asked, most := store.asked.Load(), 1+int64(time.Since(began)/time.Second); asked > most || n.asked.Load() != 0 {
+		t.Errorf("the store was asked %d times, at most %d are right; the provider %d times", asked, most, n.asked.Load())
+	}
+}
