@@ -204,18 +204,20 @@ func settings(t *testing.T) map[string]setting {
 			wrong: []string{"", "plain", "s256"}, message: "it must be S256 (RFC 9700 §2.1.1)"},
 		"OIDC_GROUP_NAME_PATTERN": {field: func(c *Config) any { return patternsOf(c.OIDC) }, unset: []string(nil), right: map[string]any{"": []string(nil), "team-*, [ab]?": []string{`(?s)\Ateam-.*\z`, `(?s)\A[\x{61}-\x{61}\x{62}-\x{62}].\z`}},
 			wrong: []string{"*", "?*", "**,a", "[b-a]"}, message: "the pattern"},
-		"OIDC_USERINFO_GROUPS":           yesNo(false, func(c *Config) *bool { return &c.OIDC.UserInfoGroups }),
-		"OIDC_JWKS_CACHE_TTL_SECONDS":    span(5*time.Minute, time.Second, "seconds", func(c *Config) *time.Duration { return &c.OIDC.KeysTTL }),
-		"OIDC_PROVISION_ON_BEARER_AUTH":  yesNo(false, func(c *Config) *bool { return &c.OIDC.Provision }),
-		"OIDC_TRUST_BEARER_GROUP_CLAIMS": yesNo(false, func(c *Config) *bool { return &c.OIDC.TrustGroups }),
-		"OIDC_PROVIDERS_FILE":            entriesIn("OIDC_PROVIDERS_FILE", listFile(t)),
-		"AUTH_PROVIDERS_FILE":            entriesIn("AUTH_PROVIDERS_FILE", listFile(t)),
-		"AUTH_PROVIDERS":                 entriesIn("AUTH_PROVIDERS", "[]"),
-		"WORKLOAD_IDENTITY_FILE":         entriesIn("WORKLOAD_IDENTITY_FILE", listFile(t)),
-		"AUTOMATIC_LOGIN_REDIRECT":       yesNo(false, func(c *Config) *bool { return &c.OIDC.AutoRedirect }),
+		"OIDC_USERINFO_GROUPS":               yesNo(false, func(c *Config) *bool { return &c.OIDC.UserInfoGroups }),
+		"OIDC_JWKS_CACHE_TTL_SECONDS":        span(5*time.Minute, time.Second, "seconds", func(c *Config) *time.Duration { return &c.OIDC.KeysTTL }),
+		"OIDC_PROVISION_ON_BEARER_AUTH":      yesNo(false, func(c *Config) *bool { return &c.OIDC.Provision }),
+		"OIDC_TRUST_BEARER_GROUP_CLAIMS":     yesNo(false, func(c *Config) *bool { return &c.OIDC.TrustGroups }),
+		"OIDC_PROVIDERS_FILE":                entriesIn("OIDC_PROVIDERS_FILE", listFile(t)),
+		"AUTH_PROVIDERS_FILE":                entriesIn("AUTH_PROVIDERS_FILE", listFile(t)),
+		"AUTH_PROVIDERS":                     entriesIn("AUTH_PROVIDERS", "[]"),
+		"WORKLOAD_IDENTITY_FILE":             entriesIn("WORKLOAD_IDENTITY_FILE", listFile(t)),
+		"AUTOMATIC_LOGIN_REDIRECT":           yesNo(false, func(c *Config) *bool { return &c.OIDC.AutoRedirect }),
+		"OIDC_USE_REFRESH_TOKEN":             yesNo(false, func(c *Config) *bool { return &c.OIDC.Refresh }),
+		"OIDC_SESSION_EXPIRY_LEEWAY_SECONDS": span(30*time.Second, time.Second, "seconds", func(c *Config) *time.Duration { return &c.OIDC.RefreshLeeway }),
 
-		"SESSION_TYPE": {field: func(c *Config) any { return c.Session.Type }, unset: "filesystem", right: map[string]any{"redis": "redis"},
-			wrong: []string{"", "memory", "Redis"}, message: "it must be filesystem or redis"},
+		"SESSION_TYPE": {field: func(c *Config) any { return c.Session.Type }, unset: "filesystem", right: map[string]any{"redis": "redis", "database": "database"},
+			wrong: []string{"", "memory", "Redis"}, message: "it must be filesystem or redis or database"},
 		"SESSION_FILE_DIR":           needed("flask_session", func(c *Config) *string { return &c.Session.Dir }),
 		"SESSION_PERMANENT":          yesNo(false, func(c *Config) *bool { return &c.Session.Permanent }),
 		"PERMANENT_SESSION_LIFETIME": span(24*time.Hour, time.Second, "seconds", func(c *Config) *time.Duration { return &c.Session.Lifetime }),
@@ -232,6 +234,13 @@ func settings(t *testing.T) map[string]setting {
 		"REDIS_USERNAME":        textual("", func(c *Config) *string { return &c.Redis.Username }),
 		"REDIS_PASSWORD":        textual("", func(c *Config) *string { return &c.Redis.Password }),
 		"REDIS_SSL":             yesNo(false, func(c *Config) *bool { return &c.Redis.TLS }),
+		"REDIS_SSL_CA_FILE":     textual("", func(c *Config) *string { return &c.Redis.CAFile }),
+		"REDIS_SENTINELS": {field: func(c *Config) any { return c.Redis.Sentinels }, unset: []string(nil),
+			right: map[string]any{"": []string(nil), "a:1, [::1]:26379": []string{"a:1", "[::1]:26379"}},
+			wrong: []string{"a", "a:1,b", ":26379", "a:"}, message: "it must be host:port of each Sentinel, comma-separated"},
+		"REDIS_SENTINEL_MASTER":   textual("", func(c *Config) *string { return &c.Redis.Master }),
+		"REDIS_SENTINEL_USERNAME": textual("", func(c *Config) *string { return &c.Redis.SentinelUsername }),
+		"REDIS_SENTINEL_PASSWORD": textual("", func(c *Config) *string { return &c.Redis.SentinelPassword }),
 	}
 }
 
@@ -354,7 +363,7 @@ func TestSecretsAreNeverShown(t *testing.T) {
 		}
 	}
 	env["AUTH_PROVIDERS"] = `[{"id":"x","client_id":"c","discovery_url":"https://x.example","client_secret":"hunter2"}]`
-	if len(env) != 4 {
+	if len(env) != 5 {
 		t.Errorf("%d options are secret", len(env))
 	}
 	env["MLFLOW_UPSTREAM"] = "http://user:hunter2@mlflow:5000"
@@ -392,26 +401,29 @@ func TestCheckServe(t *testing.T) {
 		change map[string]string
 		want   []string
 	}{
-		"good":              {nil, nil},
-		"rotated":           {map[string]string{"SECRET_KEY": "4uKpAZr8vX2q-LmT0yWc,Zr8vX2q-LmT0yWc4uKpA"}, nil},
-		"public client":     {map[string]string{"OIDC_CLIENT_SECRET": "", "OIDC_PUBLIC_CLIENT": "true"}, nil},
-		"without discovery": {map[string]string{"OIDC_DISCOVERY_URL": "", "OIDC_AUTHORIZATION_URL": "https://i/a", "OIDC_TOKEN_URL": "https://i/t", "OIDC_USER_URL": "https://i/u"}, nil},
-		"two of three":      {map[string]string{"OIDC_DISCOVERY_URL": "", "OIDC_AUTHORIZATION_URL": "https://i/a", "OIDC_TOKEN_URL": "https://i/t"}, []string{noProvider}},
-		"no secret key":     {map[string]string{"SECRET_KEY": ""}, []string{"SECRET_KEY is not set; it protects cookies and stored tokens; " + command}},
-		"short":             {map[string]string{"SECRET_KEY": "Zr8vX2q-LmT0yWc"}, []string{weak}},
-		"old one short":     {map[string]string{"SECRET_KEY": "Zr8vX2q-LmT0yWc4uKpA,Zr8"}, []string{weak}},
-		"one character":     {map[string]string{"SECRET_KEY": strings.Repeat("x", 40)}, []string{weak}},
-		"few characters":    {map[string]string{"SECRET_KEY": strings.Repeat("abc", 20)}, []string{weak}},
-		"words":             {map[string]string{"SECRET_KEY": "your-super-secret-key"}, []string{weak}},
-		"words twice":       {map[string]string{"SECRET_KEY": "changeme-CHANGEME-changeme"}, []string{weak}},
-		"words and a year":  {map[string]string{"SECRET_KEY": "mlflow-secret-key-2024"}, []string{weak}},
-		"digits in a row":   {map[string]string{"SECRET_KEY": "0123456789abcdef"}, []string{weak}},
-		"letters in a row":  {map[string]string{"SECRET_KEY": "abcdefghijklmnopqrstuvwxyz"}, []string{weak}},
-		"no client":         {map[string]string{"OIDC_CLIENT_ID": ""}, []string{"OIDC_CLIENT_ID is not set; the identity provider gives it when the application is registered there"}},
-		"no client secret":  {map[string]string{"OIDC_CLIENT_SECRET": ""}, []string{"OIDC_CLIENT_SECRET is not set; set it, or OIDC_PUBLIC_CLIENT=true for a client without a secret"}},
-		"certificate alone": {map[string]string{"TLS_CERT_FILE": "c.pem"}, []string{"TLS_CERT_FILE and TLS_KEY_FILE are set together or not at all"}},
-		"key alone":         {map[string]string{"TLS_KEY_FILE": "k.pem"}, []string{"TLS_CERT_FILE and TLS_KEY_FILE are set together or not at all"}},
-		"all at once":       {map[string]string{"OIDC_DISCOVERY_URL": "", "SECRET_KEY": "hunter2"}, []string{weak, noProvider}},
+		"good":                {nil, nil},
+		"rotated":             {map[string]string{"SECRET_KEY": "4uKpAZr8vX2q-LmT0yWc,Zr8vX2q-LmT0yWc4uKpA"}, nil},
+		"public client":       {map[string]string{"OIDC_CLIENT_SECRET": "", "OIDC_PUBLIC_CLIENT": "true"}, nil},
+		"without discovery":   {map[string]string{"OIDC_DISCOVERY_URL": "", "OIDC_AUTHORIZATION_URL": "https://i/a", "OIDC_TOKEN_URL": "https://i/t", "OIDC_USER_URL": "https://i/u"}, nil},
+		"two of three":        {map[string]string{"OIDC_DISCOVERY_URL": "", "OIDC_AUTHORIZATION_URL": "https://i/a", "OIDC_TOKEN_URL": "https://i/t"}, []string{noProvider}},
+		"no secret key":       {map[string]string{"SECRET_KEY": ""}, []string{"SECRET_KEY is not set; it protects cookies and stored tokens; " + command}},
+		"short":               {map[string]string{"SECRET_KEY": "Zr8vX2q-LmT0yWc"}, []string{weak}},
+		"old one short":       {map[string]string{"SECRET_KEY": "Zr8vX2q-LmT0yWc4uKpA,Zr8"}, []string{weak}},
+		"one character":       {map[string]string{"SECRET_KEY": strings.Repeat("x", 40)}, []string{weak}},
+		"few characters":      {map[string]string{"SECRET_KEY": strings.Repeat("abc", 20)}, []string{weak}},
+		"words":               {map[string]string{"SECRET_KEY": "your-super-secret-key"}, []string{weak}},
+		"words twice":         {map[string]string{"SECRET_KEY": "changeme-CHANGEME-changeme"}, []string{weak}},
+		"words and a year":    {map[string]string{"SECRET_KEY": "mlflow-secret-key-2024"}, []string{weak}},
+		"digits in a row":     {map[string]string{"SECRET_KEY": "0123456789abcdef"}, []string{weak}},
+		"letters in a row":    {map[string]string{"SECRET_KEY": "abcdefghijklmnopqrstuvwxyz"}, []string{weak}},
+		"no client":           {map[string]string{"OIDC_CLIENT_ID": ""}, []string{"OIDC_CLIENT_ID is not set; the identity provider gives it when the application is registered there"}},
+		"no client secret":    {map[string]string{"OIDC_CLIENT_SECRET": ""}, []string{"OIDC_CLIENT_SECRET is not set; set it, or OIDC_PUBLIC_CLIENT=true for a client without a secret"}},
+		"certificate alone":   {map[string]string{"TLS_CERT_FILE": "c.pem"}, []string{"TLS_CERT_FILE and TLS_KEY_FILE are set together or not at all"}},
+		"key alone":           {map[string]string{"TLS_KEY_FILE": "k.pem"}, []string{"TLS_CERT_FILE and TLS_KEY_FILE are set together or not at all"}},
+		"Sentinels alone":     {map[string]string{"REDIS_SENTINELS": "a:1"}, []string{"REDIS_SENTINELS and REDIS_SENTINEL_MASTER are set together or not at all"}},
+		"master alone":        {map[string]string{"REDIS_SENTINEL_MASTER": "m"}, []string{"REDIS_SENTINELS and REDIS_SENTINEL_MASTER are set together or not at all"}},
+		"authority of nobody": {map[string]string{"REDIS_SSL_CA_FILE": "ca.pem"}, []string{"REDIS_SSL_CA_FILE is set and REDIS_SSL is not; set REDIS_SSL=true, or nothing is encrypted"}},
+		"all at once":         {map[string]string{"OIDC_DISCOVERY_URL": "", "SECRET_KEY": "hunter2"}, []string{weak, noProvider}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := map[string]string{}
