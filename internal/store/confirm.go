@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -31,7 +32,7 @@ func (db *DB) ConfirmLogin(ctx context.Context, login directory.Login) (director
 		return user, err
 	}
 	if same {
-		return user, db.saidAgain(ctx, login.Identity)
+		return user, db.saidAgain(ctx, login.Identity, db.now())
 	}
 	err = db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var err error
@@ -78,10 +79,10 @@ func (db *DB) saidBefore(ctx context.Context, row identityRow, login directory.L
 	return row.IsAdmin == login.Admin && slices.Equal(held, slices.Compact(said)), db.coded(err, "")
 }
 
-// saidAgain notes that a provider stands by what it said, so that no older token counts against it. Nothing that anybody has
-// in memory changes by that.
-func (db *DB) saidAgain(ctx context.Context, id directory.Identity) error {
-	_, err := db.write.NewUpdate().Table("gw_identities").Set("said_at = ?", db.now()).
-		Where("provider = ? AND subject = ?", id.Provider, id.Subject).Exec(ctx)
+// saidAgain notes that a provider still said at a time what is stored, so that no older token counts against it. Nothing that
+// anybody has in memory changes by that.
+func (db *DB) saidAgain(ctx context.Context, id directory.Identity, at time.Time) error {
+	_, err := db.write.NewUpdate().Table("gw_identities").Set("said_at = ?", at.UTC()).
+		Where("provider = ? AND subject = ? AND said_at < ?", id.Provider, id.Subject, at.UTC()).Exec(ctx)
 	return db.coded(err, "")
 }

@@ -101,7 +101,7 @@ func notByProviders(ctx context.Context, tx bun.Tx, username string) error {
 
 // RecordBearer stores what a program's token says of a person, as far as it counts: it can make an account, and say in which
 // groups the person is. A token from before the provider's last word changes nothing: else whoever was put out of a group
-// would come back with an older one. What is known already costs a reading alone.
+// would come back with an older one. What is known already moves that moment alone.
 func (db *DB) RecordBearer(ctx context.Context, b directory.Bearer) error {
 	if b.Says == nil {
 		return nil
@@ -113,9 +113,16 @@ func (db *DB) RecordBearer(ctx context.Context, b directory.Bearer) error {
 	if err != nil || !b.Groups || !user.Active {
 		return err
 	}
-	news, err := db.isNews(ctx, b)
-	if err != nil || !news {
+	row, err := db.identity(ctx, db.read, b.Identity)
+	if err != nil || !b.Issued.After(row.SaidAt) {
 		return err
+	}
+	same, err := db.saidBefore(ctx, row, *b.Says)
+	if err != nil {
+		return err
+	}
+	if same {
+		return db.saidAgain(ctx, b.Identity, b.Issued)
 	}
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
 		row, err := db.identity(ctx, tx, b.Identity)
@@ -149,16 +156,6 @@ func (db *DB) create(ctx context.Context, b directory.Bearer) error {
 		_, err = db.says(ctx, tx, user, login, b.Issued.UTC())
 		return err
 	})
-}
-
-// isNews tells whether a token says what is not stored, and is not older than what is.
-func (db *DB) isNews(ctx context.Context, b directory.Bearer) (bool, error) {
-	row, err := db.identity(ctx, db.read, b.Identity)
-	if err != nil || !b.Issued.After(row.SaidAt) {
-		return false, err
-	}
-	same, err := db.saidBefore(ctx, row, *b.Says)
-	return !same, err
 }
 
 func (db *DB) identity(ctx context.Context, from bun.IDB, id directory.Identity) (identityRow, error) {

@@ -180,3 +180,74 @@ func TestBearersSayTheGroups(t *testing.T) {
 		t.Error("a deactivated account was changed")
 	}
 }
+
+// The attack: whoever was put out of a group comes back with a token from before the provider last stood by what it says: in a
+// renewal of the session, or in a newer token.
+func TestAttackTokenFromBeforeTheProvidersLastWord(t *testing.T) {
+	for name, again := range map[string]func(db *DB, at time.Time, says directory.Login) error{
+		"renewal": func(db *DB, at time.Time, says directory.Login) error {
+			db.now = func() time.Time { return at.UTC() }
+			_, err := db.ConfirmLogin(t.Context(), says)
+			return err
+		},
+		"newer token": func(db *DB, at time.Time, says directory.Login) error {
+			return db.RecordBearer(t.Context(), bearer(says.Identity, at, false, true, says))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := openTest(t)
+			ann := from(t, db, at("a", "1"), "ann", false, "red")
+			signed := time.Now()
+			says := directory.Login{Identity: at("a", "1"), Username: "ann", Groups: []string{"red"}}
+			before, err := db.Change(t.Context())
+			must(t, err)
+			must(t, again(db, signed.Add(2*time.Minute), says))
+			if after, err := db.Change(t.Context()); err != nil || after != before {
+				t.Errorf("what is known moved the counter by %d, %v", after-before, err)
+			}
+			kept := bearer(at("a", "1"), signed.Add(time.Minute), false, true, directory.Login{Username: "ann", Groups: []string{"red", "admins"}, Admin: true})
+			must(t, db.RecordBearer(t.Context(), kept))
+			if diff := cmp.Diff([]string{"red"}, held(t, db, ann)); diff != "" {
+				t.Error(diff)
+			}
+			if user, err := db.User(t.Context(), "ann"); err != nil || user.Admin {
+				t.Errorf("%+v, %v", user, err)
+			}
+		})
+	}
+}
+
+// A person of several providers is confirmed by each for what it gave, and by none for another's.
+func TestConfirmedLoginOfSeveralProviders(t *testing.T) {
+	db := openTest(t)
+	ann := from(t, db, at("a", "1"), "ann", true, "red", "both")
+	must(t, db.LinkIdentity(t.Context(), "ann", at("b", "x")))
+	from(t, db, at("b", "x"), "ann", false, "blue", "both")
+	confirm := func(id directory.Identity, username string, admin bool, groups ...string) (moved int64) {
+		t.Helper()
+		before, err := db.Change(t.Context())
+		must(t, err)
+		user, err := db.ConfirmLogin(t.Context(), directory.Login{Identity: id, Username: username, Groups: groups, Admin: admin})
+		if err != nil || user.ID != ann.ID || user.Username != "ann" {
+			t.Fatalf("%+v, %v", user, err)
+		}
+		after, err := db.Change(t.Context())
+		must(t, err)
+		return after - before
+	}
+	if n := confirm(at("b", "x"), "ann of b", false, "both", "blue"); n != 0 {
+		t.Errorf("what b said before moved the counter by %d", n)
+	}
+	if n := confirm(at("b", "x"), "ann of b", false, "both"); n != 1 || cmp.Diff([]string{"both", "red"}, held(t, db, ann)) != "" {
+		t.Errorf("without blue: moved by %d, %v", n, held(t, db, ann))
+	}
+	if n := confirm(at("a", "1"), "ann", true, "red"); n != 1 || cmp.Diff([]string{"both", "red"}, held(t, db, ann)) != "" {
+		t.Errorf("b gives both still: moved by %d, %v", n, held(t, db, ann))
+	}
+	if n := confirm(at("a", "1"), "ann", false, "red"); n != 1 {
+		t.Errorf("no administrator any more: moved by %d", n)
+	}
+	if user, err := db.User(t.Context(), "ann"); err != nil || user.Admin {
+		t.Errorf("%+v, %v", user, err)
+	}
+}
