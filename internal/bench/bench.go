@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/app"
@@ -31,6 +32,7 @@ type World struct {
 	Credentials []Credential
 
 	stub    *stub
+	asked   atomic.Int64 // requests to the provider
 	store   *store.DB
 	closers []func() error
 }
@@ -118,7 +120,10 @@ var person = devidp.Person{Subject: "ada", Username: "ada", Email: "ada@example.
 
 func (w *World) provider() (*devidp.Provider, error) {
 	var provider *devidp.Provider
-	issuer, err := w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { provider.Handler().ServeHTTP(rw, r) }))
+	issuer, err := w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.asked.Add(1)
+		provider.Handler().ServeHTTP(rw, r)
+	}))
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +142,7 @@ func open(ctx context.Context, upstream, issuer, folder string) (*app.App, error
 		"OIDC_DISCOVERY_URL":     issuer + "/.well-known/openid-configuration",
 		"OIDC_CLIENT_ID":         clientID,
 		"OIDC_CLIENT_SECRET":     clientSecret,
+		"OIDC_USE_REFRESH_TOKEN": "true", // so that the provider is asked for more than signing in
 		"SHUTDOWN_GRACE_SECONDS": "5",
 	}
 	settings, err := config.Load(func(name string) (string, bool) { v, ok := values[name]; return v, ok }, os.DevNull, nil)

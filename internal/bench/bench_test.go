@@ -33,7 +33,7 @@ func run(m *testing.M) int {
 	return code
 }
 
-func TestWarmRequestsCostNoStatementAndNoLookup(t *testing.T) {
+func TestWarmRequestsCostNoStatementNoLookupAndNoCallToTheProvider(t *testing.T) {
 	for _, credential := range world.Credentials {
 		t.Run(credential.Name, func(t *testing.T) {
 			cost, err := world.Cost(t.Context(), credential, 100)
@@ -42,6 +42,9 @@ func TestWarmRequestsCostNoStatementAndNoLookup(t *testing.T) {
 			}
 			if cost.Statements != 0 {
 				t.Errorf("%d warm requests ran %d statements, want none", cost.Requests, cost.Statements)
+			}
+			if cost.Provider != 0 {
+				t.Errorf("%d warm requests became %d requests to the provider, want none", cost.Requests, cost.Provider)
 			}
 			if cost.Upstream != cost.Requests {
 				t.Errorf("%d warm requests became %d requests to MLflow, want as many", cost.Requests, cost.Upstream)

@@ -15,6 +15,17 @@ type Cost struct {
 	Requests   int64
 	Statements int64 // to the users database
 	Upstream   int64 // requests to MLflow
+	Provider   int64 // requests to the identity provider
+}
+
+// counted is what there was so far.
+func (w *World) counted() Cost {
+	return Cost{Statements: w.store.Queries(), Upstream: w.stub.requests.Load(), Provider: w.asked.Load()}
+}
+
+// since gives what a number of requests cost.
+func (c Cost) since(before Cost, requests int) Cost {
+	return Cost{int64(requests), c.Statements - before.Statements, c.Upstream - before.Upstream, c.Provider - before.Provider}
 }
 
 // Cost counts what requests with a credential cost, between two readings of the change counter, so that all that is counted
@@ -29,11 +40,11 @@ func (w *World) Cost(ctx context.Context, by Credential, requests int) (Cost, er
 		if err := w.awaitReading(ctx); err != nil {
 			return Cost{}, err
 		}
-		began, statements, upstream := time.Now(), w.store.Queries(), w.stub.requests.Load()
+		began, before := time.Now(), w.counted()
 		if _, err := client.Send(ctx, w.Gateway, by, requests); err != nil {
 			return Cost{}, err
 		}
-		cost := Cost{int64(requests), w.store.Queries() - statements, w.stub.requests.Load() - upstream}
+		cost := w.counted().since(before, requests)
 		if time.Since(began) < quiet {
 			return cost, nil
 		}
@@ -50,11 +61,11 @@ func (w *World) ColdCosts(ctx context.Context) ([]Cost, error) {
 		if err := w.store.CreateGroup(ctx, "made for "+credential.Name); err != nil {
 			return nil, err
 		}
-		statements, upstream := w.store.Queries(), w.stub.requests.Load()
+		before := w.counted()
 		if _, err := client.Send(ctx, w.Gateway, credential, len(small)); err != nil {
 			return nil, err
 		}
-		costs = append(costs, Cost{int64(len(small)), w.store.Queries() - statements, w.stub.requests.Load() - upstream})
+		costs = append(costs, w.counted().since(before, len(small)))
 	}
 	return costs, w.settle(ctx)
 }

@@ -10,8 +10,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
+	redisstore "github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/redis"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/sessiontest"
 )
 
 // following has sessions follow the provider, whose tokens are good for devidp.Life.
@@ -53,33 +57,51 @@ func TestSessionFollowsTheProvider(t *testing.T) {
 	}
 }
 
-// A thousand requests at once must not look like a stolen refresh token, nor cost more than one call and no query when warm.
+// A thousand requests at once must not look like a stolen refresh token, nor cost more than one call: at two replicas, with
+// each of the stores. None of them is told to sign in again meanwhile.
 func TestOneRefreshForAThousandRequests(t *testing.T) {
-	w := newWorld(t, following)
-	b := w.browser()
-	b.mustSignIn("s-ann")
-	w.later(devidp.Life)
-	cookie := &http.Cookie{Name: "session", Value: b.cookie("session")}
-	var wg sync.WaitGroup
-	for range 1000 {
-		wg.Go(func() {
-			if status := w.ask(cookie); status != http.StatusOK {
-				t.Errorf("answered %d", status)
+	for name, keep := range map[string]func(w *world) session.Store{
+		"filesystem": func(*world) session.Store { return nil },
+		"database":   func(w *world) session.Store { return w.db.Sessions(w.clock.Now) },
+		"redis": func(w *world) session.Store {
+			address, _ := sessiontest.Redis(w.t, "--port", sessiontest.Port)
+			kept := redisstore.New(redis.NewClient(&redis.Options{Addr: address}), "p:", w.clock.Now)
+			w.t.Cleanup(func() { _ = kept.Close() })
+			return kept
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(w *world) { following(w); w.kept = keep(w) })
+			b := w.browser()
+			b.mustSignIn("s-ann")
+			replicas := []http.Handler{*w.handler.Load()}
+			w.restart()
+			replicas = append(replicas, *w.handler.Load())
+			for round := range 2 {
+				w.later(devidp.Life)
+				var wg sync.WaitGroup
+				for n := range 1000 {
+					wg.Go(func() {
+						if status := ask(replicas[n%2], b.cookie("session")); status != http.StatusOK {
+							t.Errorf("answered %d", status)
+						}
+					})
+				}
+				wg.Wait()
+				if n := w.idp.Refreshes(); n != round+1 {
+					t.Fatalf("after %d rounds: refreshed %d times", round+1, n)
+				}
 			}
 		})
-	}
-	wg.Wait()
-	if n := w.idp.Refreshes(); n != 1 {
-		t.Errorf("refreshed %d times", n)
 	}
 }
 
 // ask asks who one is, without a connection.
-func (w *world) ask(cookie *http.Cookie) int {
+func ask(gateway http.Handler, id string) int {
 	r, _ := http.NewRequest(http.MethodGet, "http://gateway/whoami", nil) // the address is good
-	r.AddCookie(cookie)
+	r.AddCookie(&http.Cookie{Name: "session", Value: id})
 	answer := &discarded{header: http.Header{}, status: http.StatusOK}
-	(*w.handler.Load()).ServeHTTP(answer, r)
+	gateway.ServeHTTP(answer, r)
 	return answer.status
 }
 

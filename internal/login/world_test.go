@@ -41,7 +41,8 @@ type world struct {
 	idpDown  atomic.Bool
 	clock    *sessiontest.Clock
 	db       *store.DB
-	dir      string // of the sessions
+	dir      string        // of the sessions
+	kept     session.Store // nil: they are in the folder
 	gateway  *httptest.Server
 	handler  atomic.Pointer[http.Handler]
 	settings config.OIDC
@@ -115,16 +116,20 @@ func withoutDiscovery(w *world) {
 func (w *world) restart() {
 	w.t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	files, err := filesystem.Open(w.dir, "p:", log, w.clock.Now)
-	w.must(err)
-	w.t.Cleanup(func() { _ = files.Close() })
+	kept := w.kept
+	if kept == nil {
+		files, err := filesystem.Open(w.dir, "p:", log, w.clock.Now)
+		w.must(err)
+		w.t.Cleanup(func() { _ = files.Close() })
+		kept = files
+	}
 	origin := &httpx.Origin{}
 	keys, err := session.NewKeys(w.secrets)
 	w.must(err)
 	provider := oidc.New(w.settings, w.clock.Now)
 	choices := append(login.Choices{{Provider: provider, ID: config.Single, Type: "oidc", DisplayName: w.settings.DisplayName,
 		RedirectURI: w.settings.RedirectURI, Callback: w.settings.Callback()}}, w.others...)
-	options := session.Options{Store: files, Log: log, CookieName: "session", Lifetime: time.Hour, MaxAge: 24 * time.Hour,
+	options := session.Options{Store: kept, Log: log, CookieName: "session", Lifetime: time.Hour, MaxAge: 24 * time.Hour,
 		SameSite: w.sameSite, Secure: origin.TLS, Now: w.clock.Now}
 	var renewal *login.Renewal
 	if w.settings.Refresh {
