@@ -46,6 +46,12 @@ func (v *Renewal) Renew(ctx context.Context, record session.Record) (session.Rec
 	if login.Identity != (directory.Identity{Provider: record.Provider, Subject: record.Subject}) {
 		return record, errs.New(errs.Unauthenticated, "the identity provider answered about somebody else; sign in again")
 	}
+	fresh, err := v.sealed(record, tokens)
+	if err != nil {
+		return record, err
+	}
+	// Whatever happens from here on, the token of before is used up.
+	record.SealedToken, record.SealedRefresh = fresh.SealedToken, fresh.SealedRefresh
 	user, err := v.People.ConfirmLogin(ctx, login)
 	if errs.Is(err, errs.Conflict) { // the new name is another account's
 		return record, errs.Wrap(errs.Denied, err, "your username has changed to one that another account has; an administrator has to link them")
@@ -56,7 +62,7 @@ func (v *Renewal) Renew(ctx context.Context, record session.Record) (session.Rec
 	if user.ID != record.UserID {
 		return record, errs.New(errs.Denied, "the account does not exist any more")
 	}
-	return v.sealed(record, tokens)
+	return fresh, nil
 }
 
 // sealed puts a provider's tokens into a record, and says when they are renewed. Without a refresh token nobody can be asked,

@@ -1,11 +1,13 @@
 package login_test
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +15,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
 	redisstore "github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/redis"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/sessiontest"
@@ -208,6 +213,41 @@ func TestProviderDownWhileSignedIn(t *testing.T) {
 	if got := b.do("POST", w.gateway.URL+"/logout", "", "Origin", w.gateway.URL); got.StatusCode != http.StatusSeeOther || w.sessionFiles() != 0 {
 		t.Errorf("signing out without the provider: %d, %d sessions left", got.StatusCode, w.sessionFiles())
 	}
+}
+
+// The provider has taken the refresh token, and the users database cannot be asked: the next token is kept, or the next attempt
+// would look like theft.
+func TestUsersDatabaseDownWhileRenewing(t *testing.T) {
+	var down atomic.Bool
+	w := newWorld(t, func(w *world) {
+		following(w)
+		w.confirms = func(p login.People) login.People { return &failing{p, &down} }
+	})
+	b := w.browser()
+	b.mustSignIn("s-ann")
+	down.Store(true)
+	w.later(devidp.Life)
+	if got := b.get("/auth/status"); got.StatusCode != http.StatusServiceUnavailable || w.idp.Refreshes() != 1 {
+		t.Fatalf("while it is down: %d, refreshed %d times", got.StatusCode, w.idp.Refreshes())
+	}
+	down.Store(false)
+	w.later(6 * time.Second)
+	if got := b.whoami(); got == "" || w.idp.Refreshes() != 2 {
+		t.Errorf("afterwards: %q, refreshed %d times", got, w.idp.Refreshes())
+	}
+}
+
+// failing is a users database that cannot store what a provider confirms.
+type failing struct {
+	login.People
+	down *atomic.Bool
+}
+
+func (f *failing) ConfirmLogin(ctx context.Context, l directory.Login) (directory.User, error) {
+	if f.down.Load() {
+		return directory.User{}, errs.New(errs.Unavailable, "down")
+	}
+	return f.People.ConfirmLogin(ctx, l)
 }
 
 // Without a refresh token nobody can be asked: the session ends with what the provider said.

@@ -41,8 +41,9 @@ type world struct {
 	idpDown  atomic.Bool
 	clock    *sessiontest.Clock
 	db       *store.DB
-	dir      string        // of the sessions
-	kept     session.Store // nil: they are in the folder
+	dir      string                          // of the sessions
+	kept     session.Store                   // nil: they are in the folder
+	confirms func(login.People) login.People // what renewals see of the users database; nil: itself
 	gateway  *httptest.Server
 	handler  atomic.Pointer[http.Handler]
 	settings config.OIDC
@@ -133,7 +134,11 @@ func (w *world) restart() {
 		SameSite: w.sameSite, Secure: origin.TLS, Now: w.clock.Now}
 	var renewal *login.Renewal
 	if w.settings.Refresh {
-		renewal = &login.Renewal{Choices: choices, People: w.db, Keys: keys, Leeway: w.settings.RefreshLeeway, Log: log, Now: w.clock.Now}
+		people := login.People(w.db)
+		if w.confirms != nil {
+			people = w.confirms(people)
+		}
+		renewal = &login.Renewal{Choices: choices, People: people, Keys: keys, Leeway: w.settings.RefreshLeeway, Log: log, Now: w.clock.Now}
 		options.Renewer = renewal
 	}
 	sessions, err := session.NewManager(options)

@@ -9,7 +9,8 @@ import (
 )
 
 // Renewer asks the provider again about a session, when what it said before ends. It gives the record with what is new.
-// errs.Unauthenticated and errs.Denied end the session; any other error says that the provider cannot be asked right now.
+// errs.Unauthenticated and errs.Denied end the session; any other error says that the session cannot be renewed right now, and
+// what is sealed in the record is kept for the next attempt.
 type Renewer interface {
 	Renew(ctx context.Context, record Record) (Record, error)
 }
@@ -137,11 +138,11 @@ func (m *Manager) ask(ctx context.Context, key Key, record Record) (Record, erro
 	asked := m.Now()
 	return m.change(ctx, key, func(r *Record) {
 		r.ClaimedUntil = time.Time{}
+		r.SealedToken, r.SealedRefresh = fresh.SealedToken, fresh.SealedRefresh
 		if err != nil {
 			r.RenewAt = asked.Add(askAgain).UTC()
 			return
 		}
-		r.SealedToken, r.SealedRefresh = fresh.SealedToken, fresh.SealedRefresh
 		r.RenewAt, r.TrustedUntil = fresh.RenewAt, fresh.TrustedUntil
 	})
 }
