@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -48,6 +49,18 @@ func TestProvidersOfAFile(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// How sessions follow the provider is said once for all providers.
+func TestProvidersOfAFileAreFollowedAsTheSingleOne(t *testing.T) {
+	c, err := loaded(t, `[{"id": "a", "discovery_url": "https://a.example", "client_id": "a", "public_client": true}]`,
+		map[string]string{"OIDC_USE_REFRESH_TOKEN": "true", "OIDC_SESSION_EXPIRY_LEEWAY_SECONDS": "7"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := c.Providers[0]; o.ID != "a" || !o.Refresh || o.RefreshLeeway != 7*time.Second {
+		t.Errorf("%s: followed %v, %v before the end", o.ID, o.Refresh, o.RefreshLeeway)
 	}
 }
 
