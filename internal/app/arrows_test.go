@@ -19,7 +19,7 @@ var arrows = map[string][]string{
 
 	"internal/errs":     {},
 	"internal/kind":     {},
-	"internal/identity": {},
+	"internal/identity": {"internal/authz"},
 	"internal/policy":   {"internal/kind"},
 	"internal/authz":    {"internal/kind"},
 

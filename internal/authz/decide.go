@@ -16,6 +16,7 @@ type Rules struct {
 type Subject struct {
 	Admin  bool
 	Active bool
+	Scope  *Scope // what the credential is narrowed to, also where the subject is an administrator; nil: it is not
 }
 
 // Resource is what is decided about. Name is what patterns match; for kinds that are keyed by name it equals ID.
@@ -38,6 +39,7 @@ const (
 	ByDefault   Reason = "default"
 	ByWorkspace Reason = "workspace"
 	Creation    Reason = "creation"
+	ByScope     Reason = "scope" // of the credential, which leaves less than its owner has
 )
 
 // Decision is the answer: the effective level, and why.
@@ -51,6 +53,9 @@ type Decision struct {
 // Decide says whether the subject has at least the needed level on the resource. It is the only place where that is said.
 func (r Rules) Decide(s Subject, g *Grants, on Resource, need kind.Level) Decision {
 	d := r.effective(s, g, on)
+	if left := s.Scope.limit(g, on, d.Level); left < d.Level {
+		d = Decision{Level: left, Reason: ByScope}
+	}
 	d.Allowed = d.Level >= need && d.Level != kind.NoPermissions
 	return d
 }
@@ -101,12 +106,12 @@ func (g *Grants) place() Resource {
 }
 
 // Member tells whether the subject may be in the request's workspace at all: everybody is in the default one, and in
-// others whoever may read them.
+// others whoever may read them. A scope says nothing of that: it is about what is inside.
 func (r Rules) Member(s Subject, g *Grants) bool {
 	if !r.Workspaces || g.placed && g.workspace == "" {
 		return s.Active
 	}
-	return g.placed && r.Decide(s, g, g.place(), kind.Read).Allowed
+	return g.placed && r.effective(s, g, g.place()).Level >= kind.Read
 }
 
 // first finds the grant of a source that speaks for the resource, nil when none does.
@@ -133,6 +138,8 @@ func (r Rules) DecideCreate(s Subject, g *Grants, on Resource) Decision {
 	switch {
 	case !s.Active:
 		return Decision{Reason: Deactivated}
+	case !s.Scope.creates(on.Kind):
+		return Decision{Reason: ByScope}
 	case s.Admin:
 		return Decision{Allowed: true, Level: kind.Manage, Reason: Admin}
 	}
@@ -224,6 +231,9 @@ type Selection struct {
 func (r Rules) Select(s Subject, g *Grants, k kind.Name, need kind.Level) Selection {
 	if !s.Active {
 		return Selection{Exact: true}
+	}
+	if selection, narrowed := r.narrowed(s, g, k, need); narrowed {
+		return selection
 	}
 	if s.Admin {
 		return Selection{All: true, Exact: true}

@@ -105,6 +105,33 @@ func (w world) say(source authz.Source, r authz.Resource) (kind.Level, bool) {
 }
 
 func (w world) level(r authz.Resource) kind.Level {
+	level := w.unscoped(r)
+	switch scope := w.subject.Scope; {
+	case scope == nil:
+	case !scoped(scope, r):
+		return kind.NoPermissions
+	case scope.ReadOnly:
+		return min(level, kind.Read)
+	}
+	return level
+}
+
+// scoped tells whether a scope is about a resource.
+func scoped(s *authz.Scope, r authz.Resource) bool {
+	for _, k := range s.Kinds {
+		if k == r.Kind {
+			return true
+		}
+	}
+	for _, one := range s.Resources {
+		if one.Kind == r.Kind && one.ID == r.ID {
+			return true
+		}
+	}
+	return len(s.Kinds)+len(s.Resources) == 0
+}
+
+func (w world) unscoped(r authz.Resource) kind.Level {
 	if !w.subject.Active {
 		return kind.NoPermissions
 	}
@@ -120,6 +147,9 @@ func (w world) level(r authz.Resource) kind.Level {
 }
 
 func (w world) mayCreate(r authz.Resource) bool {
+	if s := w.subject.Scope; s != nil && (s.ReadOnly || len(s.Kinds)+len(s.Resources) > 0 && !slices.Contains(s.Kinds, r.Kind)) {
+		return false
+	}
 	if !w.subject.Active || w.subject.Admin || !w.rules.RestrictCreation {
 		return w.subject.Active
 	}

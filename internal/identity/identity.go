@@ -1,7 +1,11 @@
 // Package identity names who a request is from: the subject, and by which credential it was known.
 package identity
 
-import "context"
+import (
+	"context"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+)
 
 // Credential is the way in which a subject proved who it is.
 type Credential uint8
@@ -24,11 +28,26 @@ type Subject struct {
 	UserID      int64
 	Username    string
 	DisplayName string
-	Admin       bool
+	Admin       bool // may administer: an administrator, whose credential is not narrowed
 	Active      bool
 	Service     bool // a service account, which cannot sign in with a browser
 	Credential  Credential
 	Session     string // the hashed id of the session; "" without one
+	Scope       *authz.Scope // what the credential is narrowed to; nil: it is not
+	All         bool         // holds everything, as far as the scope goes: an administrator with a narrowed credential
+}
+
+// Narrow leaves the subject what is in a scope; nil leaves it all. Whoever comes with a narrowed credential administers
+// nothing, and has as an administrator only what the scope says.
+func (s *Subject) Narrow(to *authz.Scope) {
+	if to != nil {
+		s.Scope, s.All, s.Admin = to, s.All || s.Admin, false
+	}
+}
+
+// Decider is the subject as decisions see it.
+func (s *Subject) Decider() authz.Subject {
+	return authz.Subject{Admin: s.Admin || s.All, Active: s.Active, Scope: s.Scope}
 }
 
 type contextKey struct{}
