@@ -36,7 +36,15 @@ type Store interface {
 	GroupMembers(ctx context.Context, name string) ([]directory.User, error)
 	GroupsOf(ctx context.Context, userID int64) ([]directory.Group, error)
 	PrincipalID(ctx context.Context, p store.Principal) (int64, error)
+	CreateService(ctx context.Context, u directory.User, owner string, as directory.Identity) (directory.User, error)
+	SetServiceOwner(ctx context.Context, username, owner string) error
+	BindService(ctx context.Context, username string, as directory.Identity) error
+	ServiceOwner(ctx context.Context, userID int64) (directory.User, error)
 	SetAccessToken(ctx context.Context, token directory.AccessToken) error
+	CreateToken(ctx context.Context, token directory.Token) (directory.Token, error)
+	Tokens(ctx context.Context, userID int64) ([]directory.Token, error)
+	DeleteToken(ctx context.Context, userID, id int64) error
+	DeleteTokens(ctx context.Context, userID int64) (int64, error)
 	Grants(ctx context.Context, p store.Principal, k kind.Name) ([]authz.Grant, error)
 	Patterns(ctx context.Context, p store.Principal, k kind.Name) ([]authz.Grant, error)
 	GrantsOn(ctx context.Context, k kind.Name, resource string) (users, groups []store.Holder, err error)
@@ -99,7 +107,7 @@ func (a *API) Mount(mux *http.ServeMux) {
 	settings.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"session": {Type: "apiKey", In: "cookie", Name: a.Cookie, Description: "a browser that has signed in"},
 		"basic":   {Type: "http", Scheme: "basic", Description: "username and access token"},
-		"bearer":  {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "an ID token or access token of the identity provider"},
+		"bearer":  {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "an access token made here, or an ID token or access token of the identity provider"},
 	}
 	if a.Origin.Prefix != "" {
 		settings.Servers = []*huma.Server{{URL: a.Origin.Prefix}}
@@ -110,6 +118,8 @@ func (a *API) Mount(mux *http.ServeMux) {
 		a.users(r)
 		a.identities(r)
 		a.sessions(r)
+		a.personalTokens(r)
+		a.serviceAccounts(r)
 		a.groups(r)
 		a.permissions(r)
 	}
@@ -179,7 +189,7 @@ func (r *registrar) operation(method, path string, status int, summary string) h
 	return huma.Operation{
 		OperationID: strings.ToLower(method) + strings.NewReplacer("/", "-", "{", "", "}", "").Replace(r.prefix+path),
 		Method:      method, Path: r.prefix + path, DefaultStatus: status, Summary: summary, Hidden: r.hidden,
-		MaxBodyBytes: 1 << 20, Middlewares: huma.Middlewares{r.use.authenticate},
+		MaxBodyBytes: 1 << 20, Middlewares: huma.Middlewares{r.authenticate},
 		Security: []map[string][]string{{"session": {}}, {"basic": {}}, {"bearer": {}}},
 	}
 }
@@ -203,8 +213,10 @@ func add[I any, O any](r *registrar, method, path string, status int, summary st
 	})
 }
 
-// authenticate is the one door of the API: who is it, and does a browser's request come from a page of ours.
-func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
+// authenticate is the one door of the API: who is it, does a browser's request come from a page of ours, and is it in the
+// scope of the token.
+func (reg *registrar) authenticate(ctx huma.Context, next func(huma.Context)) {
+	a := reg.use
 	r, w := humago.Unwrap(ctx)
 	subject, err := a.Authenticate(r)
 	if err == nil && subject == nil {
@@ -212,6 +224,9 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	}
 	if err == nil && subject.Credential == identity.Session && r.Method != http.MethodGet && !a.Origin.SameOrigin(r) {
 		err = errs.New(errs.Denied, "this request came from another site and was refused")
+	}
+	if err == nil {
+		err = inScope(subject, ctx.Operation(), reg.prefix)
 	}
 	if err != nil {
 		if errs.Is(err, errs.Unauthenticated) {

@@ -24,7 +24,12 @@ type Providers interface {
 	ID(name string) string
 	// Name gives the name that identities of a provider have.
 	Name(ctx context.Context, id string) (string, error)
+	// All are those that are configured.
+	All() []Provider
 }
+
+// Provider is an identity provider as administrators choose it.
+type Provider struct{ ID, Title string }
 
 type identityRef struct {
 	Provider string `json:"provider_id"`
@@ -56,7 +61,7 @@ func (a *API) identities(r *registrar) {
 	add(r, http.MethodDelete, at, 200, "Have a user not be known by an identity any more", a.unlinkIdentity)
 }
 
-func (a *API) listIdentities(ctx context.Context, s *identity.Subject, in *userPath) ([]identityRef, error) {
+func (a *API) listIdentities(ctx context.Context, s *identity.Subject, in *UserPath) ([]identityRef, error) {
 	if err := administrator(s); err != nil {
 		return nil, err
 	}

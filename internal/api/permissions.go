@@ -366,5 +366,5 @@ func (a *API) manages(ctx context.Context, s *identity.Subject, k kind.Kind, res
 
 // may tells whether the caller has MANAGE on a resource.
 func (a *API) may(s *identity.Subject, mine *authz.Grants, on authz.Resource) bool {
-	return a.Rules.Decide(authz.Subject{Admin: s.Admin, Active: s.Active}, mine, on, kind.Manage).Allowed
+	return a.Rules.Decide(s.Decider(), mine, on, kind.Manage).Allowed
 }

@@ -52,14 +52,14 @@ func (a *API) sessions(r *registrar) {
 	add(r, http.MethodDelete, "/users/current/sessions/{session_pk}", 200, "End a session of mine", func(ctx context.Context, s *identity.Subject, in *ownSession) (revoked, error) {
 		return a.endSession(ctx, s, s.UserID, in.ID)
 	})
-	add(r, http.MethodGet, "/users/{username}/sessions", 200, "Where a user is signed in", func(ctx context.Context, s *identity.Subject, in *userPath) (sessionList, error) {
+	add(r, http.MethodGet, "/users/{username}/sessions", 200, "Where a user is signed in", func(ctx context.Context, s *identity.Subject, in *UserPath) (sessionList, error) {
 		id, err := a.whose(ctx, s, in.Username)
 		if err != nil {
 			return sessionList{}, err
 		}
 		return a.sessionsOf(ctx, s, id)
 	})
-	add(r, http.MethodDelete, "/users/{username}/sessions", 200, "End all sessions of a user", func(ctx context.Context, s *identity.Subject, in *userPath) (revoked, error) {
+	add(r, http.MethodDelete, "/users/{username}/sessions", 200, "End all sessions of a user", func(ctx context.Context, s *identity.Subject, in *UserPath) (revoked, error) {
 		id, err := a.whose(ctx, s, in.Username)
 		if err != nil {
 			return revoked{}, err

@@ -28,15 +28,13 @@ type profile struct {
 
 type none struct{}
 
-type userPath struct {
-	Username string `path:"username" maxLength:"255"`
-}
-
 func (a *API) users(r *registrar) {
 	add(r, http.MethodGet, "/users/current", 200, "Who am I", func(ctx context.Context, s *identity.Subject, _ *none) (profile, error) {
-		return a.profile(ctx, s.Username)
+		me, err := a.profile(ctx, s.Username)
+		me.Admin = s.Admin // not with a narrowed token
+		return me, err
 	})
-	add(r, http.MethodGet, "/users/{username}", 200, "One user", func(ctx context.Context, s *identity.Subject, in *userPath) (profile, error) {
+	add(r, http.MethodGet, "/users/{username}", 200, "One user", func(ctx context.Context, s *identity.Subject, in *UserPath) (profile, error) {
 		if err := administrator(s); err != nil {
 			return profile{}, err
 		}
@@ -89,8 +87,9 @@ type newUser struct {
 		DisplayName string  `json:"display_name" maxLength:"255"`
 		Admin       bool    `json:"is_admin,omitempty"`
 		Service     bool    `json:"is_service_account,omitempty"`
-		Source      *string `json:"service_account_source,omitempty" nullable:"true" doc:"internal: with access tokens made here"`
-		Subject     *string `json:"subject,omitempty" nullable:"true" doc:"not supported"`
+		Source      *string `json:"service_account_source,omitempty" nullable:"true" doc:"internal: with access tokens made here; or the provider, whose JWTs name the account as subject"`
+		Subject     *string `json:"subject,omitempty" nullable:"true" doc:"the claim sub of the account's JWTs"`
+		Owner       *string `json:"owner,omitempty" nullable:"true" doc:"of a service account: who handles its tokens, beside administrators"`
 	}
 }
 
@@ -102,17 +101,48 @@ func (a *API) createUser(ctx context.Context, s *identity.Subject, in *newUser) 
 	if name == "" || strings.ContainsAny(name, ":/") || strings.ContainsFunc(name, unicode.IsControl) {
 		return message{}, errs.New(errs.Invalid, "username must not be empty, nor contain : or / or control characters")
 	}
-	source := in.Body.Source
-	if in.Body.Subject != nil && *in.Body.Subject != "" || source != nil && *source != "" && (*source != "internal" || !in.Body.Service) {
-		return message{}, errs.New(errs.Invalid, "service accounts have access tokens made here: service_account_source can be internal alone, and no subject")
+	if in.Body.Service {
+		return a.createService(ctx, name, in)
 	}
-	_, err := a.Store.CreateUser(ctx, directory.User{Username: name, DisplayName: in.Body.DisplayName, Admin: in.Body.Admin,
-		Service: in.Body.Service, ManagedBy: "manual"})
+	for _, given := range []*string{in.Body.Source, in.Body.Subject, in.Body.Owner} {
+		if given != nil && *given != "" {
+			return message{}, errs.New(errs.Invalid, "service_account_source, subject and owner are of service accounts")
+		}
+	}
+	_, err := a.Store.CreateUser(ctx, directory.User{Username: name, DisplayName: in.Body.DisplayName, Admin: in.Body.Admin, ManagedBy: "manual"})
 	if errs.Is(err, errs.Conflict) {
-		return message{Message: "User " + name + " exists already; the roles are set", status: http.StatusOK},
-			a.Store.SetRoles(ctx, name, in.Body.Admin, in.Body.Service)
+		return a.setRoles(ctx, name, in)
 	}
 	return message{Message: "User " + name + " has been created"}, err
+}
+
+func (a *API) setRoles(ctx context.Context, name string, in *newUser) (message, error) {
+	return message{Message: "User " + name + " exists already; the roles are set", status: http.StatusOK},
+		a.Store.SetRoles(ctx, name, in.Body.Admin, in.Body.Service)
+}
+
+// createService makes a service account. Of one that exists the roles are set, and its owner and source where they are given.
+func (a *API) createService(ctx context.Context, name string, in *newUser) (message, error) {
+	as, err := a.bound(ctx, in.Body.Source, in.Body.Subject)
+	if err != nil {
+		return message{}, err
+	}
+	owner := ""
+	if in.Body.Owner != nil {
+		owner = canonical(*in.Body.Owner)
+	}
+	if _, err := a.Store.User(ctx, name); errs.Is(err, errs.NotFound) {
+		_, err = a.Store.CreateService(ctx, directory.User{Username: name, DisplayName: in.Body.DisplayName, Admin: in.Body.Admin, ManagedBy: "manual"}, owner, as)
+		return message{Message: "Service account " + name + " has been created"}, err
+	}
+	done, err := a.setRoles(ctx, name, in)
+	if err == nil && owner != "" {
+		err = a.Store.SetServiceOwner(ctx, name, owner)
+	}
+	if err == nil && as.Subject != "" {
+		err = a.Store.BindService(ctx, name, as)
+	}
+	return done, err
 }
 
 type namedUser struct {

@@ -28,7 +28,7 @@ func (a *API) place(r *http.Request, s *identity.Subject) (context.Context, erro
 		return ctx, nil
 	}
 	grants, err := a.Grants.Of(ctx, s.UserID)
-	if err == nil && !a.Rules.Member(authz.Subject{Active: s.Active}, grants) {
+	if err == nil && !a.Rules.Member(s.Decider(), grants) {
 		err = errs.New(errs.NotFound, "%s", policy.Workspace.Missing(scope.Name))
 	}
 	return ctx, err

@@ -39,6 +39,7 @@ type App struct {
 	unready  sync.Map // names of checks that failed the last time
 	handler  http.Handler
 	closers  []func() error
+	uses     *token.Uses
 }
 
 // New builds the gateway from its settings. Close takes it down again.
@@ -88,8 +89,9 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.uses = token.NewUses(a.Store, a.log, time.Now)
 	auth, err := token.New(token.Options{Sessions: a.Sessions, People: a.Cache, Verifier: issuers, Recorder: a.Store, Failures: failures,
-		Client: origin.Client, Now: time.Now})
+		Upgrades: a.Store, Uses: a.uses, Client: origin.Client, Log: a.log, Now: time.Now})
 	if err != nil {
 		return err
 	}
@@ -148,7 +150,9 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	go func() { defer close(watched); a.Cache.Watch(watch) }()
 	versions := make(chan struct{})
 	go func() { defer close(versions); a.watchVersion(watch) }()
-	defer func() { stopWatch(); <-watched; <-versions }()
+	used := make(chan struct{})
+	go func() { defer close(used); a.uses.Run(watch) }()
+	defer func() { stopWatch(); <-watched; <-versions; <-used }()
 	if a.settings.Workspaces.Enabled {
 		go a.compareWorkspaces(watch)
 	}

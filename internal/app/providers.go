@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/api"
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
@@ -72,4 +73,13 @@ func (p *providers) Name(ctx context.Context, id string) (string, error) {
 		}
 	}
 	return "", errs.New(errs.NotFound, "there is no identity provider %q", id)
+}
+
+// All are the providers that are configured (api.Providers).
+func (p *providers) All() []api.Provider {
+	all := make([]api.Provider, len(p.settings))
+	for i, one := range p.settings {
+		all[i] = api.Provider{ID: one.ID, Title: one.DisplayName}
+	}
+	return all
 }

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"crypto/sha256"
 	"sync/atomic"
 	"time"
 
@@ -13,7 +14,8 @@ import (
 
 // Source is the database behind the cache.
 type Source interface {
-	UserByToken(ctx context.Context, hash [32]byte) (User, time.Time, error)
+	UserByToken(ctx context.Context, hash [32]byte) (TokenOwner, error)
+	PasswordOf(ctx context.Context, username string) (Password, error)
 	UserByIdentity(ctx context.Context, id Identity) (User, error)
 	User(ctx context.Context, username string) (User, error)
 	GrantsOf(ctx context.Context, userID int64) ([]authz.Grant, error)
@@ -41,12 +43,7 @@ type Cache struct {
 	tokens     *otter.Cache[[32]byte, entry[TokenOwner]]
 	identities *otter.Cache[Identity, entry[User]]
 	names      *otter.Cache[string, entry[User]]
-}
-
-// TokenOwner is whose access token a secret is, and until when it is good.
-type TokenOwner struct {
-	User      User
-	ExpiresAt time.Time
+	passwords  *otter.Cache[[32]byte, entry[Password]] // by a hash of the name, which somebody claims, at any length
 }
 
 type entry[T any] struct {
@@ -66,6 +63,9 @@ func NewCache(source Source, order []authz.Source) (*Cache, error) {
 		return nil, err
 	}
 	if c.names, err = otter.New(&otter.Options[string, entry[User]]{MaximumSize: 20_000}); err != nil {
+		return nil, err
+	}
+	if c.passwords, err = otter.New(&otter.Options[[32]byte, entry[Password]]{MaximumSize: 20_000}); err != nil {
 		return nil, err
 	}
 	c.identities, err = otter.New(&otter.Options[Identity, entry[User]]{MaximumSize: 50_000})
@@ -129,10 +129,12 @@ func (c *Cache) ByName(ctx context.Context, username string) (User, error) {
 
 // ByToken finds whose access token has the hash.
 func (c *Cache) ByToken(ctx context.Context, hash [32]byte) (TokenOwner, error) {
-	return cached(c, c.tokens, hash, func() (TokenOwner, error) {
-		user, expires, err := c.source.UserByToken(ctx, hash)
-		return TokenOwner{user, expires}, err
-	})
+	return cached(c, c.tokens, hash, func() (TokenOwner, error) { return c.source.UserByToken(ctx, hash) })
+}
+
+// PasswordOf finds the hash of a user's secret that came from a predecessor.
+func (c *Cache) PasswordOf(ctx context.Context, username string) (Password, error) {
+	return cached(c, c.passwords, sha256.Sum256([]byte(username)), func() (Password, error) { return c.source.PasswordOf(ctx, username) })
 }
 
 // Of gives all that is granted to a user, compiled, as it counts in the context's workspace.

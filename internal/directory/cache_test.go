@@ -55,9 +55,14 @@ func (s *source) read() (bool, kind.Level, error) {
 	return admin, level, down
 }
 
-func (s *source) UserByToken(context.Context, [32]byte) (directory.User, time.Time, error) {
+func (s *source) UserByToken(context.Context, [32]byte) (directory.TokenOwner, error) {
 	admin, _, err := s.read()
-	return directory.User{ID: 1, Admin: admin}, time.Time{}, err
+	return directory.TokenOwner{User: directory.User{ID: 1, Admin: admin}}, err
+}
+
+func (s *source) PasswordOf(context.Context, string) (directory.Password, error) {
+	admin, _, err := s.read()
+	return directory.Password{User: directory.User{ID: 1, Admin: admin}}, err
 }
 
 func (s *source) UserByIdentity(context.Context, directory.Identity) (directory.User, error) {
@@ -130,6 +135,10 @@ var questions = map[string]func(context.Context, *directory.Cache) (bool, error)
 	"token": func(ctx context.Context, c *directory.Cache) (bool, error) {
 		o, err := c.ByToken(ctx, [32]byte{1})
 		return o.User.Admin, err
+	},
+	"password": func(ctx context.Context, c *directory.Cache) (bool, error) {
+		p, err := c.PasswordOf(ctx, "ann")
+		return p.User.Admin, err
 	},
 	"grants": func(ctx context.Context, c *directory.Cache) (bool, error) {
 		g, err := c.Of(ctx, 1)

@@ -51,14 +51,6 @@ type Bearer struct {
 	Groups   bool      // its groups count
 }
 
-// AccessToken is the one access token of a user as it is stored: a hash of the secret and an expiry.
-type AccessToken struct {
-	UserID    int64
-	Hash      [32]byte // SHA-256; the secret has 256 random bits, so a slow hash would add nothing
-	CreatedAt time.Time
-	ExpiresAt time.Time
-}
-
 // Tokens are what a provider gives beside a sign-in.
 type Tokens struct {
 	ID       string    // the ID token

@@ -18,7 +18,10 @@ func (c *call) authorize() error {
 		return errs.New(errs.Denied, "%s is not for clients of this gateway: %s", route.Pattern(), route.Why)
 	}
 	if route.Access == policy.Administrators && !c.subject.Admin {
-		return errs.New(errs.Denied, "only administrators may do this")
+		return errs.New(errs.Denied, "only administrators may do this, and not with a token that is narrowed")
+	}
+	if err := c.inScope(); err != nil {
+		return err
 	}
 	if !c.subject.Active {
 		return errs.New(errs.Denied, "this account is deactivated")
@@ -71,7 +74,11 @@ func (c *call) create(k kind.Name, field string) error {
 
 // mayCreate decides the creation of something under a name.
 func (c *call) mayCreate(k kind.Name, name string) error {
-	if !c.gateway.Rules.DecideCreate(c.decider(), c.grants, authz.Resource{Kind: k, ID: name, Name: name}).Allowed {
+	d := c.gateway.Rules.DecideCreate(c.decider(), c.grants, authz.Resource{Kind: k, ID: name, Name: name})
+	if d.Reason == authz.ByScope {
+		return errs.New(errs.Denied, "your token does not reach so far as to create a %s", title(k))
+	}
+	if !d.Allowed {
 		return errs.New(errs.Denied, "you may not create the %s %q: creating needs EDIT on the name", title(k), name)
 	}
 	return nil
@@ -84,6 +91,9 @@ func (c *call) decide(target extract.Target) error {
 		return nil // MLflow says itself what does not exist
 	}
 	if target.Ref == policy.Job {
+		if !c.subject.Scope.Everything() {
+			return hidden(target)
+		}
 		return c.ownJob(target)
 	}
 	resources, err := c.resolve(target)
@@ -99,6 +109,8 @@ func (c *call) decide(target extract.Target) error {
 		case decision.Allowed:
 		case decision.Level < kind.Read:
 			return hidden(target)
+		case decision.Reason == authz.ByScope:
+			return errs.New(errs.Denied, "this needs %s on the %s %q; your token gives %s", target.Level, title(resource.Kind), resource.ID, decision.Level)
 		default:
 			return errs.New(errs.Denied, "this needs %s on the %s %q; you have %s", target.Level, title(resource.Kind), resource.ID, decision.Level)
 		}

@@ -294,9 +294,7 @@ func (c *call) answerJSON(body []byte) error {
 	return nil
 }
 
-func (c *call) decider() authz.Subject {
-	return authz.Subject{Admin: c.subject.Admin, Active: c.subject.Active}
-}
+func (c *call) decider() authz.Subject { return c.subject.Decider() }
 
 func title(k kind.Name) string {
 	if found, ok := kind.Of(k); ok {

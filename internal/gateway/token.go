@@ -26,7 +26,7 @@ var asked = []string{"filter", "order_by", "view_type", "filter_string", "server
 // also those that the caller may not read: who could see it, choose it, or carry it to another filter, could count them, and
 // so learn what they are called.
 func (c *call) tokenPurpose(list rewrite.List) (string, error) {
-	all := []any{c.subject.UserID, list.Path, workspace.Of(c.r.Context()).Name}
+	all := []any{c.subject.UserID, c.subject.Scope, list.Path, workspace.Of(c.r.Context()).Name}
 	for _, field := range asked {
 		var value any = c.read.Query[field]
 		if c.read.Body != nil {

@@ -32,7 +32,7 @@ type Subject struct {
 	Active      bool
 	Service     bool // a service account, which cannot sign in with a browser
 	Credential  Credential
-	Session     string // the hashed id of the session; "" without one
+	Session     string       // the hashed id of the session; "" without one
 	Scope       *authz.Scope // what the credential is narrowed to; nil: it is not
 	All         bool         // holds everything, as far as the scope goes: an administrator with a narrowed credential
 }

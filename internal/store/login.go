@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/hex"
 	"strings"
 	"time"
 
@@ -36,6 +35,9 @@ func (db *DB) RecordLogin(ctx context.Context, login directory.Login) (directory
 		if err != nil {
 			return err
 		}
+		if user.Service {
+			return errService(user.Username)
+		}
 		user, err = db.take(ctx, tx, user, login)
 		return err
 	})
@@ -67,7 +69,10 @@ func (db *DB) introduce(ctx context.Context, tx bun.Tx, login directory.Login) (
 		if err != nil {
 			return user, err
 		}
-		if known || login.Separate || user.Service || user.Admin || user.ManagedBy != manual {
+		if user.Service {
+			return user, errService(user.Username)
+		}
+		if known || login.Separate || user.Admin || user.ManagedBy != manual {
 			return user, errs.New(errs.Conflict, "the name %s belongs to another account; an administrator has to link them", login.Username)
 		}
 	case errs.Is(err, errs.NotFound):
@@ -156,34 +161,4 @@ func (db *DB) replaceMemberships(ctx context.Context, tx bun.Tx, userID int64, l
 		}
 	}
 	return nil
-}
-
-type tokenRow struct {
-	bun.BaseModel `bun:"table:gw_access_tokens,alias:t"`
-	UserID        int64 `bun:",pk"`
-	Hash          string
-	CreatedAt     time.Time
-	ExpiresAt     time.Time
-}
-
-// SetAccessToken stores the user's access token in place of the one before.
-func (db *DB) SetAccessToken(ctx context.Context, token directory.AccessToken) error {
-	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if _, err := tx.NewDelete().Model((*tokenRow)(nil)).Where("user_id = ?", token.UserID).Exec(ctx); err != nil {
-			return err
-		}
-		_, err := tx.NewInsert().Model(&tokenRow{UserID: token.UserID, Hash: hex.EncodeToString(token.Hash[:]),
-			CreatedAt: token.CreatedAt.UTC(), ExpiresAt: token.ExpiresAt.UTC()}).Exec(ctx)
-		return err
-	})
-}
-
-// UserByToken finds whose access token has the hash, and until when it is good.
-func (db *DB) UserByToken(ctx context.Context, hash [32]byte) (directory.User, time.Time, error) {
-	var token tokenRow
-	if err := db.read.NewSelect().Model(&token).Where("hash = ?", hex.EncodeToString(hash[:])).Scan(ctx); err != nil {
-		return directory.User{}, time.Time{}, db.coded(err, "the token")
-	}
-	user, err := db.UserByID(ctx, token.UserID)
-	return user, token.ExpiresAt, err
 }

@@ -223,13 +223,13 @@ func TestDeleteUserTakesAllThatBelongsToIt(t *testing.T) {
 	if err := db.SetAccessToken(t.Context(), directory.AccessToken{UserID: ann.ID, Hash: hash, ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	if user, _, err := db.UserByToken(t.Context(), hash); err != nil || user.ID != ann.ID {
-		t.Fatalf("%+v, %v", user, err)
+	if owner, err := db.UserByToken(t.Context(), hash); err != nil || owner.User.ID != ann.ID {
+		t.Fatalf("%+v, %v", owner, err)
 	}
 	if err := db.DeleteUser(t.Context(), "ann"); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := db.UserByToken(t.Context(), hash)
+	_, err := db.UserByToken(t.Context(), hash)
 	wantCode(t, err, errs.NotFound)
 	_, err = db.UserByIdentity(t.Context(), directory.Identity{Provider: "oidc", Subject: "1"})
 	wantCode(t, err, errs.NotFound)

@@ -91,15 +91,21 @@ func (db *DB) Users(ctx context.Context, service bool) ([]directory.User, error)
 
 // CreateUser makes a user; a name that is taken is errs.Conflict.
 func (db *DB) CreateUser(ctx context.Context, u directory.User) (directory.User, error) {
-	row := userRow{Username: strings.ToLower(u.Username), DisplayName: u.DisplayName, IsAdmin: u.Admin, Active: true,
-		IsService: u.Service, ManagedBy: u.ManagedBy, CreatedAt: db.now(), UpdatedAt: db.now()}
 	err := db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, err := tx.NewInsert().Model(&row).Exec(ctx)
-		if errs.Is(db.coded(err, ""), errs.Conflict) {
-			return errs.New(errs.Conflict, "the user %s exists already", row.Username)
-		}
+		var err error
+		u, err = db.createUser(ctx, tx, u)
 		return err
 	})
+	return u, err
+}
+
+func (db *DB) createUser(ctx context.Context, tx bun.Tx, u directory.User) (directory.User, error) {
+	row := userRow{Username: strings.ToLower(u.Username), DisplayName: u.DisplayName, IsAdmin: u.Admin, Active: true,
+		IsService: u.Service, ManagedBy: u.ManagedBy, CreatedAt: db.now(), UpdatedAt: db.now()}
+	_, err := tx.NewInsert().Model(&row).Exec(ctx)
+	if errs.Is(db.coded(err, ""), errs.Conflict) {
+		err = errs.New(errs.Conflict, "the user %s exists already", row.Username)
+	}
 	return row.user(), err
 }
 
@@ -114,8 +120,15 @@ func (db *DB) SetRoles(ctx context.Context, username string, admin, service bool
 				return err
 			}
 		}
+		user, err := db.user(ctx, tx, "u.username = ?", username)
+		if err != nil {
+			return err
+		}
+		if err := db.leaveOwner(ctx, tx, user, admin, service); err != nil {
+			return err
+		}
 		result, err := tx.NewUpdate().Table("gw_users").Set("is_admin = ?", admin).Set("is_service = ?", service).
-			Set("updated_at = ?", db.now()).Where("username = ?", username).Exec(ctx)
+			Set("updated_at = ?", db.now()).Where("id = ?", user.ID).Exec(ctx)
 		return db.changed(result, err, "the user "+username)
 	})
 }

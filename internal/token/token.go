@@ -1,4 +1,5 @@
-// Package token knows programs by their credentials: access tokens as basic password, and JWTs of the provider as bearer.
+// Package token knows programs by their credentials: access tokens as basic password or bearer, and JWTs of the provider as
+// bearer.
 package token
 
 import (
@@ -7,6 +8,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -29,6 +31,7 @@ type People interface {
 	UserByIdentity(ctx context.Context, id directory.Identity) (directory.User, error)
 	ByName(ctx context.Context, username string) (directory.User, error)
 	ByToken(ctx context.Context, hash [32]byte) (directory.TokenOwner, error)
+	PasswordOf(ctx context.Context, username string) (directory.Password, error)
 }
 
 // Verifier checks a JWT and says whom its issuer means, and until when it is good.
@@ -47,8 +50,11 @@ type Options struct {
 	People   People
 	Verifier Verifier
 	Recorder Recorder
+	Upgrades Upgrader
+	Uses     *Uses
 	Failures *Failures
 	Client   func(*http.Request) string
+	Log      *slog.Logger
 	Now      func() time.Time
 }
 
@@ -56,6 +62,7 @@ type Options struct {
 type Authenticator struct {
 	Options
 	verified *otter.Cache[[32]byte, directory.Bearer]
+	slow     *slow
 }
 
 // maxToken bounds a credential before it is parsed, in bytes.
@@ -68,7 +75,11 @@ const jwtTrusted = time.Minute
 // New makes an Authenticator.
 func New(o Options) (*Authenticator, error) {
 	cache, err := otter.New(&otter.Options[[32]byte, directory.Bearer]{MaximumSize: 20_000, ExpiryCalculator: otter.ExpiryWriting[[32]byte, directory.Bearer](jwtTrusted)})
-	return &Authenticator{o, cache}, err
+	if err != nil {
+		return nil, err
+	}
+	slow, err := newSlow()
+	return &Authenticator{o, cache, slow}, err
 }
 
 // errBad is the one answer to every credential that is wrong, so that none tells whether an account exists.
@@ -105,6 +116,9 @@ func (a *Authenticator) Authenticate(r *http.Request) (*identity.Subject, error)
 // id alone could name somebody else by now, in a users database that was made anew beside sessions that were kept.
 func (a *Authenticator) signedIn(ctx context.Context, record session.Record, key session.Key) (*identity.Subject, error) {
 	user, err := a.People.UserByIdentity(ctx, directory.Identity{Provider: record.Provider, Subject: record.Subject})
+	if err == nil && user.Service { // it became one after somebody had signed in
+		return nil, errs.New(errs.Unauthenticated, "%s is a service account: programs use it by token, and nobody signs in to it with a browser", user.Username)
+	}
 	if errs.Is(err, errs.NotFound) || (err == nil && (!user.Active || user.ID != record.UserID)) {
 		return nil, errs.New(errs.Unauthenticated, "the account does not exist any more, or is deactivated")
 	}
@@ -134,21 +148,62 @@ func (a *Authenticator) basic(r *http.Request, credential string) (*identity.Sub
 	if err != nil && !errs.Is(err, errs.NotFound) {
 		return nil, err
 	}
-	same := subtle.ConstantTimeCompare([]byte(owner.User.Username), []byte(username)) == 1
-	if err != nil || !same || !owner.User.Active || !a.Now().Before(owner.ExpiresAt) {
+	if err == nil && a.good(owner) && subtle.ConstantTimeCompare([]byte(owner.User.Username), []byte(username)) == 1 {
 		// A right token passes however many wrong ones others sent for the account, or from behind the same address: they
 		// must not lock its owner out, and 256 random bits cannot be guessed.
-		refusal := a.Failures.Allowed(client, username)
-		a.Failures.Note(client, username)
-		if refusal != nil {
-			return nil, refusal
-		}
-		return nil, errBad
+		return a.owns(owner), nil
 	}
-	return Subject(owner.User, identity.AccessToken), nil
+	user, err := a.password(r.Context(), client, username, secret)
+	if err == nil {
+		return Subject(user, identity.AccessToken), nil
+	}
+	return nil, a.failed(err, client, username)
+}
+
+// failed counts an attempt that failed, and says so: that there were too many of them, where that is so.
+func (a *Authenticator) failed(err error, client, account string) error {
+	if !errs.Is(err, errs.Unauthenticated) && !errs.Is(err, errs.Limited) {
+		return err
+	}
+	refusal := a.Failures.Allowed(client, account)
+	a.Failures.Note(client, account)
+	if refusal != nil {
+		return refusal
+	}
+	return err
+}
+
+// good tells whether a token counts now.
+func (a *Authenticator) good(owner directory.TokenOwner) bool {
+	return owner.User.Active && a.Now().Before(owner.ExpiresAt)
+}
+
+// owns gives the owner of a token as the subject of a request, with what the token is narrowed to.
+func (a *Authenticator) owns(owner directory.TokenOwner) *identity.Subject {
+	if owner.TokenID != 0 {
+		a.Uses.Note(owner.TokenID)
+	}
+	s := Subject(owner.User, identity.AccessToken)
+	s.Narrow(owner.Scope)
+	return s
+}
+
+// opaque knows the owner of an access token that comes as bearer, without a name beside it.
+func (a *Authenticator) opaque(r *http.Request, secret string) (*identity.Subject, error) {
+	owner, err := a.People.ByToken(r.Context(), sha256.Sum256([]byte(secret)))
+	if errs.Is(err, errs.NotFound) || err == nil && !a.good(owner) {
+		return nil, a.failed(errBad, a.Client(r), "")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.owns(owner), nil
 }
 
 func (a *Authenticator) bearer(r *http.Request, raw string) (*identity.Subject, error) {
+	if strings.HasPrefix(raw, secretPrefix) {
+		return a.opaque(r, raw)
+	}
 	client := a.Client(r)
 	hash := sha256.Sum256([]byte(raw))
 	known, ok := a.verified.GetIfPresent(hash)
@@ -177,7 +232,7 @@ func (a *Authenticator) bearer(r *http.Request, raw string) (*identity.Subject, 
 	}
 	user, err := a.bearerOf(r.Context(), known)
 	if errs.Is(err, errs.NotFound) || (err == nil && !user.Active) {
-		return nil, errs.New(errs.Unauthenticated, "no account is known for this token; sign in once with a browser")
+		return nil, errs.New(errs.Unauthenticated, "no account is known for this token; sign in once with a browser, or have a service account bound to its subject")
 	}
 	if err != nil {
 		return nil, err
@@ -201,6 +256,12 @@ func (a *Authenticator) bearerOf(ctx context.Context, b directory.Bearer) (direc
 func NewSecret() (secret string, hash [32]byte) {
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // never fails (crypto/rand)
-	secret = "mlo_" + base64.RawURLEncoding.EncodeToString(random)
+	secret = secretPrefix + base64.RawURLEncoding.EncodeToString(random)
 	return secret, sha256.Sum256([]byte(secret))
 }
+
+// secretPrefix is how every access token begins, so that people and scanners of secrets know one.
+const secretPrefix = "mlo_"
+
+// Prefix is the part of a secret that listings show, so that its owner knows it again. It leaves 208 bits to guess.
+func Prefix(secret string) string { return secret[:len(secretPrefix)+8] }

@@ -35,6 +35,7 @@ type house struct {
 	db       *store.DB
 	sessions *session.Manager
 	idp      *devidp.Provider
+	uses     *token.Uses
 	auth     *token.Authenticator
 }
 
@@ -72,8 +73,9 @@ func newHouse(t *testing.T) *house {
 		HTTPTimeout: 10 * time.Second, VerifyTLS: true}, h.clock.Now)
 	failures, err := token.NewFailures(perMinute, h.clock.Now)
 	must()
+	h.uses = token.NewUses(h.db, log, h.clock.Now)
 	h.auth, err = token.New(token.Options{Sessions: h.sessions, People: people, Verifier: verifier, Failures: failures,
-		Client: (&httpx.Origin{}).Client, Now: h.clock.Now})
+		Upgrades: h.db, Uses: h.uses, Client: (&httpx.Origin{}).Client, Log: log, Now: h.clock.Now})
 	must()
 	return h
 }

@@ -1,0 +1,58 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+)
+
+type passwordRow struct {
+	bun.BaseModel `bun:"table:gw_passwords,alias:p"`
+	UserID        int64 `bun:",pk"`
+	Hash          string
+	CreatedAt     time.Time
+	ExpiresAt     time.Time
+}
+
+// SetPassword stores the hash of a user's secret as a predecessor has made it, in place of the access token.
+func (db *DB) SetPassword(ctx context.Context, p directory.Password) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := dropAccessToken(ctx, tx, p.User.ID); err != nil {
+			return err
+		}
+		_, err := tx.NewInsert().Model(&passwordRow{UserID: p.User.ID, Hash: p.Hash, CreatedAt: db.now(), ExpiresAt: p.ExpiresAt.UTC()}).Exec(ctx)
+		return err
+	})
+}
+
+// PasswordOf finds the hash of a user's secret. For a name without one it gives somebody's as that of nobody, to be checked
+// in vain; errs.NotFound when there is none at all.
+func (db *DB) PasswordOf(ctx context.Context, username string) (directory.Password, error) {
+	var row passwordRow
+	user, err := db.User(ctx, username)
+	if err == nil {
+		err = db.coded(db.read.NewSelect().Model(&row).Where("user_id = ?", user.ID).Scan(ctx), "the secret")
+	}
+	if errs.Is(err, errs.NotFound) {
+		user = directory.User{}
+		err = db.coded(db.read.NewSelect().Model(&row).Order("user_id").Limit(1).Scan(ctx), "a secret")
+	}
+	return directory.Password{User: user, Hash: row.Hash, ExpiresAt: row.ExpiresAt}, err
+}
+
+// UpgradePassword puts an access token in place of the same secret as a predecessor has hashed it. Nothing happens when
+// that hash is not the user's any more.
+func (db *DB) UpgradePassword(ctx context.Context, from directory.Password, to [32]byte) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		result, err := tx.NewDelete().Model((*passwordRow)(nil)).Where("user_id = ? AND hash = ?", from.User.ID, from.Hash).Exec(ctx)
+		if err = db.changed(result, err, "the secret"); err != nil {
+			return err
+		}
+		_, err = tx.NewInsert().Model(&accessTokenRow{UserID: from.User.ID, Hash: hashed(to), CreatedAt: db.now(), ExpiresAt: from.ExpiresAt.UTC()}).Exec(ctx)
+		return err
+	})
+}
