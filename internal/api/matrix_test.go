@@ -29,6 +29,17 @@ func everybody(ok int) statuses      { return statuses{401, ok, ok, ok, ok, ok} 
 func administrators(ok int) statuses { return statuses{401, 403, 403, 403, 403, ok} }
 func managed(ok int) statuses        { return statuses{401, 403, 403, ok, 403, ok} }
 
+// ofTarget is for the target's own, which administrators handle too.
+func ofTarget(ok int) statuses { return statuses{401, 403, 403, 403, ok, ok} }
+
+// revoke ends the tokens of the target.
+func (c *cast) revoke(t *testing.T) {
+	t.Helper()
+	if _, err := c.App.Store.DeleteTokens(t.Context(), int64(c.idOf(t, c.target.Username))); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // step is how one operation is called. Ready prepares what it needs, since the caller before has used it up.
 type step struct {
 	want  statuses
@@ -42,15 +53,25 @@ func (c *cast) steps(t *testing.T) map[string]step {
 	t.Helper()
 	c.Browser(t, "idle", world.Members) // whose sessions can be ended without harm to the other rows
 	all := map[string]step{
-		"GET /users/current":                             {want: everybody(200), path: "/users/current"},
-		"GET /users/{username}":                          {want: administrators(200), path: "/users/" + c.target.Username},
-		"GET /users":                                     {want: everybody(200), path: "/users"},
-		"POST /users":                                    {want: administrators(201), path: "/users", body: object{"username": "made@example.com", "display_name": "Made"}},
-		"DELETE /users":                                  {want: administrators(404), path: "/users", body: object{"username": "none@example.com"}},
-		"PATCH /users/access-token":                      {want: everybody(200), path: "/users/access-token"},
-		"GET /users/{username}/identities":               {want: administrators(200), path: "/users/" + c.target.Username + "/identities"},
-		"POST /users/{username}/identities":              {want: administrators(409), path: "/users/" + c.target.Username + "/identities", body: object{"provider_id": "oidc", "subject": "subject of target"}},
-		"DELETE /users/{username}/identities":            {want: administrators(404), path: "/users/" + c.target.Username + "/identities?provider_id=oidc&subject=none"},
+		"GET /users/current":                  {want: everybody(200), path: "/users/current"},
+		"GET /users/{username}":               {want: administrators(200), path: "/users/" + c.target.Username},
+		"GET /users":                          {want: everybody(200), path: "/users"},
+		"POST /users":                         {want: administrators(201), path: "/users", body: object{"username": "made@example.com", "display_name": "Made"}},
+		"DELETE /users":                       {want: administrators(404), path: "/users", body: object{"username": "none@example.com"}},
+		"PATCH /users/access-token":           {want: everybody(200), path: "/users/access-token"},
+		"GET /users/{username}/identities":    {want: administrators(200), path: "/users/" + c.target.Username + "/identities"},
+		"POST /users/{username}/identities":   {want: administrators(409), path: "/users/" + c.target.Username + "/identities", body: object{"provider_id": "oidc", "subject": "subject of target"}},
+		"DELETE /users/{username}/identities": {want: administrators(404), path: "/users/" + c.target.Username + "/identities?provider_id=oidc&subject=none"},
+		"GET /users/service-account-sources":  {want: administrators(200), path: "/users/service-account-sources"},
+		"PUT /users/{username}/service-account-source": {want: administrators(404), path: "/users/none/service-account-source",
+			body: object{"source": "internal"}},
+		"GET /users/current/tokens":                      {want: everybody(200), path: "/users/current/tokens"},
+		"POST /users/current/tokens":                     {want: everybody(201), path: "/users/current/tokens", body: object{"name": "matrix"}},
+		"DELETE /users/current/tokens/{token_id}":        {want: everybody(404), path: "/users/current/tokens/4711"},
+		"GET /users/{username}/tokens":                   {want: ofTarget(200), path: "/users/" + c.target.Username + "/tokens"},
+		"POST /users/{username}/tokens":                  {want: ofTarget(201), path: "/users/" + c.target.Username + "/tokens", body: object{"name": "of others"}, ready: c.revoke},
+		"DELETE /users/{username}/tokens":                {want: ofTarget(200), path: "/users/" + c.target.Username + "/tokens"},
+		"DELETE /users/{username}/tokens/{token_id}":     {want: ofTarget(404), path: "/users/" + c.target.Username + "/tokens/4711"},
 		"GET /users/current/sessions":                    {want: everybody(200), path: "/users/current/sessions"},
 		"DELETE /users/current/sessions":                 {want: everybody(200), path: "/users/current/sessions"},
 		"DELETE /users/current/sessions/{session_pk}":    {want: everybody(404), path: "/users/current/sessions/4711"},

@@ -70,7 +70,7 @@ func (db *DB) introduce(ctx context.Context, tx bun.Tx, login directory.Login) (
 			return user, err
 		}
 		if user.Service {
-			return user, errService(user.Username)
+			return user, errs.New(errs.Conflict, "the name %s is a service account's: programs use it by token, and nobody signs in to it with a browser", login.Username)
 		}
 		if known || login.Separate || user.Admin || user.ManagedBy != manual {
 			return user, errs.New(errs.Conflict, "the name %s belongs to another account; an administrator has to link them", login.Username)

@@ -196,7 +196,10 @@ func TestAttackAccountEnumeration(t *testing.T) {
 		{"empty", "Basic "},
 		{"scheme alone", "Basic"},
 		{"over-long", basic("ann", strings.Repeat("a", 20<<10))},
-		{"bearer that is no JWT", "Bearer " + ann},
+		{"bearer that is no JWT", "Bearer x"},
+		{"bearer that is no token", "Bearer mlo_wrong"},
+		{"bearer of a deleted user", "Bearer " + gone},
+		{"bearer of a deactivated user", "Bearer " + off},
 		{"bearer empty", "Bearer "},
 	} {
 		got := answer(h.refused(from(address(i), c.header), errs.Unauthenticated))
