@@ -99,6 +99,7 @@ func (a *API) Mount(mux *http.ServeMux) {
 	huma.NewError = func(status int, message string, details ...error) huma.StatusError {
 		return problem(status, message, details)
 	}
+	huma.ValidateStrictCasing = true // what the body has no field for is an unknown one
 	settings := huma.DefaultConfig("mlflow-oidc-auth", "1")
 	settings.DocsPath, settings.SchemasPath, settings.CreateHooks = "", "", nil
 	settings.OpenAPIPath = ""

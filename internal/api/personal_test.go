@@ -156,13 +156,10 @@ func TestAttackNarrowedTokenAdministersNothing(t *testing.T) {
 			if me := thief.JSON(t, http.MethodGet, current, nil); me["is_admin"] != false {
 				t.Errorf("with a token that is narrowed it is %v", me)
 			}
-			for step, s := range c.steps() {
+			for step, s := range c.steps() { // nothing is made ready: none gets that far
 				method, path, _ := strings.Cut(step, " ")
 				if path == "/users/current" {
 					continue
-				}
-				if s.ready != nil {
-					s.ready(t)
 				}
 				for _, prefix := range []string{base, "/ajax-api/2.0/mlflow"} {
 					if got := thief.Do(t, method, prefix+s.path, s.body); got.Status != 403 {
