@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 )
 
@@ -36,6 +37,24 @@ func TestCredentialNames(t *testing.T) {
 		identity.AccessToken: "access_token", identity.Bearer: "bearer"} {
 		if got := c.String(); got != want {
 			t.Errorf("%d is %s, want %s", c, got, want)
+		}
+	}
+}
+
+// Whoever comes with a narrowed credential is no administrator, and twice narrowed still holds what the scope says.
+func TestNarrow(t *testing.T) {
+	for name, one := range map[string]struct{ admin, holds bool }{"an administrator": {true, true}, "a person": {false, false}} {
+		s := identity.Subject{Admin: one.admin, Active: true}
+		s.Narrow(nil)
+		if s.Admin != one.admin || s.Decider().Scope != nil {
+			t.Errorf("%s without a scope is %+v", name, s)
+		}
+		scope := &authz.Scope{ReadOnly: true}
+		for range 2 {
+			s.Narrow(scope)
+			if d := s.Decider(); s.Admin || s.Scope != scope || d.Scope != scope || d.Admin != one.holds || !d.Active {
+				t.Errorf("%s with a scope is %+v, and decides as %+v", name, s, d)
+			}
 		}
 	}
 }
