@@ -360,6 +360,16 @@ func TestTwoReplicasOnOneDatabase(t *testing.T) {
 		return err == nil && u.Active
 	}
 	known := func(r replica) bool { _, err := r.cache.ByToken(t.Context(), hash); return err == nil }
+	named := sha256.Sum256([]byte("named"))
+	job, err := one.CreateToken(t.Context(), directory.Token{UserID: ann.ID, Name: "job", Hash: named, ExpiresAt: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	knownJob := func(r replica) bool { _, err := r.cache.ByToken(t.Context(), named); return err == nil }
+	oneJob := func(r replica) bool {
+		owner, err := r.cache.ByToken(t.Context(), named)
+		return err == nil && owner.User.Active
+	}
 	identified := func(r replica) bool {
 		_, err := r.cache.UserByIdentity(t.Context(), login.Identity)
 		return err == nil
@@ -383,6 +393,9 @@ func TestTwoReplicasOnOneDatabase(t *testing.T) {
 		}, allowed, false},
 		{"another token", func() error { return setToken([32]byte{7}) }, known, false},
 		{"deactivation", func() error { return one.SetActive(t.Context(), "ann", false) }, active, false},
+		{"activation for a token", func() error { return one.SetActive(t.Context(), "ann", true) }, oneJob, true},
+		{"deactivation for a token", func() error { return one.SetActive(t.Context(), "ann", false) }, oneJob, false},
+		{"the end of a token with a name", func() error { return one.DeleteToken(t.Context(), ann.ID, job.ID) }, knownJob, false},
 		{"activation", func() error { return one.SetActive(t.Context(), "ann", true) }, active, true},
 		{"deletion", func() error { return one.DeleteUser(t.Context(), "ann") }, identified, false},
 	} {
