@@ -30,7 +30,7 @@ func (a *API) resource(ctx context.Context, s *identity.Subject, mine *authz.Gra
 	case k.Kept() == kind.RegisteredModel && mine.NeedsName(k):
 		as := on
 		on.Kind, as.Kind = kind.RegisteredModel, kind.Prompt
-		if !a.Rules.Alike(authz.Subject{Admin: s.Admin, Active: s.Active}, mine, on, as) {
+		if !a.Rules.Alike(s.Decider(), mine, on, as) {
 			on.Kind, err = a.MLflow.Registered(ctx, id)
 		}
 	}

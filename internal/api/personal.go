@@ -162,12 +162,12 @@ func (a *API) listTokens(ctx context.Context, s *identity.Subject, username stri
 	rows, _ := page(tokens, func(t directory.Token) string { return t.Name }, p)
 	all := personals{Tokens: make([]personal, len(rows))}
 	for i, t := range rows {
-		all.Tokens[i] = a.personal(t, user)
+		all.Tokens[i] = a.listed(t, user)
 	}
 	return all, nil
 }
 
-func (a *API) personal(t directory.Token, user directory.User) personal {
+func (a *API) listed(t directory.Token, user directory.User) personal {
 	p := personal{ID: t.ID, Name: t.Name, Prefix: t.Prefix, CreatedAt: stamp(t.CreatedAt), CreatedBy: t.CreatedBy, ExpiresAt: stamp(t.ExpiresAt),
 		Active: user.Active && a.Now().Before(t.ExpiresAt), Scope: scopeShown(t.Scope)}
 	if !t.UsedAt.IsZero() {
@@ -210,7 +210,7 @@ func (a *API) makeToken(ctx context.Context, s *identity.Subject, username strin
 		return madePersonal{}, err
 	}
 	a.noteTokens(ctx, s, user, "a token was made", nil, "token", made.ID, "name", name, "narrowed", scope != nil)
-	return madePersonal{a.personal(made, user), secret}, nil
+	return madePersonal{a.listed(made, user), secret}, nil
 }
 
 // knownFields refuses a body with others than known fields. Elsewhere these mean nothing; here one could be a misspelt

@@ -39,6 +39,8 @@ func (a *API) scope(body *scopeBody) (*authz.Scope, error) {
 		switch {
 		case one.Kind == string(kind.Experiment) && !extract.ExperimentID(one.ID):
 			return nil, errs.New(errs.Invalid, "%q is not an experiment id: digits without a leading zero", one.ID)
+		case one.Kind == string(kind.Scorer) && extract.ScorerID(one.ID) != nil:
+			return nil, errs.New(errs.Invalid, "%q names no scorer: an experiment's id, a slash, and the scorer's name", one.ID)
 		case one.Workspace != "" && (!a.Rules.Workspaces || !workspace.Valid(one.Workspace)):
 			return nil, errs.New(errs.Invalid, "%q is not the name of a workspace of this server", one.Workspace)
 		}

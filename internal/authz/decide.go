@@ -210,7 +210,7 @@ func (g *Grants) NeedsName(k kind.Name) bool {
 // them is meant.
 func (r Rules) Alike(s Subject, g *Grants, on ...Resource) bool {
 	for _, other := range on[1:] {
-		if r.effective(s, g, other).Level != r.effective(s, g, on[0]).Level {
+		if r.Decide(s, g, other, kind.Read).Level != r.Decide(s, g, on[0], kind.Read).Level {
 			return false
 		}
 	}

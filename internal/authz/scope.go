@@ -88,8 +88,9 @@ func (s *Scope) limit(g *Grants, on Resource, level kind.Level) kind.Level {
 	return level
 }
 
+// holds tells whether a resource is in the scope: itself, or with what it has its name within, as its runs and traces are.
 func (s *Scope) holds(g *Grants, on Resource) bool {
-	return s.Everything() || slices.Contains(s.Kinds, on.Kind) ||
+	return s.Everything() || slices.Contains(s.Kinds, on.Kind) || on.Parent != nil && s.holds(g, *on.Parent) ||
 		slices.ContainsFunc(s.Resources, func(one Scoped) bool { return one.Kind == on.Kind && one.ID == on.ID && one.here(g) })
 }
 
@@ -112,7 +113,11 @@ func (r Rules) narrowed(s Subject, g *Grants, k kind.Name, need kind.Level) (Sel
 		return Selection{}, false
 	case scope.ReadOnly && need > kind.Read:
 		return Selection{Exact: true}, true
-	case scope.Everything() || slices.Contains(scope.Kinds, k):
+	case scope.Everything():
+		return Selection{}, false
+	case kind.Mixed(k): // what is listed as the kind may be of another, or within what the scope holds
+		return Selection{}, true
+	case slices.Contains(scope.Kinds, k):
 		return Selection{}, false
 	case !s.Admin && g.NeedsName(k):
 		return Selection{}, true

@@ -57,7 +57,7 @@ func TestScopedDecideAgreesWithTheModel(t *testing.T) {
 func TestScopeIsOfOneWorkspace(t *testing.T) {
 	rules := authz.Rules{Default: kind.Manage, Workspaces: true}
 	root := authz.Subject{Admin: true, Active: true}
-	model := authz.Resource{Kind: kind.RegisteredModel, ID: "m", Name: "m"}
+	server := authz.Resource{Kind: kind.MCPServer, ID: "m", Name: "m"}
 	for name, one := range map[string]struct{ scoped, in, want string }{
 		"the default one":            {"", "default", "MANAGE"},
 		"the default one by name":    {"default", "default", "MANAGE"},
@@ -70,17 +70,63 @@ func TestScopeIsOfOneWorkspace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := root
-			s.Scope = &authz.Scope{Resources: []authz.Scoped{{Kind: kind.RegisteredModel, Workspace: one.scoped, ID: "m"}}}
+			s.Scope = &authz.Scope{Resources: []authz.Scoped{{Kind: kind.MCPServer, Workspace: one.scoped, ID: "m"}}}
 			g := authz.Compile(authz.DefaultOrder(), nil).In(one.in)
-			d := rules.Decide(s, g, model, kind.Read)
+			d := rules.Decide(s, g, server, kind.Read)
 			if d.Level.String() != one.want {
 				t.Errorf("it gives %s, want %s", d.Level, one.want)
 			}
-			if got := rules.Select(s, g, kind.RegisteredModel, kind.Read); d.Allowed != slices.Contains(got.IDs, "m") || got.All {
+			if got := rules.Select(s, g, kind.MCPServer, kind.Read); d.Allowed != slices.Contains(got.IDs, "m") || got.All {
 				t.Errorf("a search finds %+v", got)
 			}
 			if !rules.Member(s, g) && one.in != "" {
 				t.Error("the token's owner is not in the workspace any more")
+			}
+		})
+	}
+}
+
+// A scope that holds an experiment holds the scorers in it, and no others; one of a kind holds nothing that only shares its
+// names with the kind. Where that has to be looked at, no search is let through as it is.
+func TestScopeOfKindsThatAreMixed(t *testing.T) {
+	rules, g := authz.Rules{}, authz.Compile(authz.DefaultOrder(), nil)
+	in := func(experiment string) authz.Resource {
+		return authz.Resource{Kind: kind.Scorer, ID: kind.Within(experiment, "s"), Name: "s", Parent: &authz.Resource{Kind: kind.Experiment, ID: experiment}}
+	}
+	named := func(k kind.Name) authz.Resource { return authz.Resource{Kind: k, ID: "n", Name: "n"} }
+	one := func(k kind.Name, id string) authz.Scope {
+		return authz.Scope{Resources: []authz.Scoped{{Kind: k, ID: id}}}
+	}
+	of := func(k kind.Name) authz.Scope { return authz.Scope{Kinds: []kind.Name{k}} }
+	for name, c := range map[string]struct {
+		scope authz.Scope
+		on    authz.Resource
+		holds bool
+	}{
+		"a scorer of the experiment":        {one(kind.Experiment, "1"), in("1"), true},
+		"a scorer of another experiment":    {one(kind.Experiment, "1"), in("2"), false},
+		"the scorer":                        {one(kind.Scorer, "1/s"), in("1"), true},
+		"its namesake":                      {one(kind.Scorer, "1/s"), in("2"), false},
+		"the experiment of a scorer":        {one(kind.Scorer, "1/s"), *in("1").Parent, false},
+		"scorers of experiments":            {of(kind.Experiment), in("1"), true},
+		"experiments of scorers":            {of(kind.Scorer), *in("1").Parent, false},
+		"prompts":                           {of(kind.Prompt), named(kind.Prompt), true},
+		"models where prompts are named":    {of(kind.Prompt), named(kind.RegisteredModel), false},
+		"prompts where models are named":    {of(kind.RegisteredModel), named(kind.Prompt), false},
+		"a model with the name of a prompt": {one(kind.Prompt, "n"), named(kind.RegisteredModel), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := authz.Subject{Admin: true, Active: true, Scope: &c.scope}
+			if got := rules.Decide(s, g, c.on, kind.Manage).Allowed; got != c.holds {
+				t.Errorf("the scope holds it: %v", got)
+			}
+			for _, k := range []kind.Name{kind.RegisteredModel, kind.Prompt, kind.Scorer} {
+				if got := rules.Select(s, g, k, kind.Read); got.Exact {
+					t.Errorf("a search of %s is not looked at: %+v", k, got)
+				}
+			}
+			if c.on.Kind.Kept() == kind.RegisteredModel && rules.Alike(s, g, named(kind.RegisteredModel), named(kind.Prompt)) {
+				t.Error("a model and a prompt are alike to it")
 			}
 		})
 	}

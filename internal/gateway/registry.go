@@ -15,11 +15,11 @@ var prompt, _ = kind.Of(kind.Prompt)
 // singles is how many names of the model registry one request asks MLflow about one by one; for more, all prompts are listed.
 const singles = 16
 
-// registered gives what a name of the model registry names: a registered model, or a prompt. Only patterns tell them apart,
-// and so MLflow is asked only where it makes a difference to the caller.
+// registered gives what a name of the model registry names: a registered model, or a prompt. Only patterns and scopes tell
+// them apart, and so MLflow is asked only where it makes a difference to the caller.
 func (c *call) registered(ctx context.Context, name string) (authz.Resource, error) {
 	model := authz.Resource{Kind: kind.RegisteredModel, ID: name, Name: name}
-	if c.subject.Admin || !c.grants.NeedsName(kind.RegisteredModel) {
+	if c.subject.Admin || c.subject.Scope.Everything() && !c.grants.NeedsName(kind.RegisteredModel) {
 		return model, nil
 	}
 	as := model

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -142,6 +143,58 @@ func TestAttackTokenOfOneExperimentFindsAnother(t *testing.T) {
 			s.refused(t, post("registered-models/create", map[string]any{"name": world.Name("m")}), with)
 		})
 	}
+}
+
+// The attack: with a token for models reach a prompt that is one's own or anybody's, and the other way round: the registry keeps
+// both under names of one sort.
+func TestAttackTokenOfOneKindReachesItsNeighbour(t *testing.T) {
+	s := newScene(t)
+	for k, names := range map[kind.Name][2]string{kind.Prompt: {s.victims.Prompt, s.victims.Model}, kind.RegisteredModel: {s.victims.Model, s.victims.Prompt}} {
+		for by, scope := range map[string]authz.Scope{"kind": {Kinds: []kind.Name{k}}, "name": {Resources: []authz.Scoped{{Kind: k, ID: names[0]}, {Kind: k, ID: names[1]}}}} {
+			for owner, c := range map[string]*world.Client{"an administrator": s.admin, "the owner": s.victim} {
+				t.Run(string(k)+" by "+by+" of "+owner, func(t *testing.T) {
+					with, own, other := narrowed(t, c, scope), names[0], names[1]
+					for _, attack := range everythingOf(other) {
+						var body any
+						if attack.body != nil {
+							body = attack.body
+						}
+						s.refused(t, with.Request(t, attack.method, v2+attack.path, body), with)
+					}
+					with.JSON(t, "GET", v2+"registered-models/get?name="+own, nil)
+					for _, search := range []string{"registered-models", "model-versions"} {
+						for _, filter := range []string{"", "&filter=" + url.QueryEscape("tags.`mlflow.prompt.is_prompt` = 'true'")} {
+							found := string(with.Do(t, "GET", v2+search+"/search?max_results=1000"+filter, nil).Body)
+							if strings.Contains(found, `"`+other+`"`) {
+								t.Errorf("%s%s shows %s", search, filter, other)
+							}
+							if shows := strings.Contains(found, `"`+own+`"`); shows != ((filter != "") == (k == kind.Prompt)) {
+								t.Errorf("%s%s shows what the token is for: %v", search, filter, shows)
+							}
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// The attack: reach scorers of another experiment with a token for one. Those in the experiment come with it.
+func TestAttackTokenOfOneExperimentReachesScorers(t *testing.T) {
+	s := newScene(t)
+	own, other := s.thiefs, s.victims
+	with := narrowed(t, s.admin, authz.Scope{Resources: []authz.Scoped{{Kind: kind.Experiment, ID: own.Experiment}}})
+	with.JSON(t, "GET", v3+"scorers/get"+scorerQuery(own.Experiment, own.Scorer), nil)
+	if got := listedScorers(t, with, own.Experiment); !slices.Contains(got, own.Scorer) {
+		t.Errorf("the experiment's scorers are %v", got)
+	}
+	s.refused(t, with.Request(t, "GET", v3+"scorers/get"+scorerQuery(other.Experiment, other.Scorer), nil), with)
+	s.refused(t, with.Request(t, "GET", v3+"scorers/list?experiment_id="+other.Experiment, nil), with)
+	single := narrowed(t, s.admin, authz.Scope{Resources: []authz.Scoped{{Kind: kind.Scorer, ID: kind.Within(own.Experiment, own.Scorer)}}})
+	single.JSON(t, "GET", v3+"scorers/get"+scorerQuery(own.Experiment, own.Scorer), nil)
+	s.refused(t, single.Request(t, "GET", v2+"experiments/get?experiment_id="+own.Experiment, nil), single)
+	s.refused(t, single.Request(t, "GET", v3+"scorers/list?experiment_id="+own.Experiment, nil), single)
+	s.refused(t, single.Request(t, "POST", v3+"scorers/register", world.RegisterScorer(own.Experiment, world.Name("s"), "openai:/gpt-4o")), single)
 }
 
 // A token for kinds makes what is of them, and nothing else.

@@ -134,6 +134,17 @@ func Everywhere(name Name) bool {
 	return ok && k.Everywhere
 }
 
+// Mixed tells whether a resource's own kind does not say all of what it is: it shares its names with those of another kind,
+// or is also part of its parent.
+func Mixed(name Name) bool {
+	for _, k := range kinds {
+		if k.Name == name && (k.KeptWith != "" || k.Parent != "") || k.KeptWith == name {
+			return true
+		}
+	}
+	return false
+}
+
 // Of finds a kind by name.
 func Of(name Name) (Kind, bool) {
 	for _, k := range kinds {
