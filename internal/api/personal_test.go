@@ -156,7 +156,7 @@ func TestAttackNarrowedTokenAdministersNothing(t *testing.T) {
 			if me := thief.JSON(t, http.MethodGet, current, nil); me["is_admin"] != false {
 				t.Errorf("with a token that is narrowed it is %v", me)
 			}
-			for step, s := range c.steps() { // nothing is made ready: none gets that far
+			for step, s := range c.steps(t) { // nothing is made ready: none gets that far
 				method, path, _ := strings.Cut(step, " ")
 				if path == "/users/current" {
 					continue
