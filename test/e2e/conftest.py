@@ -14,6 +14,8 @@ import mlflow  # noqa: E402 (after its settings)
 import pytest  # noqa: E402
 from mlflow.entities import Metric, Param, RunTag  # noqa: E402
 
+from browser import chromium, page  # noqa: E402, F401 (fixtures)
+from providers import Development, Keycloak, OIDCProvider  # noqa: E402
 from world import VERA, World, free_port  # noqa: E402
 
 worlds = []
@@ -29,6 +31,37 @@ def world(tmp_path_factory):
     finally:
         if made.process.poll() is None:
             assert made.stop() == (0, [])
+
+
+# Keycloak takes long to start, and so it does from the first test on, and not when it is needed.
+keycloak = Keycloak()
+
+
+def pytest_collection_finish(session):
+    if not session.config.option.collectonly and any(Keycloak in item.callspec.params.values() for item in session.items if hasattr(item, "callspec")):
+        keycloak.start()
+
+
+def pytest_sessionfinish():
+    keycloak.stop()
+
+
+@pytest.fixture(scope="session", params=[Development, Keycloak, OIDCProvider])
+def any_site(request, world, tmp_path_factory):
+    """A gateway before the same MLflow as the others, with its users at one of the providers."""
+    made = keycloak if request.param is Keycloak else request.param()
+    try:
+        made.serve(world, tmp_path_factory.mktemp("site"))
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture
+def site(any_site, request):
+    if reason := any_site.cannot.get(request.function.__name__):
+        pytest.skip(reason)
+    return any_site
 
 
 class Doubling(mlflow.pyfunc.PythonModel):

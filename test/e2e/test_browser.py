@@ -1,46 +1,15 @@
 """Signing in, working and signing out with a real browser; and what other sites try with a signed-in person's cookie."""
 
-import contextlib
 import http.server
 import json
-import os
 import re
-import shutil
 import threading
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from browser import opened
 from world import ADA
-
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]
-
-expect.set_options(timeout=30_000)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert path, "Chromium is needed on PATH, or in the variable CHROMIUM"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@contextlib.contextmanager
-def opened(chromium, state=None):
-    context = chromium.new_context(storage_state=state)
-    context.set_default_timeout(30_000)
-    yield context.new_page()
-    context.close()
-
-
-@pytest.fixture
-def page(chromium):
-    with opened(chromium) as page:
-        yield page
 
 
 def sign_in(page, person, address):

@@ -4,11 +4,7 @@ import contextlib
 import hashlib
 import http.client
 import os
-import re
-import secrets
 import signal
-import socket
-import subprocess
 import threading
 import time
 from base64 import b64encode
@@ -16,7 +12,7 @@ from base64 import b64encode
 import pytest
 import requests
 
-from world import ROOT, VERA, eventually
+from world import VERA, Gateway, eventually
 
 
 def test_killed_mlflow_is_told_apart_and_comes_back(world, work):
@@ -42,43 +38,18 @@ def test_killed_mlflow_is_told_apart_and_comes_back(world, work):
         assert client.get_run(work.run).info.run_id == work.run
 
 
-class Replica:
-    """A second gateway before the same MLflow and with the same users, in the skinny way."""
-
-    def __init__(self, world, directory):
-        self.log = directory / "replica.log"
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen([ROOT / "bin/mlflow-oidc-auth", "serve"], cwd=directory, stdout=output, stderr=subprocess.STDOUT, env=os.environ | {
-                "LISTEN_ADDR": "127.0.0.1:0", "MLFLOW_UPSTREAM": f"unix://{world.socket()}", "SECRET_KEY": secrets.token_urlsafe(32),
-                "OIDC_USERS_DB_URI": f"sqlite:///{world.dir}/auth.db", "SESSION_FILE_DIR": str(directory / "sessions"),
-                "OIDC_DISCOVERY_URL": "http://127.0.0.1:9/.well-known/openid-configuration", "OIDC_CLIENT_ID": "replica", "OIDC_CLIENT_SECRET": "secret",
-                "OIDC_GROUP_NAME": "mlflow", "OIDC_ADMIN_GROUP_NAME": "mlflow-admin"})
-        eventually(lambda: "msg=serving" in self.log.read_text() or self.process.poll() is not None, "the replica serves")
-        assert self.process.poll() is None, self.log.read_text()
-        self.address = re.search(r"address=http://(\S+)", self.log.read_text())[1]
-
-    def stop(self):
-        """Sends SIGTERM, and gives back once no new connection is taken."""
-        self.process.send_signal(signal.SIGTERM)
-
-        def closed():
-            with contextlib.closing(socket.socket()) as probe:
-                return probe.connect_ex(tuple_of(self.address)) != 0
-        eventually(closed, "the replica takes no more connections")
-
-
-def tuple_of(address):
-    host, port = address.split(":")
-    return host, int(port)
+def replica_of(world, directory):
+    """Gives a second gateway before the same MLflow, with the same users."""
+    return Gateway(world, directory, {
+        "OIDC_USERS_DB_URI": f"sqlite:///{world.dir}/auth.db", "OIDC_DISCOVERY_URL": "http://127.0.0.1:9/.well-known/openid-configuration",
+        "OIDC_CLIENT_ID": "replica", "OIDC_CLIENT_SECRET": "secret"})
 
 
 @pytest.fixture
 def replica(world, tmp_path):
-    made = Replica(world, tmp_path)
+    made = replica_of(world, tmp_path)
     yield made
-    if made.process.poll() is None:
-        made.process.kill()
-        made.process.wait()
+    made.end()
 
 
 def authorization(world):
@@ -126,7 +97,7 @@ def test_download_under_way_is_finished_before_the_gateway_stops(world, work, re
 
 def test_stopping_cuts_what_does_not_end_within_the_grace_time(world, work, tmp_path, monkeypatch):
     monkeypatch.setenv("SHUTDOWN_GRACE_SECONDS", "1")
-    replica = Replica(world, tmp_path)
+    replica = replica_of(world, tmp_path)
     ended = threading.Event()
 
     def pieces():

@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from test_outage import tuple_of, upload
-from world import ADA, FRED, VERA, eventually
+from test_outage import upload
+from world import ADA, FRED, VERA, eventually, tuple_of
 
 
 BEFORE, AFTER = b"before " * (4 << 20), b"after"  # more than the buffers on the way hold: the gateway is reading it

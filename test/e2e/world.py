@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -38,6 +39,11 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def tuple_of(address):
+    host, port = address.split(":")
+    return host, int(port)
+
+
 def processes():
     """Gives every process that runs: its parent and its command line."""
     listed = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], check=True, capture_output=True, text=True)
@@ -54,6 +60,36 @@ def descendants(pid):
         found |= below
         parents = set(below)
     return found
+
+
+class Gateway:
+    """A gateway beside that of the development server, before the same MLflow, in the skinny way; with settings in its .env."""
+
+    def __init__(self, world, directory, settings):
+        self.log = directory / "gateway.log"
+        (directory / ".env").write_text("\n".join(f"{name}={value}" for name, value in settings.items()))
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [ROOT / "bin/mlflow-oidc-auth", "serve"], cwd=directory, stdout=output, stderr=subprocess.STDOUT,
+                env={"LISTEN_ADDR": "127.0.0.1:0", "SECRET_KEY": secrets.token_urlsafe(32)} | os.environ | {"MLFLOW_UPSTREAM": f"unix://{world.socket()}"})
+        eventually(lambda: "msg=serving" in self.log.read_text() or self.process.poll() is not None, "the gateway serves")
+        assert self.process.poll() is None, self.log.read_text()
+        self.address = re.search(r"address=http://(\S+)", self.log.read_text())[1]
+        self.url = "http://" + self.address
+
+    def stop(self):
+        """Sends SIGTERM, and gives back once no new connection is taken."""
+        self.process.send_signal(signal.SIGTERM)
+
+        def closed():
+            with contextlib.closing(socket.socket()) as probe:
+                return probe.connect_ex(tuple_of(self.address)) != 0
+        eventually(closed, "the gateway takes no more connections")
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
 
 
 class World:
