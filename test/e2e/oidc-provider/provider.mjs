@@ -45,6 +45,8 @@ const provider = new Provider(issuer, {
   issueRefreshToken: (_, client) => client.grantTypeAllowed('refresh_token'),
   rotateRefreshToken: true,
   interactions: { policy },
+  // It sends no back-channel logout to this machine but without its own dispatcher, which keeps it from private addresses.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   features: {
     devInteractions: { enabled: false },
     backchannelLogout: { enabled: true },
@@ -98,6 +100,7 @@ const interact = async (request, response) => {
   response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(signInPage(wrong))
 }
 
+provider.on('backchannel.error', (_, error, client) => console.error('back-channel logout of', client.clientId, error))
 const callback = provider.callback()
 
 createServer(async (request, response) => {
