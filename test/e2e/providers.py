@@ -256,7 +256,9 @@ class OIDCProvider(Site):
              "backchannel_logout_session_required": True},
             program | {"client_id": NOTEBOOK}, program | {"client_id": WIKI},
             {"client_id": "job", "client_secret": SECRET, "grant_types": ["client_credentials"], "redirect_uris": [], "response_types": []}]))
-        self.launch(["node", ROOT / "test/e2e/oidc-provider/provider.mjs", str(self.port), clients])
+        own = ROOT / "test/e2e/oidc-provider"
+        node = own / "node_modules/.bin/node"  # there on Linux
+        self.launch([node if node.exists() else "node", own / "provider.mjs", str(self.port), clients])
         self.await_answer(self.issuer + "/.well-known/openid-configuration", 60)
         self.people = {}
         for person, groups in GROUPS.items():
