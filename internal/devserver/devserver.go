@@ -53,7 +53,8 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	provider, stopProvider, err := serveProvider([]string{"http://127.0.0.1:" + port, "http://localhost:" + port})
+	prefix := os.Getenv("MLFLOW_STATIC_PREFIX") // MLflow reads it, and so the gateway has it as well
+	provider, stopProvider, err := serveProvider([]string{"http://127.0.0.1:" + port + prefix, "http://localhost:" + port + prefix})
 	if err != nil {
 		return err
 	}
@@ -63,7 +64,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	url := "http://" + address
+	url := "http://" + address + prefix
 	ended := make(chan error, 1)
 	go func() { ended <- gateway.Wait() }()
 	seeding, stopSeeding := context.WithCancel(ctx)

@@ -174,7 +174,7 @@ func signIn(ctx context.Context, at string, person person) (string, error) {
 	if err != nil || status != http.StatusOK {
 		return "", fmt.Errorf("signing in as %s ended with %d: %s: %w", person.username, status, text, err)
 	}
-	said, err := send(ctx, browser, http.MethodPatch, at+"/api/2.0/mlflow/users/access-token", http.Header{"Origin": {at}}, nil)
+	said, err := send(ctx, browser, http.MethodPatch, at+"/api/2.0/mlflow/users/access-token", http.Header{"Sec-Fetch-Site": {"same-origin"}}, nil)
 	if err != nil {
 		return "", err
 	}

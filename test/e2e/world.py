@@ -101,12 +101,12 @@ class World:
         self.process = None
         self.times = []  # what MLflow took, for the summary
 
-    def start(self, listen):
+    def start(self, listen, prefix=""):
         began = time.monotonic()
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 [ROOT / "scripts/run-dev-server.sh", "-mlflow", MLFLOW, "-dir", self.dir, "-listen", listen],
-                stdout=output, stderr=subprocess.STDOUT)
+                stdout=output, stderr=subprocess.STDOUT, env=os.environ | {"MLFLOW_STATIC_PREFIX": prefix})
         eventually(lambda: self.process.poll() is not None or GREETED in self.output(), "the greeting", 300)
         assert self.process.poll() is None, self.output()
         self.times.append(("started, from its script to the greeting", time.monotonic() - began))
@@ -144,7 +144,7 @@ class World:
         page = session.get(self.url + "/login/start?next=/auth/status", timeout=60)
         status = session.post(page.url, data={"person": "development|" + person}, timeout=60)
         assert status.json()["username"] == person, status.text
-        session.headers["Origin"] = self.url
+        session.headers["Sec-Fetch-Site"] = "same-origin"
         return session
 
     def new_token(self, person, **how):
