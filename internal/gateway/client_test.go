@@ -62,6 +62,7 @@ func (o *fronted) bare(t *testing.T, method, path, body string) int {
 
 // The gateway before an older MLflow, with the client of that version.
 func TestOlderVersions(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"2.22.0", "3.5.0"} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
@@ -76,6 +77,7 @@ func TestOlderVersions(t *testing.T) {
 
 // The client of an MLflow that has --static-prefix needs the prefix in its address, and nothing else.
 func TestClientBelowAPrefix(t *testing.T) {
+	t.Parallel()
 	o := &fronted{environment: mlflowtest.Pinned(t)}
 	o.address, _ = o.environment.Serve(t, "--static-prefix", "/ml")
 	o.World = world.New(t, o.address+"/ml", nil)

@@ -162,6 +162,7 @@ var unanswered = map[string]string{
 // whether the table knows of it or not, in requests of the second owner that MLflow answers else. What succeeds shows nothing
 // of the first owner's, changes nothing of it, and leaves nothing of it to be read in the second owner's work.
 func TestForeignIDsInEveryField(t *testing.T) {
+	t.Parallel()
 	m := newMarked(t)
 	before, last, count := m.snapshot(t, m.first, m.a, m.theirs), "", 0
 	var succeeded []string

@@ -45,6 +45,7 @@ func kill(t *testing.T, mlflow *mlflowtest.Server) {
 
 // TestMLflowStops kills MLflow: clients are told so in MLflow's own form, and it comes back by itself.
 func TestMLflowStops(t *testing.T) {
+	t.Parallel()
 	mlflow := mlflowtest.New(t)
 	w := world.New(t, mlflow.Address, nil)
 	ann := w.Person(t, "ann", world.Members)

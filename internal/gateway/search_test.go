@@ -83,6 +83,7 @@ func pages(t *testing.T, c *world.Client, path, items, id string, body map[strin
 
 // TestSearchTenThousandExperiments reads full pages of the hundred experiments that one may read, by every sort of permission.
 func TestSearchTenThousandExperiments(t *testing.T) {
+	t.Parallel()
 	mlflow := mlflowtest.New(t)
 	recorder := world.NewRecorder(t, mlflow)
 	ids := manyExperiments(t, mlflow, 10_000)
