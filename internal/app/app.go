@@ -22,6 +22,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/terminal"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/token"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/upstream"
 )
@@ -112,6 +113,8 @@ func (a *App) build(ctx context.Context) error {
 		Renewal: renewal, Failures: logouts, Authenticate: auth.Authenticate, Log: a.log, Now: time.Now}).Mount(mux)
 	api.New(api.Options{Store: a.Store, Identities: a.Store, Providers: providers, MLflow: a.MLflow, Grants: a.Cache, Sessions: a.Sessions, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
 		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, Log: a.log, Now: time.Now}).Mount(mux)
+	terminal.New(terminal.Options{Store: a.Store, Sealer: keys, Failures: failures, Origin: origin, Authenticate: auth.Authenticate,
+		TokenLifetime: c.Terminal.Token, Lifetime: c.Terminal.Login, Log: a.log, Now: time.Now}).Mount(mux)
 	a.mountHealth(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteError(w, r, a.log, errs.New(errs.NotFound, "there is no %s %s", r.Method, r.URL.Path))
@@ -121,7 +124,7 @@ func (a *App) build(ctx context.Context) error {
 }
 
 // own are the paths that the gateway answers itself, with all below them; all others are MLflow's.
-var own = []string{"/login", "/callback", "/logout", "/backchannel-logout", "/frontchannel-logout", "/providers", "/auth", "/health", "/openapi.json",
+var own = []string{"/login", "/callback", "/logout", "/backchannel-logout", "/frontchannel-logout", "/providers", "/auth", "/oauth", "/.well-known/oauth-authorization-server", "/health", "/openapi.json",
 	"/api/2.0/mlflow/permissions", "/ajax-api/2.0/mlflow/permissions", "/api/3.0/mlflow/permissions", "/ajax-api/3.0/mlflow/permissions",
 	"/api/2.0/mlflow/users", "/ajax-api/2.0/mlflow/users"}
 

@@ -44,6 +44,7 @@ var arrows = map[string][]string{
 	"internal/supervise":           {},
 
 	"internal/login":      {"internal/directory", "internal/errs", "internal/httpx", "internal/identity", "internal/jwt", "internal/session"},
+	"internal/terminal":   {"internal/authz", "internal/directory", "internal/errs", "internal/httpx", "internal/identity", "internal/login", "internal/token"},
 	"internal/login/oidc": {"internal/config", "internal/directory", "internal/errs", "internal/jwt"},
 	"internal/gateway": {"internal/authz", "internal/errs", "internal/extract", "internal/graphql", "internal/httpx", "internal/identity", "internal/kind",
 		"internal/policy", "internal/rewrite", "internal/upstream", "internal/workspace"},
@@ -51,7 +52,7 @@ var arrows = map[string][]string{
 		"internal/kind", "internal/policy", "internal/session", "internal/store", "internal/token", "internal/upstream", "internal/workspace"},
 	"internal/app": {"internal/api", "internal/authz", "internal/config", "internal/directory", "internal/errs", "internal/gateway", "internal/httpx",
 		"internal/login", "internal/login/oidc", "internal/policy", "internal/session", "internal/session/filesystem",
-		"internal/session/redis", "internal/store", "internal/supervise", "internal/token", "internal/upstream", "internal/workload"},
+		"internal/session/redis", "internal/store", "internal/supervise", "internal/terminal", "internal/token", "internal/upstream", "internal/workload"},
 
 	"internal/devidp":          {},
 	"internal/devserver":       {"internal/devidp"},

@@ -39,6 +39,7 @@ type Config struct {
 	Secrets        []string
 	Database       string
 	TokenLifetime  time.Duration
+	Terminal       Terminal
 	FailuresMinute int
 
 	Default          kind.Level
@@ -105,6 +106,12 @@ type OIDC struct {
 	AutoRedirect     bool
 	Refresh          bool          // sessions follow the provider by refresh tokens
 	RefreshLeeway    time.Duration // how long before its end a token is renewed
+}
+
+// Terminal are the settings of sign-ins at a terminal.
+type Terminal struct {
+	Token time.Duration // how long an access token is good
+	Login time.Duration // how long it can be renewed
 }
 
 // Session are the settings of sessions and their cookie.

@@ -40,7 +40,17 @@ func source(inline string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-func render(w http.ResponseWriter, status int, v view) {
+func render(w http.ResponseWriter, status int, v view) { write(w, status, page, policy, v) }
+
+// Style is how all pages of the gateway's own look.
+const Style = style
+
+// Write answers with a page of the gateway's own that has this style and no scripts, in no frame and no cache.
+func Write(w http.ResponseWriter, status int, page *template.Template, data any) {
+	write(w, status, page, "default-src 'none'; style-src "+source(style)+"; frame-ancestors 'none'; base-uri 'none'", data)
+}
+
+func write(w http.ResponseWriter, status int, page *template.Template, policy string, data any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", policy)
@@ -48,5 +58,5 @@ func render(w http.ResponseWriter, status int, v view) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin") // with no-referrer a browser would say of our own form that it has no origin
 	w.WriteHeader(status)
-	_ = page.Execute(w, v)
+	_ = page.Execute(w, data)
 }

@@ -152,17 +152,24 @@ func (db *DB) Change(ctx context.Context) (int64, error) {
 
 // update runs a change in one transaction, and moves the counter in the same.
 func (db *DB) update(ctx context.Context, change func(ctx context.Context, tx bun.Tx) error) error {
+	return db.sometimes(ctx, func(ctx context.Context, tx bun.Tx) (bool, error) { return true, change(ctx, tx) })
+}
+
+// sometimes runs what may be a change in one transaction, and moves the counter where it says that it was one.
+func (db *DB) sometimes(ctx context.Context, change func(ctx context.Context, tx bun.Tx) (bool, error)) error {
+	var changed bool
 	err := db.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		if err := change(ctx, tx); err != nil {
+		var err error
+		if changed, err = change(ctx, tx); err != nil || !changed {
 			return err
 		}
-		_, err := tx.NewUpdate().Table("gw_change").Set("value = value + 1").Where("id = 1").Exec(ctx)
+		_, err = tx.NewUpdate().Table("gw_change").Set("value = value + 1").Where("id = 1").Exec(ctx)
 		return err
 	})
 	if err != nil {
 		return db.coded(err, "")
 	}
-	if f := db.onChange.Load(); f != nil {
+	if f := db.onChange.Load(); changed && f != nil {
 		(*f)()
 	}
 	return nil

@@ -88,6 +88,9 @@ func (db *DB) UserByToken(ctx context.Context, hash [32]byte) (directory.TokenOw
 	owner.ExpiresAt = one.ExpiresAt
 	if errs.Is(err, errs.NotFound) {
 		err = db.coded(db.read.NewSelect().Model(&named).Where("hash = ?", hashed(hash)).Scan(ctx), "the token")
+		if errs.Is(err, errs.NotFound) {
+			named, err = db.lastToken(ctx, hash)
+		}
 		userID = named.UserID
 		owner.ExpiresAt, owner.TokenID = named.ExpiresAt, named.ID
 	}
@@ -105,31 +108,33 @@ const mostTokens = 100
 
 // CreateToken stores a token with a name; a name that the user's tokens have already is errs.Conflict.
 func (db *DB) CreateToken(ctx context.Context, token directory.Token) (directory.Token, error) {
+	err := db.update(ctx, func(ctx context.Context, tx bun.Tx) error { return db.insertToken(ctx, tx, &token) })
+	return token, err
+}
+
+func (db *DB) insertToken(ctx context.Context, tx bun.Tx, token *directory.Token) error {
 	row := tokenRow{UserID: token.UserID, Name: token.Name, Prefix: token.Prefix, Hash: hashed(token.Hash),
 		CreatedAt: token.CreatedAt.UTC(), CreatedBy: token.CreatedBy, ExpiresAt: token.ExpiresAt.UTC()}
 	if token.Scope != nil {
 		scope, err := json.Marshal(token.Scope)
 		if err != nil {
-			return token, err
+			return err
 		}
 		row.Scope = string(scope)
 	}
-	err := db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		count, err := tx.NewSelect().Model((*tokenRow)(nil)).Where("user_id = ?", row.UserID).Count(ctx)
-		if err != nil {
-			return err
-		}
-		if count >= mostTokens {
-			return errs.New(errs.Conflict, "there are %d tokens already; revoke some that are not needed", count)
-		}
-		_, err = tx.NewInsert().Model(&row).Exec(ctx)
-		if errs.Is(db.coded(err, ""), errs.Conflict) {
-			return errs.New(errs.Conflict, "a token named %q exists already", row.Name)
-		}
+	count, err := tx.NewSelect().Model((*tokenRow)(nil)).Where("user_id = ?", row.UserID).Count(ctx)
+	if err != nil {
 		return err
-	})
+	}
+	if count >= mostTokens {
+		return errs.New(errs.Conflict, "there are %d tokens already; revoke some that are not needed", count)
+	}
+	_, err = tx.NewInsert().Model(&row).Exec(ctx)
+	if errs.Is(db.coded(err, ""), errs.Conflict) {
+		return errs.New(errs.Conflict, "a token named %q exists already", row.Name)
+	}
 	token.ID = row.ID
-	return token, err
+	return err
 }
 
 // Tokens lists a user's tokens that have names.
