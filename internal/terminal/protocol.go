@@ -101,7 +101,7 @@ func programOf(fields map[string]string) (program, error) {
 func loopback(redirect string) error {
 	wrong := errs.New(errs.Invalid, "redirect_uri must be http://127.0.0.1:<port>/… or http://[::1]:<port>/…")
 	u, err := url.Parse(redirect)
-	if err != nil || len(redirect) > 255 || u.Scheme != "http" || u.User != nil || u.Opaque != "" || u.RawQuery != "" || u.ForceQuery ||
+	if err != nil || len(redirect) > 255 || !strings.HasPrefix(redirect, "http://") || u.User != nil || u.Opaque != "" || u.RawQuery != "" || u.ForceQuery ||
 		strings.ContainsAny(redirect, "#\\") || u.Path == "" || strings.ContainsFunc(redirect, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		return wrong
 	}
