@@ -62,7 +62,7 @@ func command() *cobra.Command {
 				}
 				return settings.Print(c.OutOrStdout())
 			}},
-		routes(),
+		routes(), login(), logout(), accessToken(),
 	)
 	return root
 }
