@@ -16,6 +16,7 @@ func TestOwnPathsAnswerInOneForm(t *testing.T) {
 		"GET /health": http.StatusOK, "GET /health/live": http.StatusOK, "GET /health/ready": http.StatusServiceUnavailable, "GET /health/other": http.StatusNotFound,
 		"POST /login": http.StatusNotFound, "GET /login/other": http.StatusNotFound, "GET /auth": http.StatusNotFound, "GET /auth/status": http.StatusOK, "GET /providers": http.StatusOK,
 		"GET /api/2.0/mlflow/users/current": http.StatusUnauthorized, "GET /api/2.0/mlflow/permissions": http.StatusNotFound, "GET /openapi.json": http.StatusOK,
+		"GET /.well-known/oauth-authorization-server": http.StatusOK, "GET /oauth": http.StatusNotFound, "GET /oauth/token": http.StatusNotFound, "GET /oauth/device": http.StatusSeeOther,
 		// these only begin as ours do: they are MLflow's, and there in no table
 		"GET /loginx": http.StatusForbidden, "GET /healthx": http.StatusForbidden, "GET /api/2.0/mlflow/users-of": http.StatusForbidden,
 	} {

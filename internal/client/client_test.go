@@ -13,9 +13,13 @@ import (
 )
 
 func TestLoginByEitherFlow(t *testing.T) {
-	for name, device := range map[string]bool{"browser": false, "device": true} {
+	for name, device := range map[string]bool{"browser": false, "device": true, "browser, with a prefix": false, "device, with a prefix": true} {
 		t.Run(name, func(t *testing.T) {
-			here := newTerminal(t)
+			upstream := "http://127.0.0.1:1"
+			if strings.HasSuffix(name, "prefix") {
+				upstream += "/ml/flow"
+			}
+			here := newTerminalBefore(t, upstream)
 			here.login.Device = device
 			here.must(here.login.Run(t.Context()))
 			info, err := os.Stat(here.login.File.Path)
@@ -23,7 +27,7 @@ func TestLoginByEitherFlow(t *testing.T) {
 			if info.Mode().Perm() != 0o600 {
 				t.Errorf("the credentials are readable to others: %v", info.Mode())
 			}
-			token, err := here.login.File.Token(t.Context(), here.world.URL, "", time.Now())
+			token, err := here.login.File.Token(t.Context(), here.server, "", time.Now())
 			here.must(err)
 			if got := here.whoami(token); got != "ann@example.com" {
 				t.Errorf("the token is for %q", got)
@@ -32,10 +36,10 @@ func TestLoginByEitherFlow(t *testing.T) {
 				t.Error("the token is shown")
 			}
 			at, err := here.login.File.Choose("", func(string) string { return "" })
-			if err != nil || at != here.world.URL {
+			if err != nil || at != here.server {
 				t.Errorf("the only server is %q: %v", at, err)
 			}
-			here.must(here.login.File.Logout(t.Context(), here.world.URL, ""))
+			here.must(here.login.File.Logout(t.Context(), here.server, ""))
 			if here.whoami(token) != "" || here.kept().AccessToken != "" {
 				t.Error("the sign-in outlives the logout")
 			}
@@ -65,7 +69,7 @@ func TestManyRenewOnce(t *testing.T) {
 	for i := range tokens {
 		all.Go(func() {
 			var err error
-			if tokens[i], err = here.login.File.Token(t.Context(), here.world.URL, "", late); err != nil {
+			if tokens[i], err = here.login.File.Token(t.Context(), here.server, "", late); err != nil {
 				t.Error(err)
 			}
 		})
@@ -91,7 +95,7 @@ func TestEndedSignInSaysWhatToDo(t *testing.T) {
 	}
 	late := time.Now().Add(12 * time.Hour)
 	for range 2 { // when it finds out, and afterwards
-		if token, err := here.login.File.Token(t.Context(), here.world.URL, "", late); err == nil || !strings.Contains(err.Error(), "mlflow-oidc-auth login "+here.world.URL) {
+		if token, err := here.login.File.Token(t.Context(), here.server, "", late); err == nil || !strings.Contains(err.Error(), "mlflow-oidc-auth login "+here.server) {
 			t.Errorf("%q, %v", token, err)
 		}
 	}
@@ -106,10 +110,10 @@ func TestServerThatIsDownEndsNothing(t *testing.T) {
 	text, err := os.ReadFile(here.login.File.Path)
 	here.must(err)
 	here.must(os.WriteFile(here.login.File.Path, []byte(strings.ReplaceAll(string(text), before.TokenEndpoint, down+"/oauth/token")), 0o600))
-	if token, err := here.login.File.Token(t.Context(), here.world.URL, "", time.Now().Add(12*time.Hour-time.Minute)); err != nil || token != before.AccessToken {
+	if token, err := here.login.File.Token(t.Context(), here.server, "", time.Now().Add(12*time.Hour-time.Minute)); err != nil || token != before.AccessToken {
 		t.Errorf("before its end: %q, %v", token, err)
 	}
-	if token, err := here.login.File.Token(t.Context(), here.world.URL, "", time.Now().Add(13*time.Hour)); err == nil {
+	if token, err := here.login.File.Token(t.Context(), here.server, "", time.Now().Add(13*time.Hour)); err == nil {
 		t.Errorf("after its end: %q", token)
 	}
 	if here.kept().RefreshToken != before.RefreshToken {
@@ -194,7 +198,7 @@ func TestFileOfOthersIsRefused(t *testing.T) {
 		"cut": func() error { return os.WriteFile(path, text[:len(text)/2], 0o600) },
 	} {
 		here.must(change())
-		if token, err := here.login.File.Token(t.Context(), here.world.URL, "", time.Now()); err == nil {
+		if token, err := here.login.File.Token(t.Context(), here.server, "", time.Now()); err == nil {
 			t.Errorf("%s: %q", name, token)
 		}
 		if err := here.login.Run(t.Context()); err == nil {

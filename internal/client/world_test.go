@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 type terminal struct {
 	t       *testing.T
 	world   *world.World
+	server  string
 	browser *world.Client
 	said    bytes.Buffer
 	login   client.Login
@@ -28,9 +30,16 @@ type terminal struct {
 
 func newTerminal(t *testing.T) *terminal {
 	t.Helper()
-	here := &terminal{t: t, world: world.New(t, "http://127.0.0.1:1", nil)}
+	return newTerminalBefore(t, "http://127.0.0.1:1")
+}
+
+// newTerminalBefore is the same before a gateway of another upstream, which is down too.
+func newTerminalBefore(t *testing.T, upstream string) *terminal {
+	t.Helper()
+	here := &terminal{t: t, world: world.New(t, upstream, nil)}
+	here.server = here.world.URL + here.world.Prefix
 	here.browser = here.world.Browser(t, "ann", world.Members)
-	here.login = client.Login{Server: here.world.URL, File: client.File{Path: filepath.Join(t.TempDir(), "settings", "credentials.json")}, Say: &here.said,
+	here.login = client.Login{Server: here.server, File: client.File{Path: filepath.Join(t.TempDir(), "settings", "credentials.json")}, Say: &here.said,
 		Now: time.Now, Browser: here.open, Wait: func(ctx context.Context, _ time.Duration) error { return here.typed(ctx) }}
 	return here
 }
@@ -58,7 +67,7 @@ func (here *terminal) open(address string) error {
 	if err != nil {
 		return err
 	}
-	got := here.approve(at.RequestURI(), "/oauth/authorize")
+	got := here.approve(strings.TrimPrefix(at.RequestURI(), here.world.Prefix), "/oauth/authorize")
 	back, err := http.Get(got.Header.Get("Location"))
 	if err == nil {
 		err = back.Body.Close()
@@ -89,7 +98,7 @@ func (here *terminal) kept() client.Credential {
 	here.must(err)
 	var all struct{ Servers map[string]client.Credential }
 	here.must(json.Unmarshal(text, &all))
-	return all.Servers[here.world.URL]
+	return all.Servers[here.server]
 }
 
 // whoami gives whom the gateway takes a token for.

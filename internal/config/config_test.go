@@ -172,8 +172,10 @@ func settings(t *testing.T) map[string]setting {
 		"PERMISSION_SOURCE_ORDER": {field: func(c *Config) any { return c.Order }, unset: order,
 			right: map[string]any{"group-regex, regex": []authz.Source{authz.GroupPattern, authz.UserPattern}, "USER": []authz.Source{authz.User}},
 			wrong: []string{"user,role", "user;group"}, message: "is not one of user, group, regex, group-regex"},
-		"ACCESS_TOKEN_LIFETIME_DAYS": span(365*24*time.Hour, 24*time.Hour, "days", func(c *Config) *time.Duration { return &c.TokenLifetime }),
-		"LOGIN_FAILURES_PER_MINUTE":  whole(20, "0", "10001", "it must be a whole number from 1 to 10000", func(c *Config) *int { return &c.FailuresMinute }),
+		"ACCESS_TOKEN_LIFETIME_DAYS":      span(365*24*time.Hour, 24*time.Hour, "days", func(c *Config) *time.Duration { return &c.TokenLifetime }),
+		"TERMINAL_TOKEN_LIFETIME_SECONDS": span(12*time.Hour, time.Second, "seconds", func(c *Config) *time.Duration { return &c.Terminal.Token }),
+		"TERMINAL_LOGIN_LIFETIME_DAYS":    span(30*24*time.Hour, 24*time.Hour, "days", func(c *Config) *time.Duration { return &c.Terminal.Login }),
+		"LOGIN_FAILURES_PER_MINUTE":       whole(20, "0", "10001", "it must be a whole number from 1 to 10000", func(c *Config) *int { return &c.FailuresMinute }),
 
 		"OIDC_DISCOVERY_URL":     provider("", func(c *Config) *string { return &c.OIDC.DiscoveryURL }),
 		"OIDC_AUTHORIZATION_URL": provider("", func(c *Config) *string { return &c.OIDC.AuthorizationURL }),
