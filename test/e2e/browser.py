@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 
 import pytest
@@ -35,3 +36,10 @@ def opened(chromium, state=None):
 def page(chromium):
     with opened(chromium) as page:
         yield page
+
+
+def sign_in(page, person, address):
+    """Asks for an address and signs in on the way."""
+    page.goto(address)
+    page.get_by_role("link", name="Sign in with the development provider").click()
+    page.get_by_role("button", name=re.compile(person)).click()

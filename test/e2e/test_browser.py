@@ -2,21 +2,13 @@
 
 import http.server
 import json
-import re
 import threading
 
 import pytest
 from playwright.sync_api import expect
 
-from browser import opened
+from browser import opened, sign_in
 from world import ADA
-
-
-def sign_in(page, person, address):
-    """Asks for an address and signs in on the way."""
-    page.goto(address)
-    page.get_by_role("link", name="Sign in with the development provider").click()
-    page.get_by_role("button", name=re.compile(person)).click()
 
 
 def state_of(world, chromium, person):
