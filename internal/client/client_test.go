@@ -32,6 +32,9 @@ func TestLoginByEitherFlow(t *testing.T) {
 			if got := here.whoami(token); got != "ann@example.com" {
 				t.Errorf("the token is for %q", got)
 			}
+			if !strings.Contains(here.said.String(), "as \"ann@example.com\"") {
+				t.Errorf("it is not said who is signed in: %s", here.said.String())
+			}
 			if strings.Contains(here.said.String(), token) {
 				t.Error("the token is shown")
 			}

@@ -130,6 +130,7 @@ type issued struct {
 	ExpiresIn    float64 `json:"expires_in"`
 	RefreshToken string  `json:"refresh_token"`
 	Scope        string  `json:"scope"`
+	Username     string  `json:"username"`
 }
 
 // keep makes a credential of what a server gives.

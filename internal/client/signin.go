@@ -67,7 +67,7 @@ func (l Login) Run(ctx context.Context) error {
 		return true, nil
 	})
 	if err == nil {
-		fmt.Fprintf(l.Say, "You are signed in at %s.\nThe mlflow client uses it with MLFLOW_TRACKING_URI=%s and MLFLOW_TRACKING_AUTH=oidc.\n", l.Server, l.Server)
+		fmt.Fprintf(l.Say, "You are signed in at %s as %q.\nThe mlflow client uses it with MLFLOW_TRACKING_URI=%s and MLFLOW_TRACKING_AUTH=oidc.\n", l.Server, got.Username, l.Server)
 	}
 	return err
 }

@@ -28,7 +28,7 @@ func TestDeviceFlowSignsIn(t *testing.T) {
 			if one.CreatedBy != "ann" || !one.ExpiresAt.Equal(w.clock.Now().Add(lifetime)) || !strings.HasPrefix(got.text("access_token"), one.Prefix) {
 				t.Errorf("the token is listed as %+v", one)
 			}
-			if got.says()["expires_in"] != lifetime.Seconds() || got.text("token_type") != "Bearer" || got.header.Get("Cache-Control") != "no-store" {
+			if got.says()["expires_in"] != lifetime.Seconds() || got.text("token_type") != "Bearer" || got.text("username") != "ann" || got.header.Get("Cache-Control") != "no-store" {
 				t.Errorf("%v %s", got.header, got.body)
 			}
 		})

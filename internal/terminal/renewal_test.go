@@ -69,10 +69,14 @@ func TestAttackRefreshTokenIsUsedAgain(t *testing.T) {
 	for range 4 {
 		go func() { answers <- w.refresh(again) }()
 	}
+	var good []answer
 	for range 4 {
-		if got := <-answers; got.status == http.StatusOK && w.refresh(got.text("refresh_token")).status == http.StatusOK {
-			t.Error("a refresh token that was used four times goes on")
+		if got := <-answers; got.status == http.StatusOK {
+			good = append(good, got)
 		}
+	}
+	if len(good) > 1 || len(good) == 1 && w.refresh(good[0].text("refresh_token")).status == http.StatusOK {
+		t.Errorf("a refresh token that was used four times gave %d others, which go on", len(good))
 	}
 }
 

@@ -63,6 +63,7 @@ type issued struct {
 	Expires int    `json:"expires_in"`
 	Refresh string `json:"refresh_token"`
 	Scope   string `json:"scope,omitempty"`
+	User    string `json:"username,omitempty"` // who approved, so that the person at the terminal sees whether it was they
 }
 
 // token answers a program that shows what it has (RFC 6749 §3.2).
@@ -95,13 +96,13 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 // somebody has it from them: what came of it ends (RFC 6749 §4.1.2).
 func (s *Server) redeem(r *http.Request, secret string, ready func(*directory.Ask) error) (issued, error) {
 	var got issued
+	var made directory.Terminal
 	err := s.Store.Redeem(r.Context(), sum(secret), func(a directory.Ask) (done directory.Redemption) {
 		if a.State == directory.AskUsed {
 			return directory.Redemption{Ask: a, End: true, Answer: badCode}
 		}
 		done.Answer = ready(&a)
 		if done.Answer == nil {
-			var made directory.Terminal
 			made, got = s.signIn(a)
 			a.State, done.Make = directory.AskUsed, &made
 		}
@@ -112,7 +113,8 @@ func (s *Server) redeem(r *http.Request, secret string, ready func(*directory.As
 		err = badCode
 	}
 	if err == nil {
-		s.Log.InfoContext(r.Context(), "a program at a terminal was signed in", "client", s.Origin.Client(r))
+		got.User = made.Token.CreatedBy
+		s.Log.InfoContext(r.Context(), "a program at a terminal was signed in", "user", got.User, "client", s.Origin.Client(r))
 	}
 	return got, err
 }
