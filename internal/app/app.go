@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -161,6 +162,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	}
 
 	server := &http.Server{Handler: a.handler, ReadHeaderTimeout: min(20*time.Second, a.settings.RequestTimeout), ReadTimeout: a.settings.RequestTimeout, IdleTimeout: 120 * time.Second,
+		TLSConfig:      &tls.Config{MinVersion: tls.VersionTLS12}, // whatever GODEBUG says
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
 	served := make(chan error, 1)
 	go func() {
