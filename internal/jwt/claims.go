@@ -13,7 +13,7 @@ import (
 // maxDepth bounds the nesting of claims.
 const maxDepth = 32
 
-// Object reads a JSON object that has one meaning: no name twice, at any depth (RFC 8725 §2.4), and nothing behind it.
+// Object reads a JSON object that has one meaning: no name twice, at any depth (RFC 7519 §4), and nothing behind it.
 // Numbers keep their digits: an identifier of 64 bits must not be rounded to another person's.
 func Object(text []byte) (map[string]any, error) {
 	if !utf8.Valid(text) {

@@ -23,9 +23,11 @@ func TestFaultsThatRefuseASignIn(t *testing.T) {
 	for _, name := range []string{"wrong-issuer", "wrong-audience", "expired", "not-yet-valid", "issued-in-the-future", "wrong-nonce", "no-nonce", "no-expiry", "no-iat",
 		"expiry-as-text", "no-subject", "bad-signature", "alg-none", "alg-hs256", "alg-hs256-public-key", "unknown-kid", "several-audiences-no-azp",
 		"several-audiences-wrong-azp", "one-audience-wrong-azp", "azp-as-list", "wrong-at-hash", "no-id-token", "wrong-iss-parameter", "no-iss-parameter"} {
-		if !slices.Contains(devidp.TokenFaults, devidp.Fault(name)) {
-			t.Errorf("nobody tests %s", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if !slices.Contains(devidp.TokenFaults, devidp.Fault(name)) {
+				t.Error("no sign-in is tried with it")
+			}
+		})
 	}
 }
 
@@ -85,14 +87,13 @@ func TestAttackSecretsAtOtherDoors(t *testing.T) {
 		if secret == "" {
 			t.Fatalf("there is no %s", kind)
 		}
-		for door, opens := range w.doors() {
-			if slices.Contains(own[kind], door) {
-				continue
+		t.Run(kind, func(t *testing.T) {
+			for door, opens := range w.doors() {
+				if !slices.Contains(own[kind], door) && opens(secret) {
+					t.Errorf("%s opens the door of %s", kind, door)
+				}
 			}
-			if opens(secret) {
-				t.Errorf("%s opens the door of %s", kind, door)
-			}
-		}
+		})
 	}
 	doors := w.doors() // and each opens to what it is for, the logout last
 	for _, kind := range []string{"session id", "access token", "logout token"} {
@@ -189,14 +190,16 @@ func TestOnlyTheCodeFlowIsAskedFor(t *testing.T) {
 		"implicit": "/callback?" + url.Values{"state": {q.Get("state")}, "id_token": {id}, "access_token": {"x"}, "iss": {w.idpURL}}.Encode(),
 		"a form":   "/callback",
 	} {
-		method, form := "GET", ""
-		if name == "a form" { // response_mode=form_post
-			method, form = "POST", url.Values{"state": {q.Get("state")}, "id_token": {id}, "code": {"x"}}.Encode()
-		}
-		if got := b.do(method, w.gateway.URL+path, form); got.StatusCode < 400 {
-			t.Errorf("%s: %d", name, got.StatusCode)
-		}
-		w.nobody(b)
+		t.Run(name, func(t *testing.T) {
+			method, form := "GET", ""
+			if name == "a form" { // response_mode=form_post
+				method, form = "POST", url.Values{"state": {q.Get("state")}, "id_token": {id}, "code": {"x"}}.Encode()
+			}
+			if got := b.do(method, w.gateway.URL+path, form); got.StatusCode < 400 {
+				t.Errorf("answered with %d", got.StatusCode)
+			}
+			w.nobody(b)
+		})
 	}
 }
 
