@@ -226,3 +226,69 @@ func TestGroupsFromUserInfo(t *testing.T) {
 		})
 	}
 }
+
+// A provider may name its people at the user-info endpoint alone (OpenID Connect Core §5.4). It is asked then, and only then;
+// what the ID token says counts more.
+func TestNamesFromUserInfo(t *testing.T) {
+	type claims = map[string]any
+	const as = "ann@example.com"
+	bare := claims{"email": nil, "email_verified": nil, "preferred_username": nil, "name": nil}
+	with := func(more ...any) claims {
+		all := claims{}
+		for name, value := range bare {
+			all[name] = value
+		}
+		for i := 0; i+1 < len(more); i += 2 {
+			all[more[i].(string)] = more[i+1]
+		}
+		return all
+	}
+	for name, c := range map[string]struct {
+		token   claims // changes of the ID token
+		info    claims
+		refused int
+		says    string // why, or the username and the name to show
+	}{
+		"all":                     {bare, claims{"sub": "s-ann", "email": "Ann@example.com", "email_verified": true, "name": "Ann"}, 0, as + " Ann"},
+		"a blank in the token":    {with("email", " "), claims{"sub": "s-ann", "email": as, "name": "Ann"}, 0, as + " Ann"},
+		"without an address":      {bare, claims{"sub": "s-ann", "preferred_username": "ann"}, 0, "ann ann"},
+		"the token's name counts": {with("name", "Ann Lee"), claims{"sub": "s-ann", "email": as, "name": "Other"}, 0, as + " Ann Lee"},
+		"a username is enough":    {with("preferred_username", "ann"), claims{"sub": "s-ann", "email": "root@example.com", "name": "Root"}, 0, "ann ann"},
+		"not asked without need":  {nil, claims{"sub": "s-root", "email": "root@example.com", "name": "Root"}, 0, as + " Ann Lee"},
+		"no groups from there":    {with("groups", nil), claims{"sub": "s-ann", "email": as, "groups": []string{"mlflow"}}, 403, "none of the groups"},
+		"no names there either":   {bare, claims{"sub": "s-ann", "name": "Ann"}, 403, "gives no username"},
+		"down":                    {bare, nil, 503, "does not say who signed in"},
+
+		"attack: of somebody else":                        {bare, claims{"sub": "s-root", "email": "root@example.com"}, 401, "different people"},
+		"attack: of nobody":                               {bare, claims{"email": "root@example.com"}, 401, "different people"},
+		"attack: of a list of people":                     {bare, claims{"sub": []string{"s-ann"}, "email": as}, 401, "different people"},
+		"attack: an unverified address":                   {bare, claims{"sub": "s-ann", "email": as, "email_verified": false}, 403, "not verified"},
+		"attack: unverified in words":                     {bare, claims{"sub": "s-ann", "email": as, "email_verified": "false"}, 403, "not verified"},
+		"attack: another address was verified":            {with("email_verified", true), claims{"sub": "s-ann", "email": as, "email_verified": false}, 403, "not verified"},
+		"attack: unverified in the token, verified there": {with("email_verified", false), claims{"sub": "s-ann", "email": as, "email_verified": true}, 403, "not verified"},
+		"attack: a name of another's kind":                {bare, claims{"sub": "s-ann", "email": []string{as}}, 403, "gives no username"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			person := ann
+			person.Claims = c.token
+			w.idp.SetPerson(person)
+			w.idp.SetUserInfo(c.info)
+			if c.info == nil {
+				w.idp.SetFaults(devidp.UserInfoDown)
+			}
+			b := w.browser()
+			if c.refused != 0 {
+				b.refused(b.signIn("s-ann"), c.refused, c.says)
+				w.nobody(b)
+				return
+			}
+			b.mustSignIn("s-ann")
+			for _, user := range w.people() {
+				if got := user.Username + " " + user.DisplayName; got != c.says {
+					t.Errorf("stored %q", got)
+				}
+			}
+		})
+	}
+}

@@ -84,11 +84,17 @@ func (p *Provider) username(claims map[string]any) (string, error) {
 			strings.Join(p.settings.UsernameClaims, ", "))
 	}
 	// An address that nobody checked may be somebody else's, for whom permissions wait.
-	if claim == "email" && claims["email_verified"] != nil && claims["email_verified"] != true && claims["email_verified"] != "true" {
+	if claim == "email" && unverified(claims) {
 		return "", errs.New(errs.Denied, "the identity provider says that your e-mail address is not verified; verify it there, "+
 			"or ask an administrator to take the username from another claim (OIDC_USERNAME_FIELD)")
 	}
 	return username, nil
+}
+
+// unverified tells whether the provider says that the e-mail address is not verified.
+func unverified(claims map[string]any) bool {
+	says := claims["email_verified"]
+	return says != nil && says != true && says != "true"
 }
 
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -156,61 +155,6 @@ func (f *found) checkAnswer(answer url.Values) error {
 	}
 	if answer.Get("code") == "" {
 		return errs.New(errs.Invalid, "the identity provider's answer has no code; start again")
-	}
-	return nil
-}
-
-// fromUserInfo turns what the user-info endpoint says into a sign-in.
-func (p *Provider) fromUserInfo(ctx context.Context, f *found, tokens *oauth2.Token) (directory.Login, error) {
-	claims, err := p.userInfo(ctx, f, tokens.AccessToken)
-	if err != nil {
-		return directory.Login{}, err
-	}
-	return p.login(ctx, f, claims, tokens.AccessToken)
-}
-
-// userInfo asks the user-info endpoint who somebody is.
-func (p *Provider) userInfo(ctx context.Context, f *found, accessToken string) (map[string]any, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.userInfo, nil)
-	if err != nil {
-		return nil, fmt.Errorf("asking for user info: %w", err)
-	}
-	request.Header.Set("Authorization", "Bearer "+accessToken)
-	answer, err := p.client.Do(request)
-	if err != nil {
-		return nil, unreachable(err)
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return nil, errs.New(errs.Unavailable, "the identity provider does not say who signed in (status %d)", answer.StatusCode)
-	}
-	claims, err := decode(answer.Body)
-	if err != nil {
-		return nil, errs.Wrap(errs.Unavailable, err, "the identity provider does not say who signed in: its answer cannot be read")
-	}
-	return claims, nil
-}
-
-// addUserInfo adds the groups that the user-info endpoint names to the claims of an ID token that names none
-// (OIDC_USERINFO_GROUPS), and nothing else. Its answer must be of the same subject (OpenID Connect Core §5.3.2).
-func (p *Provider) addUserInfo(ctx context.Context, f *found, claims map[string]any, accessToken string) error {
-	if !p.settings.UserInfoGroups || p.settings.EntraGroups || p.groupClaim(claims) != nil {
-		return nil
-	}
-	if u, err := url.Parse(f.userInfo); err != nil || !jwt.Secure(u) {
-		return errs.New(errs.Unavailable, "the identity provider has no user-info endpoint over https://, from which OIDC_USERINFO_GROUPS has the groups read")
-	}
-	more, err := p.userInfo(ctx, f, accessToken)
-	if err != nil {
-		return err
-	}
-	if subject, ok := more["sub"].(string); !ok || subject != claims["sub"] {
-		return errs.New(errs.Unauthenticated, "the identity provider's answers are of different people; start again")
-	}
-	for _, name := range []string{p.settings.GroupsClaim, strings.Split(p.settings.GroupsClaim, ".")[0]} {
-		if value, there := more[name]; there {
-			claims[name] = value
-		}
 	}
 	return nil
 }
