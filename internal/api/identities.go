@@ -20,7 +20,8 @@ type Identities interface {
 // Providers knows the identity providers by the ids of the settings. Identities have the issuer in their place: an id can be
 // given to another provider one day.
 type Providers interface {
-	// ID gives the id of the provider of which identities have a name; the name itself for one that is not configured any more.
+	// ID gives the id of the provider of which identities have a name; the name itself for one that is not
+	// configured any more, or whose id would not say it.
 	ID(name string) string
 	// Name gives the name that identities of a provider have.
 	Name(ctx context.Context, id string) (string, error)

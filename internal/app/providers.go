@@ -55,10 +55,10 @@ func (p *providers) issuers(workloads []config.Workload) (*token.Issuers, error)
 	return token.NewIssuers(all...), nil
 }
 
-// ID gives the id of the provider of which identities have a name (api.Providers).
+// ID gives the id of the provider of which identities have a name (api.Providers); the name itself where there are others.
 func (p *providers) ID(name string) string {
 	for i, one := range p.all {
-		if one.Names(name) {
+		if one.Names(name) && !one.Several() {
 			return p.settings[i].ID
 		}
 	}
@@ -69,7 +69,7 @@ func (p *providers) ID(name string) string {
 func (p *providers) Name(ctx context.Context, id string) (string, error) {
 	for i, one := range p.all {
 		if p.settings[i].ID == id || one.Names(id) {
-			return one.Name(ctx)
+			return one.Name(ctx, id)
 		}
 	}
 	return "", errs.New(errs.NotFound, "there is no identity provider %q", id)

@@ -80,6 +80,7 @@ type OIDC struct {
 	TokenURL         string
 	UserURL          string
 	Issuer           string
+	Tenants          []string // of Microsoft Entra ID, whose people may come, where the discovery is for all tenants
 	ClientID         string
 	ClientSecret     string
 	PublicClient     bool

@@ -66,6 +66,7 @@ var options = []Option{
 	{"OIDC_TOKEN_URL", "", "without discovery: the token endpoint", false, providerURL(func(c *Config) *string { return &c.OIDC.TokenURL })},
 	{"OIDC_USER_URL", "", "without discovery: the user-info endpoint, from which the identity is read", false, providerURL(func(c *Config) *string { return &c.OIDC.UserURL })},
 	{"OIDC_ISSUER", "", "the issuer, where it is not the one that the discovery document names", false, text(func(c *Config) *string { return &c.OIDC.Issuer })},
+	{"OIDC_TENANTS", "", "ids of the Microsoft Entra ID tenants whose people may come, comma-separated, where `OIDC_DISCOVERY_URL` is that of `common` or `organizations`", false, tenants},
 	{"OIDC_CLIENT_ID", "", "client id at the provider", false, text(func(c *Config) *string { return &c.OIDC.ClientID })},
 	{"OIDC_CLIENT_SECRET", "", "client secret at the provider", true, text(func(c *Config) *string { return &c.OIDC.ClientSecret })},
 	{"OIDC_PUBLIC_CLIENT", "false", "the client has no secret", false, boolean(func(c *Config) *bool { return &c.OIDC.PublicClient })},

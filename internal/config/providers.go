@@ -23,6 +23,7 @@ type entry struct {
 	Interactive         *bool    `json:"interactive"`
 	DiscoveryURL        string   `json:"discovery_url"`
 	Issuer              string   `json:"issuer"`
+	Tenants             []string `json:"tenants"`
 	ClientID            string   `json:"client_id"`
 	ClientSecret        string   `json:"client_secret"`
 	ClientSecretFile    string   `json:"client_secret_file"`
@@ -96,10 +97,14 @@ func (c *Config) assemble(lookup func(string) string) []error {
 	if c.OIDC.EntraGroups {
 		c.OIDC.Type = "entra"
 	}
+	var wrong []error
+	if err := c.OIDC.divide(); err != nil {
+		wrong = append(wrong, fmt.Errorf("OIDC_TENANTS: %w", err))
+	}
 	if c.OIDC.configured() {
 		c.Providers = append(c.Providers, c.OIDC)
 	}
-	wrong := c.addProviders(lookup)
+	wrong = append(wrong, c.addProviders(lookup)...)
 	wrong = append(wrong, c.addWorkloads()...)
 	return append(wrong, c.distinct()...)
 }
@@ -146,6 +151,10 @@ func (c *Config) provider(p entry, lookup func(string) string) (OIDC, []error) {
 		UsernameClaims: orList(p.UsernameClaims, c.OIDC.UsernameClaims), NameClaims: orList(p.NameClaims, c.OIDC.NameClaims)}
 	if o.Algorithms == nil {
 		o.Algorithms = []string{plainIssuers}
+	}
+	wrong = append(wrong, o.takeTenants(p.Tenants)...)
+	if p.PreparedAccounts && len(p.Tenants) > 1 {
+		wrong = append(wrong, errors.New("binds_prepared_accounts: a name does not tell of which of several tenants an account is"))
 	}
 	o.Groups, o.GroupPatterns = c.OIDC.Groups, c.OIDC.GroupPatterns
 	if p.AllowedGroups != nil || p.AllowedPatterns != nil {
@@ -264,11 +273,13 @@ func (c *Config) distinct() []error {
 	verified := map[[2]string]bool{}
 	for _, o := range c.Providers {
 		once(ids, o.ID, o.ID, "id")
-		once(issuers, o.Expected(), o.ID, "issuer")
+		for _, issuer := range o.Issuers() {
+			once(issuers, issuer, o.ID, "issuer")
+			verified[[2]string{issuer, o.ForAudience()}] = true
+		}
 		if !o.TokensOnly {
 			once(callbacks, o.Callback(), o.ID, "redirect_uri")
 		}
-		verified[[2]string{o.Expected(), o.ForAudience()}] = true
 	}
 	for _, w := range c.Workloads {
 		pair := [2]string{strings.TrimSuffix(w.Issuer, "/"), w.Audience}
@@ -280,11 +291,14 @@ func (c *Config) distinct() []error {
 	return wrong
 }
 
-// Expected gives the issuer that a provider must name itself, without a slash at the end.
+// Expected gives the issuer that a provider must name itself, without a slash at the end. That of several tenants has
+// TenantPlace in it.
 func (o OIDC) Expected() string {
 	switch {
 	case o.Issuer != "":
 		return strings.TrimSuffix(o.Issuer, "/")
+	case len(o.Tenants) > 0:
+		return o.template()
 	case o.DiscoveryURL != "":
 		return strings.TrimSuffix(strings.TrimSuffix(o.DiscoveryURL, "/.well-known/openid-configuration"), "/")
 	}

@@ -77,6 +77,8 @@ func TestProvidersOfAFileAlone(t *testing.T) {
 
 // An entry that is wrong, or says what would not be done, stops the start; none of them shows a secret.
 func TestWrongProviders(t *testing.T) {
+	const t1, t2 = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490", "82229342-1101-4ab6-817b-70c0747630f3"
+	const common = `"discovery_url": "https://login.example/common/v2.0", "client_id": "a", "client_secret": "hunter2"`
 	const rest = `"discovery_url": "https://a.example", "client_id": "a", "client_secret": "hunter2"`
 	for name, c := range map[string]struct{ file, want string }{
 		"unknown field":        {`[{"id": "a", "alowed_groups": [], ` + rest + `}]`, `unknown field "alowed_groups"`},
@@ -103,6 +105,13 @@ func TestWrongProviders(t *testing.T) {
 		"every group":          {`[{"id": "a", "allowed_group_patterns": ["*"], ` + rest + `}]`, "matches every group"},
 		"another type":         {`[{"id": "a", "type": "saml", ` + rest + `}]`, "it must be oidc or entra"},
 		"known by e-mail":      {`[{"id": "a", "identity_binding": "email", ` + rest + `}]`, `identity_binding is "email"`},
+		"tenant by name":       {`[{"id": "a", "tenants": ["contoso.com"], ` + common + `}]`, "tenants: it must be ids of tenants"},
+		"no tenants":           {`[{"id": "a", "tenants": [], ` + common + `}]`, "it names no tenant"},
+		"tenant twice":         {`[{"id": "a", "tenants": ["` + t1 + `", "` + strings.ToUpper(t1) + `"], ` + common + `}]`, "each tenant once"},
+		"tenants of one":       {`[{"id": "a", "tenants": ["` + t1 + `"], ` + rest + `}]`, "must be that of all tenants"},
+		"tenants and issuer":   {`[{"id": "a", "issuer": "https://x.example", "tenants": ["` + t1 + `"], ` + common + `}]`, "must not be set beside"},
+		"tenants and waiting":  {`[{"id": "a", "binds_prepared_accounts": true, "tenants": ["` + t1 + `", "` + t2 + `"], ` + common + `}]`, "binds_prepared_accounts"},
+		"tenant of two":        {`[{"id": "a", "tenants": ["` + t1 + `"], ` + common + `}, {"id": "b", "discovery_url": "https://login.example/` + t1 + `/v2.0", "client_id": "a", "client_secret": "hunter2"}]`, "the same issuer"},
 		"administrators by no": {`[{"id": "a", "admin_source": "none", "admin_groups": ["x"], ` + rest + `}]`, "admin_source is none"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,6 +120,22 @@ func TestWrongProviders(t *testing.T) {
 				t.Errorf("gave %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// Each tenant has an issuer of its own, and nobody of several tenants is given an account that waits for a name.
+func TestTenants(t *testing.T) {
+	const t1, t2 = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490", "82229342-1101-4ab6-817b-70c0747630f3"
+	for at, tenants := range map[string]string{"https://login.example/common/v2.0/.well-known/openid-configuration": strings.ToUpper(t1) + ", " + t2,
+		"https://login.example/organizations/v2.0": t1} {
+		c, err := with(t, map[string]string{"OIDC_DISCOVERY_URL": at, "OIDC_CLIENT_ID": "x", "OIDC_TENANTS": tenants})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"https://login.example/" + t1 + "/v2.0", "https://login.example/" + t2 + "/v2.0"}[:strings.Count(tenants, ",")+1]
+		if diff := cmp.Diff(want, c.Providers[0].Issuers()); diff != "" || c.Providers[0].Separate != (len(want) > 1) {
+			t.Errorf("%s: separate %v %s", at, c.Providers[0].Separate, diff)
+		}
 	}
 }
 

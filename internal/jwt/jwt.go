@@ -39,7 +39,19 @@ type Rules struct {
 	Algorithms []string // nil: all of Algorithms
 	Types      []string
 	Keys       *Keys
+	Tenant     Tenant // zero: the keys are the issuer's alone
 	Now        func() time.Time
+}
+
+// Tenant is one of several issuers that have their keys in one set.
+type Tenant struct {
+	ID     string // what the claim tid says, where it is there
+	Issuer string // the name that a key has for its issuer when it signs for all of them
+}
+
+// owns tells whether a key signs for the issuer.
+func (r Rules) owns(k key) bool {
+	return r.Tenant == (Tenant{}) || k.issuer == nil || k.issuer == r.Issuer || k.issuer == r.Tenant.Issuer
 }
 
 // Token is a token that was verified.
@@ -133,6 +145,7 @@ func (r Rules) VerifyEvent(ctx context.Context, raw string) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
+	keys = slices.DeleteFunc(slices.Clone(keys), func(k key) bool { return !r.owns(k) })
 	if err := e.signed(algorithm, keys); err != nil {
 		return Token{}, err
 	}
@@ -167,6 +180,9 @@ func (r Rules) checkClaims(claims map[string]any) (Token, error) {
 	t := Token{Claims: claims}
 	if issuer, ok := claims["iss"].(string); !ok || issuer == "" || issuer != r.Issuer {
 		return t, bad(nil, "it is of another issuer")
+	}
+	if tenant, there := claims["tid"]; there && r.Tenant.ID != "" && tenant != r.Tenant.ID {
+		return t, bad(nil, "it is of another tenant than its issuer")
 	}
 	var ok bool
 	if t.Audience, ok = audience(claims); !ok || r.Audience == "" || !slices.Contains(t.Audience, r.Audience) {

@@ -64,6 +64,7 @@ type key struct {
 	id        string
 	algorithm string // "": any that fits it
 	public    any
+	issuer    any // nil: it names none
 }
 
 // fetching is one attempt, which all who need it at the time share.
@@ -227,12 +228,13 @@ func parseKeys(body []byte) ([]key, error) {
 		var given jose.JSONWebKey
 		var use struct {
 			Operations []string `json:"key_ops"`
+			Issuer     any      `json:"issuer"` // not in RFC 7517: of Microsoft, where tenants share a set
 		}
 		if json.Unmarshal(raw, &given) != nil || json.Unmarshal(raw, &use) != nil {
 			continue
 		}
 		verifies := (given.Use == "" || given.Use == "sig") && (use.Operations == nil || slices.Contains(use.Operations, "verify"))
-		if one := (key{given.KeyID, given.Algorithm, given.Key}); verifies && one.strong() {
+		if one := (key{given.KeyID, given.Algorithm, given.Key, use.Issuer}); verifies && one.strong() {
 			set = append(set, one)
 		}
 	}

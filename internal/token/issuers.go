@@ -9,11 +9,11 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/jwt"
 )
 
-// Issuer verifies the tokens of one issuer.
+// Issuer verifies the tokens of one issuer, or of several that are one provider.
 type Issuer interface {
 	Verifier
-	// Expects gives the issuer, without a slash at the end, and the audience of what Verify can accept.
-	Expects() (issuer, audience string)
+	// Expects gives the issuers, without a slash at the end, and the audience of what Verify can accept.
+	Expects() (issuers []string, audience string)
 }
 
 // Issuers verifies the tokens of several issuers: each by the one whose name and audience it bears, and by no other's keys.
@@ -25,11 +25,13 @@ type Issuers struct {
 func NewIssuers(all ...Issuer) *Issuers {
 	known := map[string]map[string]Issuer{}
 	for _, one := range all {
-		issuer, audience := one.Expects()
-		if known[issuer] == nil {
-			known[issuer] = map[string]Issuer{}
+		issuers, audience := one.Expects()
+		for _, issuer := range issuers {
+			if known[issuer] == nil {
+				known[issuer] = map[string]Issuer{}
+			}
+			known[issuer][audience] = one
 		}
-		known[issuer][audience] = one
 	}
 	return &Issuers{known}
 }

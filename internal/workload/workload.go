@@ -77,8 +77,8 @@ func newClient(authorities string) (*http.Client, error) {
 }
 
 // Expects gives the issuer, without a slash at the end, and the audience of the tokens that Verify can accept.
-func (i *Issuer) Expects() (issuer, audience string) {
-	return strings.TrimSuffix(i.settings.Issuer, "/"), i.settings.Audience
+func (i *Issuer) Expects() (issuers []string, audience string) {
+	return []string{strings.TrimSuffix(i.settings.Issuer, "/")}, i.settings.Audience
 }
 
 // Verify checks a token, and finds as which service account it acts. One that no rule matches is refused, and so is one that

@@ -12,6 +12,7 @@ import (
 	gooidc "github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/jwt"
 )
@@ -36,6 +37,9 @@ type found struct {
 	sendsIssuer bool     // RFC 9207
 	keysAt      string
 	keys        *jwt.Keys // nil: there are no tokens to verify
+
+	tenants map[string]jwt.Tenant // by issuer; nil: there is one issuer. Till a token says which, issuer and provider are empty
+	tenant  jwt.Tenant            // of the issuer; zero: it has none
 }
 
 // discovery is one attempt, which all who need it at the time share.
@@ -90,6 +94,9 @@ func (p *Provider) discovered(ctx context.Context) (*found, error) {
 	if known != nil {
 		return known, nil
 	}
+	if errors.Is(err, errTemplate) {
+		return nil, errTemplate
+	}
 	return nil, errs.Wrap(errs.Unavailable, err, "the identity provider cannot be reached right now; try again shortly")
 }
 
@@ -112,12 +119,18 @@ func (p *Provider) discover(ctx context.Context) (*found, error) {
 	if !ok {
 		issuer = strings.TrimSuffix(p.settings.DiscoveryURL, "/")
 	}
-	if p.settings.Issuer != "" {
+	switch {
+	case p.settings.Issuer != "":
 		ctx = gooidc.InsecureIssuerURLContext(ctx, p.settings.Issuer) // the operator's word
+	case len(p.settings.Tenants) > 0:
+		ctx = gooidc.InsecureIssuerURLContext(ctx, p.settings.Expected()) // compared below
 	}
 	provider, err := gooidc.NewProvider(ctx, issuer)
 	var mismatch *gooidc.IssuerMismatchError
-	if errors.As(err, &mismatch) { // some issuers end in a slash; any other difference is refused again
+	if errors.As(err, &mismatch) && strings.Contains(mismatch.Discovered, config.TenantPlace) {
+		return nil, errTemplate
+	}
+	if mismatch != nil { // some issuers end in a slash; any other difference is refused again
 		provider, err = gooidc.NewProvider(ctx, issuer+"/")
 	}
 	if err != nil {
@@ -133,8 +146,12 @@ func (p *Provider) discover(ctx context.Context) (*found, error) {
 	if err := says.check(); err != nil {
 		return nil, err
 	}
-	return &found{endpoint: provider.Endpoint(), endSession: says.EndSession, userInfo: says.userInfo(), scopes: says.Scopes,
-		issuer: says.Issuer, provider: says.Issuer, sendsIssuer: says.SendsIssuer, keysAt: says.Keys, keys: p.keysAt(says.Keys)}, nil
+	f := &found{endpoint: provider.Endpoint(), endSession: says.EndSession, userInfo: says.userInfo(), scopes: says.Scopes,
+		issuer: says.Issuer, provider: says.Issuer, sendsIssuer: says.SendsIssuer, keysAt: says.Keys, keys: p.keysAt(says.Keys)}
+	if len(p.settings.Tenants) > 0 {
+		return f, p.divide(f)
+	}
+	return f, nil
 }
 
 // keysAt gives the keys of an address: those that are known, if it is the same as before.

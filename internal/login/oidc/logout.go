@@ -24,6 +24,9 @@ func (p *Provider) LogoutToken(ctx context.Context, raw string) (directory.Logou
 	if f.keys == nil {
 		return directory.Logout{}, bad("without OIDC_DISCOVERY_URL no keys are known")
 	}
+	if f, err = f.issuing(raw); err != nil {
+		return directory.Logout{}, err
+	}
 	t, err := p.logouts(f).VerifyEvent(ctx, raw)
 	if err == nil {
 		err = p.checkParty(t)
@@ -65,6 +68,11 @@ func (p *Provider) FrontChannel(ctx context.Context, issuer string) (provider st
 	f, err := p.discovered(ctx)
 	if err != nil {
 		return "", nil, err
+	}
+	if f.tenants != nil {
+		if f, err = f.tenantOf(issuer); err != nil {
+			return "", nil, err
+		}
 	}
 	if f.issuer == "" || issuer != f.issuer {
 		return "", nil, errs.New(errs.Invalid, "this logout is not from the identity provider")

@@ -45,18 +45,27 @@ func New(settings config.OIDC, now func() time.Time) *Provider {
 		client: jwt.NewClient(settings.HTTPTimeout, &tls.Config{InsecureSkipVerify: !settings.VerifyTLS})} //nolint:gosec // OIDC_VERIFY_SSL=false is the operator's word
 }
 
-// Expects gives the issuer, without a slash at the end, and the audience of the bearer tokens that Verify can accept.
-func (p *Provider) Expects() (issuer, audience string) {
-	return p.settings.Expected(), p.settings.ForAudience()
+// Expects gives the issuers, without a slash at the end, and the audience of the bearer tokens that Verify can accept.
+func (p *Provider) Expects() (issuers []string, audience string) {
+	return p.settings.Issuers(), p.settings.ForAudience()
 }
 
 // Names tells whether identities with this provider's name are of this one.
 func (p *Provider) Names(provider string) bool {
-	return strings.TrimSuffix(provider, "/") == p.settings.Expected()
+	return slices.Contains(p.settings.Issuers(), strings.TrimSuffix(provider, "/"))
 }
 
-// Name gives the half of an identity beside the subject: the issuer, to the letter.
-func (p *Provider) Name(ctx context.Context) (string, error) {
+// Several tells whether the provider has several issuers, so that it alone does not say whom a subject means.
+func (p *Provider) Several() bool { return len(p.settings.Issuers()) > 1 }
+
+// Name gives the half of an identity beside the subject: the issuer, to the letter. Of several it is the one that is given.
+func (p *Provider) Name(ctx context.Context, given string) (string, error) {
+	if issuers := p.settings.Issuers(); len(p.settings.Tenants) > 0 {
+		if !p.Several() || slices.Contains(issuers, given) {
+			return issuers[max(0, slices.Index(issuers, given))], nil
+		}
+		return "", errs.New(errs.Invalid, "this provider has several tenants: name the issuer of one, such as %s", issuers[0])
+	}
 	f, err := p.discovered(ctx)
 	if err != nil {
 		return "", err
@@ -119,6 +128,12 @@ func (p *Provider) Finish(ctx context.Context, answer url.Values, redirect, nonc
 	if raw == "" {
 		return refused(bad("the identity provider sent none"))
 	}
+	if f, err = f.issuing(raw); err == nil {
+		err = f.checkAnswer(answer) // now against the one tenant
+	}
+	if err != nil {
+		return refused(err)
+	}
 	id, err := p.idTokens(f).Verify(ctx, raw)
 	if err == nil {
 		err = p.checkIDToken(id, nonce, tokens)
@@ -147,7 +162,7 @@ func (f *found) checkAnswer(answer url.Values) error {
 			return errs.New(errs.Invalid, "the identity provider's answer has %s twice", field)
 		}
 	}
-	if (f.sendsIssuer || answer.Has("iss")) && f.issuer != "" && answer.Get("iss") != f.issuer {
+	if (f.sendsIssuer || answer.Has("iss")) && !f.mayBe(answer.Get("iss")) {
 		return errs.New(errs.Unauthenticated, "the answer is not from the identity provider that was asked; start again")
 	}
 	if code := answer.Get("error"); code != "" {

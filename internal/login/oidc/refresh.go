@@ -95,11 +95,14 @@ func (p *Provider) Refresh(ctx context.Context, before directory.Tokens) (direct
 	}
 	raw, _ := tokens.Extra("id_token").(string)
 	if f.keys == nil || raw == "" {
-		if f.userInfo == "" {
+		if f.userInfo == "" || f.tenants != nil {
 			return refused(errs.New(errs.Unavailable, "the identity provider does not say who is signed in"))
 		}
 		login, err := p.fromUserInfo(ctx, f, tokens)
 		return login, p.kept(tokens, before.ID, jwt.Token{}), err
+	}
+	if f, err = f.issuing(raw); err != nil {
+		return refused(err)
 	}
 	id, err := p.idTokens(f).Verify(ctx, raw)
 	if err == nil {

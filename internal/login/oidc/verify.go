@@ -30,7 +30,7 @@ func decode(from io.Reader) (map[string]any, error) {
 
 // idTokens are the rules of the tokens that a sign-in brings.
 func (p *Provider) idTokens(f *found) jwt.Rules {
-	return jwt.Rules{Issuer: f.issuer, Audience: p.settings.ClientID, Algorithms: p.settings.Algorithms, Types: jwt.IDTokens, Keys: f.keys, Now: p.now}
+	return jwt.Rules{Issuer: f.issuer, Audience: p.settings.ClientID, Algorithms: p.settings.Algorithms, Types: jwt.IDTokens, Keys: f.keys, Tenant: f.tenant, Now: p.now}
 }
 
 // logouts are the rules of the tokens by which the provider ends sessions.
@@ -46,7 +46,7 @@ func (p *Provider) bearers(f *found) jwt.Rules {
 	if types == nil {
 		types = jwt.AccessTokens
 	}
-	return jwt.Rules{Issuer: f.issuer, Audience: p.settings.ForAudience(), Algorithms: p.settings.Algorithms, Types: types, Keys: f.keys, Now: p.now}
+	return jwt.Rules{Issuer: f.issuer, Audience: p.settings.ForAudience(), Algorithms: p.settings.Algorithms, Types: types, Keys: f.keys, Tenant: f.tenant, Now: p.now}
 }
 
 // checkIDToken checks what an ID token must show beyond a bearer: that it was made for us alone, in this very sign-in
@@ -111,6 +111,9 @@ func (p *Provider) Verify(ctx context.Context, raw string) (directory.Bearer, er
 	}
 	if f.keys == nil {
 		return directory.Bearer{}, errs.New(errs.Unauthenticated, "bearer tokens need OIDC_DISCOVERY_URL")
+	}
+	if f, err = f.issuing(raw); err != nil {
+		return directory.Bearer{}, err
 	}
 	t, err := p.bearers(f).Verify(ctx, raw)
 	if err != nil {
