@@ -39,6 +39,7 @@ type world struct {
 	idpURL   string
 	idpClock *sessiontest.Clock
 	idpDown  atomic.Bool
+	front    func(http.Handler) http.Handler // stands before the provider; nil: nothing
 	clock    *sessiontest.Clock
 	db       *store.DB
 	dir      string                          // of the sessions
@@ -73,6 +74,10 @@ func serveWorld(t *testing.T, serve func(http.Handler) *httptest.Server, change 
 	idpServer := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if w.idpDown.Load() {
 			panic(http.ErrAbortHandler) // the connection breaks
+		}
+		if w.front != nil {
+			w.front(provider).ServeHTTP(rw, r)
+			return
 		}
 		provider.ServeHTTP(rw, r)
 	}))

@@ -1,0 +1,227 @@
+package login_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
+)
+
+// recipe gives the settings that the README has below a heading, with changes, as the program reads them.
+func recipe(w *world, title string, changes map[string]string) config.OIDC {
+	w.t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	w.must(err)
+	_, section, found := strings.Cut(string(readme), "\n### "+title+"\n")
+	_, block, fenced := strings.Cut(section, "```dotenv\n")
+	block, _, closed := strings.Cut(block, "```")
+	if !found || !fenced || !closed {
+		w.t.Fatalf("the README has no recipe for %s", title)
+	}
+	file := filepath.Join(w.t.TempDir(), ".env")
+	w.must(os.WriteFile(file, []byte(block), 0o600))
+	c, err := config.Load(func(name string) (string, bool) { value, ok := changes[name]; return value, ok }, file, nil)
+	w.must(err)
+	return c.OIDC
+}
+
+// follow takes a recipe over. The stand-in is where the example host is, at the path that the recipe names, and knows the client.
+func (w *world) follow(o config.OIDC, scopes ...string) {
+	w.t.Helper()
+	at, err := url.Parse(o.DiscoveryURL)
+	w.must(err)
+	o.DiscoveryURL = w.idpURL + at.Path
+	w.settings = o
+	prefix := strings.TrimSuffix(at.Path, "/.well-known/openid-configuration")
+	w.idp.Issuer, w.idp.ClientID, w.idp.ClientSecret = w.idpURL+prefix, o.ClientID, o.ClientSecret
+	w.front = func(provider http.Handler) http.Handler {
+		return http.StripPrefix(prefix, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			for scope := range strings.FieldsSeq(r.URL.Query().Get("scope")) {
+				if !slices.Contains(scopes, scope) { // as both do with scopes that they do not know
+					http.Error(rw, "invalid_scope", http.StatusBadRequest)
+					return
+				}
+			}
+			provider.ServeHTTP(rw, r)
+		}))
+	}
+}
+
+// Okta has the address of the organization for issuer, or that and the name of an authorization server. The claim of groups has
+// what its filter lets through, and is left out when that is nothing.
+func TestRecipeOfOkta(t *testing.T) {
+	type claims = map[string]any
+	for name, c := range map[string]struct {
+		changes map[string]string
+		claims  claims
+		refused int
+	}{
+		"the organization": {nil, claims{"groups": []string{"Everyone", "mlflow"}}, 0},
+		"an authorization server": {map[string]string{"OIDC_DISCOVERY_URL": "https://your-org.okta.com/oauth2/default/.well-known/openid-configuration"},
+			claims{"groups": []string{"mlflow"}}, 0},
+		"scopes with commas":      {map[string]string{"OIDC_SCOPE": "openid,profile,email,groups"}, claims{"groups": []string{"mlflow"}}, 0},
+		"names at user-info only": {nil, claims{"groups": []string{"mlflow"}, "email": nil, "email_verified": nil, "preferred_username": nil, "name": nil}, 0},
+		"the filter lets none by": {nil, claims{"groups": nil}, 403},
+		"of other groups":         {nil, claims{"groups": []string{"Everyone"}}, 403},
+		"an unverified address":   {nil, claims{"groups": []string{"mlflow"}, "email_verified": false}, 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(w *world) {
+				w.follow(recipe(w, "Okta", c.changes), "openid", "profile", "email", "groups")
+				w.idp.SetUserInfo(claims{"sub": "00u1ann", "email": "Ann@Example.com", "email_verified": true, "name": "Ann Lee"})
+			})
+			person := ann
+			person.Subject, person.Claims = "00u1ann", c.claims
+			w.idp.SetPerson(person)
+			b := w.browser()
+			if c.refused != 0 {
+				if got := b.signIn("00u1ann"); got.StatusCode != c.refused {
+					t.Errorf("gave %d %s", got.StatusCode, got.body)
+				}
+				w.nobody(b)
+				return
+			}
+			b.mustSignIn("00u1ann")
+			if who := b.whoami(); who != "ann@example.com admin=false" {
+				t.Errorf("signed in as %q", who)
+			}
+		})
+	}
+}
+
+// Entra ID has no email_verified, an e-mail address of few people, and in place of too many groups the word where they are.
+func TestRecipeOfEntra(t *testing.T) {
+	type claims = map[string]any
+	const upn = "Ann@contoso.example"
+	overage := claims{"_claim_names": claims{"groups": "src1"},
+		"_claim_sources": claims{"src1": claims{"endpoint": "https://graph.windows.net/x/users/y/getMemberObjects"}}}
+	claim := map[string]string{"OIDC_GROUP_DETECTION_PLUGIN": "", "OIDC_GROUPS_ATTRIBUTE": "roles"}
+	for name, c := range map[string]struct {
+		changes map[string]string
+		claims  claims
+		refused string // why
+		who     string
+		groups  []string
+	}{
+		"groups from Graph":  {nil, overage, "", "ann@contoso.example admin=false", []string{"blue", "mlflow", "red"}},
+		"an e-mail address":  {nil, claims{"email": "ann.lee@contoso.example"}, "", "ann.lee@contoso.example admin=false", []string{"blue", "mlflow", "red"}},
+		"upn alone":          {map[string]string{"OIDC_USERNAME_FIELD": "email,upn"}, claims{"preferred_username": nil, "upn": upn}, "", "ann@contoso.example admin=false", []string{"blue", "mlflow", "red"}},
+		"roles":              {claim, claims{"roles": []string{"mlflow-admin"}}, "", "ann@contoso.example admin=true", []string{"mlflow-admin"}},
+		"roles of nobody":    {claim, claims{"roles": nil}, "none of the groups", "", nil},
+		"overage, no plugin": {map[string]string{"OIDC_GROUP_DETECTION_PLUGIN": ""}, overage, "in more groups than", "", nil},
+		"v1":                 {nil, claims{"iss": "https://sts.windows.net/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/"}, "another issuer", "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGraph(t)
+			g.page("", g.at("2"), "red", "blue")
+			g.page("2", "", "mlflow")
+			w := newWorld(t, func(w *world) {
+				o := recipe(w, "Microsoft Entra ID", c.changes)
+				o.GraphURL = g.URL
+				w.follow(o, "openid", "profile", "email", "User.Read", "GroupMember.Read.All")
+			})
+			person := ann
+			person.Claims = claims{"email": nil, "email_verified": nil, "groups": nil, "preferred_username": upn, "oid": "o-ann", "ver": "2.0"}
+			for name, value := range c.claims {
+				person.Claims[name] = value
+			}
+			w.idp.SetPerson(person)
+			b := w.browser()
+			got := b.signIn("s-ann")
+			if c.refused != "" {
+				if !strings.Contains(got.body, c.refused) {
+					t.Errorf("gave %d %s", got.StatusCode, got.body)
+				}
+				w.nobody(b)
+				return
+			}
+			if who := b.whoami(); who != c.who {
+				t.Fatalf("signed in as %q: %s", who, got.body)
+			}
+			if diff := cmp.Diff(c.groups, w.groups(strings.Fields(c.who)[0])); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// People of two tenants with one subject and one name are two; which tenant somebody is of, the token says.
+func TestRecipeOfEntraForTenants(t *testing.T) {
+	const ours, theirs, another = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490", "82229342-1101-4ab6-817b-70c0747630f3", "72f988bf-86f1-41af-91ab-2d7cd011db47"
+	g := newGraph(t)
+	g.page("", "", "mlflow")
+	w := newWorld(t, func(w *world) {
+		o := recipe(w, "Microsoft Entra ID", map[string]string{"OIDC_TENANTS": ours + "," + theirs, "OIDC_USE_REFRESH_TOKEN": "true",
+			"OIDC_DISCOVERY_URL": "https://login.microsoftonline.com/organizations/v2.0/.well-known/openid-configuration"})
+		o.GraphURL = g.URL
+		w.follow(o, "openid", "profile", "email", "User.Read", "GroupMember.Read.All", "offline_access")
+		stripped := w.front
+		w.front = func(provider http.Handler) http.Handler {
+			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				answer := httptest.NewRecorder()
+				stripped(provider).ServeHTTP(answer, r)
+				if !strings.HasSuffix(r.URL.Path, "/openid-configuration") {
+					for name := range answer.Header() {
+						rw.Header().Set(name, answer.Header().Get(name))
+					}
+					if to := rw.Header().Get("Location"); to != "" { // it names no issuer there
+						u, _ := url.Parse(to)
+						q := u.Query()
+						q.Del("iss")
+						u.RawQuery = q.Encode()
+						rw.Header().Set("Location", u.String())
+					}
+					rw.WriteHeader(answer.Code)
+					_, _ = rw.Write(answer.Body.Bytes())
+					return
+				}
+				var document map[string]any
+				_ = json.Unmarshal(answer.Body.Bytes(), &document)
+				document["issuer"] = w.idpURL + "/{tenantid}/v2.0"
+				delete(document, "authorization_response_iss_parameter_supported")
+				rw.Header().Set("Content-Type", "application/json")
+				_ = json.NewEncoder(rw).Encode(document)
+			})
+		}
+	})
+	of := func(tenant, tid string) {
+		person := ann
+		person.Claims = map[string]any{"iss": w.idpURL + "/" + tenant + "/v2.0", "tid": tid}
+		w.idp.SetPerson(person)
+	}
+	for _, attack := range [][2]string{{another, another}, {ours, another}, {another, ours}, {"{tenantid}", ours}} {
+		of(attack[0], attack[1])
+		b := w.browser()
+		b.refused(b.signIn("s-ann"), http.StatusUnauthorized, "the token is not valid")
+		w.nobody(b)
+	}
+	of(ours, ours)
+	b := w.browser()
+	b.mustSignIn("s-ann")
+	w.clock.Advance(devidp.Life)
+	w.idpClock.Advance(devidp.Life)
+	if who := b.whoami(); who != "ann@example.com admin=false" {
+		t.Errorf("after a renewal: %q", who)
+	}
+	of(theirs, theirs)
+	other := w.browser()
+	other.refused(other.signIn("s-ann"), http.StatusConflict, "has to link them")
+	known, err := w.db.Identities(t.Context(), "ann@example.com")
+	w.must(err)
+	if len(known) != 1 || known[0].Provider != w.idpURL+"/"+ours+"/v2.0" {
+		t.Errorf("known by %v", known)
+	}
+	if c, ok := status(t, b)["provider"]; !ok || c != config.Single {
+		t.Errorf("signed in at %v", c)
+	}
+}
