@@ -87,17 +87,13 @@ func (a *App) build(ctx context.Context) error {
 	if err := a.openSessions(origin, renewal); err != nil {
 		return err
 	}
-	failures, err := token.NewFailures(c.FailuresMinute, time.Now)
+	limits, err := a.limits()
 	if err != nil {
 		return err
 	}
 	a.uses = token.NewUses(a.Store, a.log, time.Now)
-	auth, err := token.New(token.Options{Sessions: a.Sessions, People: a.Cache, Verifier: issuers, Recorder: a.Store, Failures: failures,
+	auth, err := token.New(token.Options{Sessions: a.Sessions, People: a.Cache, Verifier: issuers, Recorder: a.Store, Failures: limits.credentials,
 		Upgrades: a.Store, Uses: a.uses, Client: origin.Client, Log: a.log, Now: time.Now})
-	if err != nil {
-		return err
-	}
-	logouts, err := token.NewFailures(c.FailuresMinute, time.Now) // of their own: who guesses tokens must not keep the provider's out
 	if err != nil {
 		return err
 	}
@@ -111,10 +107,10 @@ func (a *App) build(ctx context.Context) error {
 	}
 	mux := http.NewServeMux()
 	login.New(login.Options{Choices: providers.choices(), AutoRedirect: c.OIDC.AutoRedirect, People: a.Store, Sessions: a.Sessions, Keys: keys, Origin: origin,
-		Renewal: renewal, Failures: logouts, Authenticate: auth.Authenticate, Log: a.log, Now: time.Now}).Mount(mux)
+		Renewal: renewal, Failures: limits.logouts, Authenticate: auth.Authenticate, Log: a.log, Now: time.Now}).Mount(mux)
 	api.New(api.Options{Store: a.Store, Identities: a.Store, Providers: providers, MLflow: a.MLflow, Grants: a.Cache, Sessions: a.Sessions, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
 		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, Log: a.log, Now: time.Now}).Mount(mux)
-	terminal.New(terminal.Options{Store: a.Store, Sealer: keys, Failures: failures, Origin: origin, Authenticate: auth.Authenticate,
+	terminal.New(terminal.Options{Store: a.Store, Sealer: keys, Failures: limits.credentials, Origin: origin, Authenticate: auth.Authenticate,
 		TokenLifetime: c.Terminal.Token, Lifetime: c.Terminal.Login, Log: a.log, Now: time.Now}).Mount(mux)
 	a.mountHealth(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -32,6 +32,10 @@ var arrows = map[string][]string{
 	"internal/rewrite": {"internal/authz", "internal/errs", "internal/httpx", "internal/kind", "internal/policy"},
 	"internal/config":  {"internal/authz", "internal/httpx", "internal/kind"},
 
+	"internal/limit":           {"internal/errs"},
+	"internal/limit/redis":     {},
+	"internal/limit/limittest": {"internal/limit"},
+
 	"internal/directory":           {"internal/authz", "internal/workspace"},
 	"internal/session":             {"internal/errs"},
 	"internal/session/filesystem":  {"internal/errs", "internal/session"},
@@ -51,7 +55,7 @@ var arrows = map[string][]string{
 		"internal/policy", "internal/rewrite", "internal/upstream", "internal/workspace"},
 	"internal/api": {"internal/authz", "internal/directory", "internal/errs", "internal/extract", "internal/httpx", "internal/identity",
 		"internal/kind", "internal/policy", "internal/session", "internal/store", "internal/token", "internal/upstream", "internal/workspace"},
-	"internal/app": {"internal/api", "internal/authz", "internal/config", "internal/directory", "internal/errs", "internal/gateway", "internal/httpx",
+	"internal/app": {"internal/api", "internal/authz", "internal/config", "internal/directory", "internal/errs", "internal/gateway", "internal/httpx", "internal/limit", "internal/limit/redis",
 		"internal/login", "internal/login/oidc", "internal/policy", "internal/session", "internal/session/filesystem",
 		"internal/session/redis", "internal/store", "internal/supervise", "internal/terminal", "internal/token", "internal/upstream", "internal/workload"},
 
@@ -69,7 +73,7 @@ var arrows = map[string][]string{
 var standardOnly = []string{"internal/errs", "internal/kind", "internal/identity", "internal/policy", "internal/authz"}
 
 // forTests are the packages that the server may not contain: a provider that signs anybody in, and suites of behaviour.
-var forTests = []string{"internal/bench", "internal/devidp", "internal/devserver", "internal/session/sessiontest", "internal/test/mlflowtest", "internal/test/world"}
+var forTests = []string{"internal/bench", "internal/devidp", "internal/devserver", "internal/limit/limittest", "internal/session/sessiontest", "internal/test/mlflowtest", "internal/test/world"}
 
 // refused are names that say nothing, under which anything collects.
 var refused = []string{"util", "utils", "common", "helper", "helpers", "misc", "shared", "base", "lib"}

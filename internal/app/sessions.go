@@ -82,9 +82,9 @@ func redisClient(c config.Redis) (redis.UniversalClient, error) {
 		}
 	}
 	if len(c.Sentinels) > 0 {
-		return redis.NewFailoverClient(&redis.FailoverOptions{MasterName: c.Master, SentinelAddrs: c.Sentinels, SentinelUsername: c.SentinelUsername,
+		return redis.NewFailoverClient(&redis.FailoverOptions{MasterName: c.Master, SentinelAddrs: c.Sentinels, SentinelUsername: c.SentinelUsername, ContextTimeoutEnabled: true,
 			SentinelPassword: c.SentinelPassword, DB: c.DB, Username: c.Username, Password: c.Password, TLSConfig: secure}), nil
 	}
 	return redis.NewClient(&redis.Options{Addr: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), DB: c.DB, Username: c.Username,
-		Password: c.Password, TLSConfig: secure}), nil
+		Password: c.Password, TLSConfig: secure, ContextTimeoutEnabled: true}), nil
 }

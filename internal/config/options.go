@@ -59,7 +59,7 @@ var options = []Option{
 	{"ACCESS_TOKEN_LIFETIME_DAYS", "365", "how long an access token is good when its maker does not say", false, days(func(c *Config) *time.Duration { return &c.TokenLifetime })},
 	{"TERMINAL_TOKEN_LIFETIME_SECONDS", "43200", "how long the token of `mlflow-oidc-auth login` is good before it is renewed", false, seconds(func(c *Config) *time.Duration { return &c.Terminal.Token })},
 	{"TERMINAL_LOGIN_LIFETIME_DAYS", "30", "how long `mlflow-oidc-auth login` signs a program in, with all renewals", false, days(func(c *Config) *time.Duration { return &c.Terminal.Login })},
-	{"LOGIN_FAILURES_PER_MINUTE", "20", "failed attempts to sign in per minute that one address or account may make", false, integer(func(c *Config) *int { return &c.FailuresMinute }, 1, 10000)},
+	{"LOGIN_FAILURES_PER_MINUTE", "20", "failed attempts to sign in per minute that one address or account may make; all replicas count together with `SESSION_TYPE=redis`, else each by itself", false, integer(func(c *Config) *int { return &c.FailuresMinute }, 1, 10000)},
 
 	{"OIDC_DISCOVERY_URL", "", "the provider's `…/.well-known/openid-configuration`", false, providerURL(func(c *Config) *string { return &c.OIDC.DiscoveryURL })},
 	{"OIDC_AUTHORIZATION_URL", "", "without discovery: the authorization endpoint", false, providerURL(func(c *Config) *string { return &c.OIDC.AuthorizationURL })},

@@ -4,6 +4,7 @@ package errs
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code says what kind of failure an error is, independent of how it is shown.
@@ -28,6 +29,7 @@ type Error struct {
 	Code    Code
 	Message string
 	Cause   error
+	After   time.Duration // of errs.Limited: how long to wait; 0: unknown
 }
 
 // Error gives the message, then the cause, for logs.
@@ -49,6 +51,11 @@ func New(code Code, format string, args ...any) *Error {
 // Wrap codes a cause; the message may be shown, the cause is only logged.
 func Wrap(code Code, cause error, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Cause: cause}
+}
+
+// Later makes the error of too many attempts, which says how long to wait.
+func Later(after time.Duration, format string, args ...any) *Error {
+	return &Error{Code: Limited, Message: fmt.Sprintf(format, args...), After: after}
 }
 
 // CodeOf gives the code of the first coded error in the chain, Internal without one.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"strconv"
 
@@ -54,6 +55,10 @@ func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err er
 	status := Status(err)
 	if status >= http.StatusInternalServerError {
 		log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "status", status, "error", err)
+	}
+	var coded *errs.Error
+	if errors.As(err, &coded) && coded.After > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(coded.After.Seconds())))) // RFC 9110 §10.2.3
 	}
 	WriteJSON(w, status, BodyOf(err))
 }

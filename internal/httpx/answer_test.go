@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -59,6 +60,16 @@ func TestWriteError(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestLimitedSaysWhenToTryAgain(t *testing.T) {
+	for after, want := range map[time.Duration]string{0: "", time.Millisecond: "1", 3 * time.Second: "3", 3*time.Second + 1: "4"} {
+		w := httptest.NewRecorder()
+		httpx.WriteError(w, httptest.NewRequest("GET", "/", nil), slog.New(slog.DiscardHandler), fmt.Errorf("around: %w", errs.Later(after, "no")))
+		if got := w.Header().Get("Retry-After"); w.Code != http.StatusTooManyRequests || got != want {
+			t.Errorf("after %v: %d, Retry-After %q", after, w.Code, got)
+		}
 	}
 }
 

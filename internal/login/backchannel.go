@@ -25,14 +25,14 @@ const (
 func (l *Login) backchannel(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store") // §2.8
 	client := l.Origin.Client(r)
-	if err := l.Failures.Allowed(client, ""); err != nil { // a signature costs more than asking for one
+	if err := l.Failures.Allowed(r.Context(), client, ""); err != nil { // a signature costs more than asking for one
 		httpx.WriteError(w, r, l.Log, err)
 		return
 	}
 	logout, ended, err := l.endAsTold(w, r)
 	if err != nil {
 		if !errs.Is(err, errs.Unavailable) {
-			l.Failures.Note(client, "")
+			l.Failures.Note(r.Context(), client, "")
 		}
 		l.Log.WarnContext(r.Context(), "back-channel logout refused", "client", client, "error", err)
 		refuseLogout(w, err)
@@ -147,7 +147,7 @@ func (l *Login) frontchannel(w http.ResponseWriter, r *http.Request) {
 }
 
 func (l *Login) endFramed(r *http.Request, client string) (int, []string, error) {
-	if err := l.Failures.Allowed(client, ""); err != nil {
+	if err := l.Failures.Allowed(r.Context(), client, ""); err != nil {
 		return 0, nil, err
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -164,7 +164,7 @@ func (l *Login) endFramed(r *http.Request, client string) (int, []string, error)
 	}
 	ended, err := l.Sessions.EndAll(r.Context(), session.Query{Provider: provider, AtIssuer: query["sid"][0]}, session.All)
 	if err == nil && ended == 0 {
-		l.Failures.Note(client, "") // looking for a session costs something, and names must not be guessed
+		l.Failures.Note(r.Context(), client, "") // looking for a session costs something, and names must not be guessed
 	}
 	return ended, frames, err
 }

@@ -43,8 +43,8 @@ type People interface {
 
 // Failures bounds what one address may try in vain.
 type Failures interface {
-	Allowed(client, account string) error
-	Note(client, account string)
+	Allowed(ctx context.Context, client, account string) error
+	Note(ctx context.Context, client, account string)
 }
 
 // Options are what the login pages are made of.

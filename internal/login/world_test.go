@@ -23,6 +23,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/limit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login/oidc"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
@@ -150,13 +151,13 @@ func (w *world) restart() {
 	w.must(err)
 	people, err := directory.NewCache(w.db, authz.DefaultOrder())
 	w.must(err)
-	failures, err := token.NewFailures(1000, w.clock.Now)
+	counter, err := limit.NewMemory(1000, w.clock.Now)
 	w.must(err)
-	auth, err := token.New(token.Options{Sessions: sessions, People: people, Verifier: provider, Failures: failures, Client: origin.Client, Now: w.clock.Now})
+	auth, err := token.New(token.Options{Sessions: sessions, People: people, Verifier: provider, Failures: limit.NewFailures(counter, nil, log, w.clock.Now), Client: origin.Client, Now: w.clock.Now})
 	w.must(err)
 	mux := http.NewServeMux()
 	login.New(login.Options{Choices: choices, AutoRedirect: w.settings.AutoRedirect, People: w.db, Sessions: sessions, Keys: keys, Origin: origin, Authenticate: auth.Authenticate,
-		Renewal: renewal, Failures: failures,
+		Renewal: renewal, Failures: limit.NewFailures(counter, nil, log, w.clock.Now),
 		Log: log, Now: w.clock.Now}).Mount(mux)
 	mux.HandleFunc("GET /whoami", func(rw http.ResponseWriter, r *http.Request) {
 		subject, err := auth.Authenticate(r)

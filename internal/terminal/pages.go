@@ -176,18 +176,18 @@ func (s *Server) devicePage(w http.ResponseWriter, r *http.Request) {
 // find finds the request of a typed code. Who tries many that do not exist is kept waiting.
 func (s *Server) find(r *http.Request, who *identity.Subject, typed string) (directory.Ask, error) {
 	client, account := s.Origin.Client(r), "user codes of "+who.Username
-	if err := s.Failures.Allowed(client, account); err != nil {
+	if err := s.Failures.Allowed(r.Context(), client, account); err != nil {
 		return directory.Ask{}, err
 	}
 	missing := errs.New(errs.NotFound, "no program waits with this code")
 	code, ok := readUserCode(typed)
 	if !ok {
-		s.Failures.Note(client, account)
+		s.Failures.Note(r.Context(), client, account)
 		return directory.Ask{}, missing
 	}
 	ask, err := s.Store.AskByUserCode(r.Context(), code, s.Now())
 	if errs.Is(err, errs.NotFound) {
-		s.Failures.Note(client, account)
+		s.Failures.Note(r.Context(), client, account)
 	}
 	return ask, err
 }

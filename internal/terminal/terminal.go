@@ -35,8 +35,8 @@ type Sealer interface {
 
 // Failures counts user codes that do not exist, by address and account.
 type Failures interface {
-	Allowed(client, account string) error
-	Note(client, account string)
+	Allowed(ctx context.Context, client, account string) error
+	Note(ctx context.Context, client, account string)
 }
 
 // Options are what the authorization server is made of.

@@ -23,6 +23,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/limit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/sessiontest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
@@ -84,8 +85,9 @@ func newWorld(t *testing.T) *world {
 		w.must(err)
 		t.Cleanup(func() { _ = db.Close() })
 		w.db = db
-		failures, err := token.NewFailures(wrong, w.clock.Now)
+		counter, err := limit.NewMemory(wrong, w.clock.Now)
 		w.must(err)
+		failures := limit.NewFailures(counter, nil, log, w.clock.Now)
 		people, err := directory.NewCache(db, authz.DefaultOrder()) // nobody watches, and so it asks the database each time
 		w.must(err)
 		origin := &httpx.Origin{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/limit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login/oidc"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/token"
@@ -111,12 +113,12 @@ func newTown(t *testing.T, change func(*config.OIDC)) *town {
 	watched := make(chan struct{})
 	go func() { defer close(watched); people.Watch(ctx) }()
 	t.Cleanup(func() { stop(); <-watched })
-	failures, err := token.NewFailures(perMinute, w.clock.Now)
+	counter, err := limit.NewMemory(perMinute, w.clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.auth, err = token.New(token.Options{Sessions: w.sessions, People: people, Verifier: token.NewIssuers(provider(w.idp), provider(w.partner), jobs), Recorder: recorder{w.db, &w.statements},
-		Failures: failures, Client: (&httpx.Origin{}).Client, Now: w.clock.Now})
+		Failures: limit.NewFailures(counter, nil, slog.New(slog.DiscardHandler), w.clock.Now), Client: (&httpx.Origin{}).Client, Now: w.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func (a *Authenticator) password(ctx context.Context, client, username, secret s
 	}
 	ok, known := a.slow.known(p.Hash, secret)
 	if !known {
-		if err := a.Failures.Allowed(client, username); err != nil {
+		if err := a.Failures.Allowed(ctx, client, username); err != nil {
 			return directory.User{}, err
 		}
 		if ok, err = a.slow.check(ctx, p.Hash, secret); err != nil {

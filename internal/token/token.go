@@ -44,6 +44,12 @@ type Recorder interface {
 	RecordBearer(ctx context.Context, b directory.Bearer) error
 }
 
+// Failures bounds what one address, and whoever claims to be one account, may try in vain.
+type Failures interface {
+	Allowed(ctx context.Context, client, account string) error
+	Note(ctx context.Context, client, account string)
+}
+
 // Options are what an Authenticator is made of.
 type Options struct {
 	Sessions Sessions
@@ -52,7 +58,7 @@ type Options struct {
 	Recorder Recorder
 	Upgrades Upgrader
 	Uses     *Uses
-	Failures *Failures
+	Failures Failures
 	Client   func(*http.Request) string
 	Log      *slog.Logger
 	Now      func() time.Time
@@ -157,16 +163,16 @@ func (a *Authenticator) basic(r *http.Request, credential string) (*identity.Sub
 	if err == nil {
 		return Subject(user, identity.AccessToken), nil
 	}
-	return nil, a.failed(err, client, username)
+	return nil, a.failed(r.Context(), err, client, username)
 }
 
 // failed counts an attempt that failed, and says so: that there were too many of them, where that is so.
-func (a *Authenticator) failed(err error, client, account string) error {
+func (a *Authenticator) failed(ctx context.Context, err error, client, account string) error {
 	if !errs.Is(err, errs.Unauthenticated) && !errs.Is(err, errs.Limited) {
 		return err
 	}
-	refusal := a.Failures.Allowed(client, account)
-	a.Failures.Note(client, account)
+	refusal := a.Failures.Allowed(ctx, client, account)
+	a.Failures.Note(ctx, client, account)
 	if refusal != nil {
 		return refusal
 	}
@@ -192,7 +198,7 @@ func (a *Authenticator) owns(owner directory.TokenOwner) *identity.Subject {
 func (a *Authenticator) opaque(r *http.Request, secret string) (*identity.Subject, error) {
 	owner, err := a.People.ByToken(r.Context(), sha256.Sum256([]byte(secret)))
 	if errs.Is(err, errs.NotFound) || err == nil && !a.good(owner) {
-		return nil, a.failed(errBad, a.Client(r), "")
+		return nil, a.failed(r.Context(), errBad, a.Client(r), "")
 	}
 	if err != nil {
 		return nil, err
@@ -208,11 +214,11 @@ func (a *Authenticator) bearer(r *http.Request, raw string) (*identity.Subject, 
 	hash := sha256.Sum256([]byte(raw))
 	known, ok := a.verified.GetIfPresent(hash)
 	if !ok {
-		if err := a.Failures.Allowed(client, ""); err != nil { // a signature costs more than a look-up
+		if err := a.Failures.Allowed(r.Context(), client, ""); err != nil { // a signature costs more than a look-up
 			return nil, err
 		}
 		if strings.Count(raw, ".") != 2 { // not a signed JWT (RFC 7519 §3.1)
-			a.Failures.Note(client, "")
+			a.Failures.Note(r.Context(), client, "")
 			return nil, errBad
 		}
 		var err error
@@ -221,7 +227,7 @@ func (a *Authenticator) bearer(r *http.Request, raw string) (*identity.Subject, 
 		}
 		if err != nil {
 			if errs.Is(err, errs.Unauthenticated) || errs.Is(err, errs.Denied) {
-				a.Failures.Note(client, "")
+				a.Failures.Note(r.Context(), client, "")
 			}
 			return nil, err
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/limit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login/oidc"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/filesystem"
@@ -71,10 +72,10 @@ func newHouse(t *testing.T) *house {
 	handler = h.idp.Handler()
 	verifier := oidc.New(config.OIDC{DiscoveryURL: server.URL + "/.well-known/openid-configuration", ClientID: "me", ClientSecret: "client-secret",
 		HTTPTimeout: 10 * time.Second, VerifyTLS: true}, h.clock.Now)
-	failures, err := token.NewFailures(perMinute, h.clock.Now)
+	counter, err := limit.NewMemory(perMinute, h.clock.Now)
 	must()
 	h.uses = token.NewUses(h.db, log, h.clock.Now)
-	h.auth, err = token.New(token.Options{Sessions: h.sessions, People: people, Verifier: verifier, Failures: failures,
+	h.auth, err = token.New(token.Options{Sessions: h.sessions, People: people, Verifier: verifier, Failures: limit.NewFailures(counter, nil, log, h.clock.Now),
 		Upgrades: h.db, Uses: h.uses, Client: (&httpx.Origin{}).Client, Log: log, Now: h.clock.Now})
 	must()
 	return h
