@@ -86,6 +86,7 @@ type OIDC struct {
 	PublicClient     bool
 	RedirectURI      string
 	Scopes           []string
+	Prompt           string // what the provider is asked to ask; empty: it decides
 	DisplayName      string
 	Groups           []string // who may sign in
 	GroupPatterns    []*regexp.Regexp

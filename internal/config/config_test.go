@@ -183,6 +183,8 @@ func settings(t *testing.T) map[string]setting {
 		"OIDC_USER_URL":          provider("", func(c *Config) *string { return &c.OIDC.UserURL }),
 		"OIDC_TENANTS": {field: func(c *Config) any { return c.OIDC.Tenants }, unset: []string(nil), right: map[string]any{"": []string(nil), ",": []string(nil)},
 			wrong: []string{"common", "{tenantid}", "contoso.onmicrosoft.com", "8eaef023-2b34-4da1-9baa-8bc8c9d6a490/x"}, message: "it must be ids of tenants"},
+		"OIDC_PROMPT": {field: func(c *Config) any { return c.OIDC.Prompt }, unset: "", right: map[string]any{"": "", "consent": "consent", "login  consent": "login consent"},
+			wrong: []string{"none", "login none", "Consent", "login,consent"}, message: "it can be login, consent"},
 		"OIDC_ISSUER":        textual("", func(c *Config) *string { return &c.OIDC.Issuer }),
 		"OIDC_CLIENT_ID":     textual("", func(c *Config) *string { return &c.OIDC.ClientID }),
 		"OIDC_CLIENT_SECRET": textual("", func(c *Config) *string { return &c.OIDC.ClientSecret }),

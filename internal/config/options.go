@@ -72,6 +72,7 @@ var options = []Option{
 	{"OIDC_PUBLIC_CLIENT", "false", "the client has no secret", false, boolean(func(c *Config) *bool { return &c.OIDC.PublicClient })},
 	{"OIDC_REDIRECT_URI", "", "`https://…/callback` as registered at the provider; empty: computed from the public address", false, redirectURI},
 	{"OIDC_SCOPE", "openid email profile", "separated by commas or blanks", false, list(func(c *Config) *[]string { return &c.OIDC.Scopes })},
+	{"OIDC_PROMPT", "", "`prompt` of each sign-in: login, consent, select_account; `consent` for a provider that gives no refresh token for `offline_access` else", false, prompt(func(c *Config) *string { return &c.OIDC.Prompt })},
 	{"OIDC_PROVIDER_DISPLAY_NAME", "Login with OIDC", "text on the sign-in button", false, text(func(c *Config) *string { return &c.OIDC.DisplayName })},
 	{"OIDC_GROUP_NAME", "mlflow", "groups that may sign in, comma-separated", false, commas(func(c *Config) *[]string { return &c.OIDC.Groups })},
 	{"OIDC_ADMIN_GROUP_NAME", "mlflow-admin", "groups whose members are administrators, comma-separated", false, commas(func(c *Config) *[]string { return &c.OIDC.AdminGroups })},
@@ -131,6 +132,19 @@ func filled(field func(*Config) *string) setter {
 			return errors.New("it must not be empty")
 		}
 		*field(c) = v
+		return nil
+	}
+}
+
+// prompt takes what people can be asked (OpenID Connect Core §3.1.2.1). With none nobody could sign in.
+func prompt(field func(*Config) *string) setter {
+	return func(c *Config, v string) error {
+		for _, one := range strings.Fields(v) {
+			if !slices.Contains([]string{"login", "consent", "select_account"}, one) {
+				return errors.New("it can be login, consent and select_account, separated by blanks")
+			}
+		}
+		*field(c) = strings.Join(strings.Fields(v), " ")
 		return nil
 	}
 }

@@ -31,6 +31,7 @@ type entry struct {
 	PublicClient        bool     `json:"public_client"`
 	RedirectURI         string   `json:"redirect_uri"`
 	Scopes              []string `json:"scopes"`
+	Prompt              string   `json:"prompt"`
 	GroupsClaim         string   `json:"groups_claim"`
 	AllowedGroups       []string `json:"allowed_groups"`
 	AllowedPatterns     []string `json:"allowed_group_patterns"`
@@ -153,6 +154,9 @@ func (c *Config) provider(p entry, lookup func(string) string) (OIDC, []error) {
 		o.Algorithms = []string{plainIssuers}
 	}
 	wrong = append(wrong, o.takeTenants(p.Tenants)...)
+	if err := prompt(func(*Config) *string { return &o.Prompt })(c, p.Prompt); err != nil {
+		wrong = append(wrong, fmt.Errorf("prompt is %q: %w", p.Prompt, err))
+	}
 	if p.PreparedAccounts && len(p.Tenants) > 1 {
 		wrong = append(wrong, errors.New("binds_prepared_accounts: a name does not tell of which of several tenants an account is"))
 	}

@@ -106,6 +106,7 @@ func TestWrongProviders(t *testing.T) {
 		"another type":         {`[{"id": "a", "type": "saml", ` + rest + `}]`, "it must be oidc or entra"},
 		"known by e-mail":      {`[{"id": "a", "identity_binding": "email", ` + rest + `}]`, `identity_binding is "email"`},
 		"tenant by name":       {`[{"id": "a", "tenants": ["contoso.com"], ` + common + `}]`, "tenants: it must be ids of tenants"},
+		"prompt of none":       {`[{"id": "a", "prompt": "none", ` + rest + `}]`, `prompt is "none"`},
 		"no tenants":           {`[{"id": "a", "tenants": [], ` + common + `}]`, "it names no tenant"},
 		"tenant twice":         {`[{"id": "a", "tenants": ["` + t1 + `", "` + strings.ToUpper(t1) + `"], ` + common + `}]`, "each tenant once"},
 		"tenants of one":       {`[{"id": "a", "tenants": ["` + t1 + `"], ` + rest + `}]`, "must be that of all tenants"},

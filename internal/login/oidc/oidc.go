@@ -97,6 +97,9 @@ func (p *Provider) Start(ctx context.Context, redirect, state, nonce, verifier s
 		scopes, further := f.offline(config.Scopes)
 		config.Scopes, asking = scopes, append(asking, further...)
 	}
+	if p.settings.Prompt != "" {
+		asking = append(asking, oauth2.SetAuthURLParam("prompt", p.settings.Prompt))
+	}
 	return config.AuthCodeURL(state, asking...), nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/jwt"
 )
 
@@ -42,6 +43,22 @@ func TestOffline(t *testing.T) {
 				t.Errorf("asks for %q and %q", got, q.Encode())
 			}
 		})
+	}
+}
+
+// OIDC_PROMPT is the operator's word: a provider may drop offline_access without prompt=consent (OpenID Connect Core §11), and
+// another refuses whoever may not consent themselves.
+func TestPrompt(t *testing.T) {
+	for _, prompt := range []string{"", "consent", "login consent"} {
+		w := newWorld(t, func(o *config.OIDC) { o.Prompt, o.Refresh = prompt, true })
+		address, err := w.Start(t.Context(), "", "s", "n", "v")
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := url.Parse(address)
+		if err != nil || u.Query().Get("prompt") != prompt || u.Query().Has("prompt") != (prompt != "") || !strings.Contains(u.Query().Get("scope"), "offline_access") {
+			t.Errorf("%q leads to %s, %v", prompt, address, err)
+		}
 	}
 }
 
