@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
@@ -80,6 +81,7 @@ type Options struct {
 	Origin        *httpx.Origin
 	Cookie        string // the name of the session cookie, for the OpenAPI document
 	TokenLifetime time.Duration
+	Audit         audit.Recorder
 	Log           *slog.Logger
 	Now           func() time.Time
 }
@@ -204,6 +206,9 @@ func add[I any, O any](r *registrar, method, path string, status int, summary st
 	huma.Register(r.api, r.operation(method, path, status, summary), func(ctx context.Context, in *I) (*output, error) {
 		result, err := do(ctx, identity.From(ctx), in)
 		if err != nil {
+			if errs.Is(err, errs.Denied) {
+				r.use.refused(ctx, identity.From(ctx), method+" "+r.prefix+path, err)
+			}
 			return nil, r.use.problem(ctx, err)
 		}
 		out := &output{status, result}
@@ -230,6 +235,9 @@ func (reg *registrar) authenticate(ctx huma.Context, next func(huma.Context)) {
 		err = inScope(subject, ctx.Operation(), reg.prefix)
 	}
 	if err != nil {
+		if errs.Is(err, errs.Denied) && subject != nil {
+			a.refused(r.Context(), subject, ctx.Operation().Method+" "+ctx.Operation().Path, err)
+		}
 		if errs.Is(err, errs.Unauthenticated) {
 			w.Header()["WWW-Authenticate"] = []string{`Basic realm="mlflow"`, `Bearer realm="mlflow"`}
 		}
@@ -244,6 +252,19 @@ func (reg *registrar) authenticate(ctx huma.Context, next func(huma.Context)) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	next(huma.WithContext(ctx, identity.With(in, subject)))
+}
+
+func (a *API) refused(ctx context.Context, s *identity.Subject, route string, err error) {
+	a.Audit.Record(ctx, audit.Event{Name: audit.RequestRefused, By: s.Username, UserID: s.UserID, Credential: s.Credential.String(), Route: route, Reason: err.Error()})
+}
+
+// done records what somebody did about an account, if it was done.
+func (a *API) done(ctx context.Context, err error, s *identity.Subject, e audit.Event) error {
+	if err == nil {
+		e.By = s.Username
+		a.Audit.Record(ctx, e)
+	}
+	return err
 }
 
 // message is the plugin's answer to a change. Which of the two fields there is differs between operations.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
@@ -86,8 +87,9 @@ func (a *API) linkIdentity(ctx context.Context, s *identity.Subject, in *newIden
 		return message{}, err
 	}
 	user := canonical(in.Username)
+	err = a.Identities.LinkIdentity(ctx, user, directory.Identity{Provider: name, Subject: in.Body.Subject})
 	return message{Message: "User " + user + " is known by the identity"},
-		a.Identities.LinkIdentity(ctx, user, directory.Identity{Provider: name, Subject: in.Body.Subject})
+		a.done(ctx, err, s, audit.Event{Name: audit.IdentityLinked, Account: user, Provider: name, Subject: in.Body.Subject})
 }
 
 func (a *API) unlinkIdentity(ctx context.Context, s *identity.Subject, in *oneIdentity) (deletedCount, error) {
@@ -101,7 +103,8 @@ func (a *API) unlinkIdentity(ctx context.Context, s *identity.Subject, in *oneId
 	}
 	for _, id := range known { // by the id or by the issuer, and also when that does not answer
 		if id.Subject == in.Subject && (a.Providers.ID(id.Provider) == in.Provider || id.Provider == in.Provider) {
-			return deletedCount{1}, a.Identities.UnlinkIdentity(ctx, user, id)
+			err := a.Identities.UnlinkIdentity(ctx, user, id)
+			return deletedCount{1}, a.done(ctx, err, s, audit.Event{Name: audit.IdentityUnlinked, Account: user, Provider: id.Provider, Subject: id.Subject})
 		}
 	}
 	return deletedCount{}, errs.New(errs.NotFound, "no such identity is bound to this user")

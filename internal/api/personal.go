@@ -4,10 +4,12 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
@@ -105,8 +107,7 @@ func (a *API) personalTokens(r *registrar) {
 			return revocation{}, err
 		}
 		revoked, err := a.Store.DeleteTokens(ctx, user.ID)
-		a.noteTokens(ctx, s, user, "every token was revoked", err)
-		return revocation{revoked}, err
+		return revocation{revoked}, a.done(ctx, err, s, audit.Event{Name: audit.TokenRevoked, Account: user.Username, UserID: user.ID})
 	})
 	add(r, http.MethodDelete, others+"/{token_id}", 200, "Revoke a token of a user", func(ctx context.Context, s *identity.Subject, in *userTokenPath) (deletion, error) {
 		return a.revokeToken(ctx, s, in.Username, in.ID)
@@ -206,10 +207,9 @@ func (a *API) makeToken(ctx context.Context, s *identity.Subject, username strin
 	secret, hash := token.NewSecret()
 	made, err := a.Store.CreateToken(ctx, directory.Token{UserID: user.ID, Name: name, Prefix: token.Prefix(secret), Hash: hash, Scope: scope,
 		CreatedAt: a.Now().UTC().Truncate(time.Second), CreatedBy: s.Username, ExpiresAt: expires})
-	if err != nil {
+	if a.done(ctx, err, s, audit.Event{Name: audit.TokenMade, Account: user.Username, UserID: user.ID, Token: strconv.FormatInt(made.ID, 10)}) != nil {
 		return madePersonal{}, err
 	}
-	a.noteTokens(ctx, s, user, "a token was made", nil, "token", made.ID, "name", name, "narrowed", scope != nil)
 	return madePersonal{a.listed(made, user), secret}, nil
 }
 
@@ -234,13 +234,5 @@ func (a *API) revokeToken(ctx context.Context, s *identity.Subject, username str
 		return deletion{}, err
 	}
 	err = a.Store.DeleteToken(ctx, user.ID, id)
-	a.noteTokens(ctx, s, user, "a token was revoked", err, "token", id)
-	return deletion{1}, err
-}
-
-// noteTokens logs what was done about a user's tokens.
-func (a *API) noteTokens(ctx context.Context, s *identity.Subject, user directory.User, done string, err error, about ...any) {
-	if err == nil {
-		a.Log.InfoContext(ctx, done, append([]any{"user", user.Username, "by", s.Username}, about...)...)
-	}
+	return deletion{1}, a.done(ctx, err, s, audit.Event{Name: audit.TokenRevoked, Account: user.Username, UserID: user.ID, Token: strconv.FormatInt(id, 10)})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
@@ -49,8 +50,13 @@ func (a *API) serviceAccounts(r *registrar) {
 			return sourceOf{}, err
 		}
 		name := canonical(in.Username)
-		return sourceOf{name, in.Body.Source}, a.Store.BindService(ctx, name, as)
+		return sourceOf{name, in.Body.Source}, a.bind(ctx, s, name, as)
 	})
+}
+
+func (a *API) bind(ctx context.Context, s *identity.Subject, name string, as directory.Identity) error {
+	err := a.Store.BindService(ctx, name, as)
+	return a.done(ctx, err, s, audit.Event{Name: audit.ServiceBound, Account: name, Provider: as.Provider, Subject: as.Subject})
 }
 
 // bound gives the identity by which a service account is known; none where it is known by its tokens alone. A subject is one

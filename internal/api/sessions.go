@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
@@ -131,8 +132,9 @@ func (a *API) endSession(ctx context.Context, s *identity.Subject, userID, numbe
 
 func (a *API) endSessions(ctx context.Context, s *identity.Subject, userID int64, picks func(session.Found) bool) (revoked, error) {
 	n, err := a.Sessions.EndAll(ctx, session.Query{UserID: userID}, picks)
-	if err == nil {
-		a.Log.InfoContext(ctx, "sessions ended", "by", s.Username, "user_id", userID, "sessions", n)
+	cause := "owner"
+	if userID != s.UserID {
+		cause = "administrator"
 	}
-	return revoked{n}, err
+	return revoked{n}, a.done(ctx, err, s, audit.Event{Name: audit.SessionEnded, UserID: userID, Cause: cause, Count: n})
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
@@ -43,10 +44,9 @@ func (a *API) accessToken(ctx context.Context, s *identity.Subject, in *tokenReq
 	}
 	secret, hash := token.NewSecret()
 	err = a.Store.SetAccessToken(ctx, directory.AccessToken{UserID: user.ID, Hash: hash, CreatedAt: a.Now(), ExpiresAt: expires})
-	if err != nil {
+	if a.done(ctx, err, s, audit.Event{Name: audit.TokenRotated, Account: user.Username, UserID: user.ID}) != nil {
 		return newToken{}, err
 	}
-	a.noteTokens(ctx, s, user, "a token was made", nil)
 	return newToken{Token: secret, ExpiresAt: stamp(expires), Message: "Token for " + user.Username + " has been created"}, nil
 }
 

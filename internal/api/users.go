@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
@@ -102,27 +103,49 @@ func (a *API) createUser(ctx context.Context, s *identity.Subject, in *newUser) 
 		return message{}, errs.New(errs.Invalid, "username must not be empty, nor contain : or / or control characters")
 	}
 	if in.Body.Service {
-		return a.createService(ctx, name, in)
+		return a.createService(ctx, s, name, in)
 	}
 	for _, given := range []*string{in.Body.Source, in.Body.Subject, in.Body.Owner} {
 		if given != nil && *given != "" {
 			return message{}, errs.New(errs.Invalid, "service_account_source, subject and owner are of service accounts")
 		}
 	}
-	_, err := a.Store.CreateUser(ctx, directory.User{Username: name, DisplayName: in.Body.DisplayName, Admin: in.Body.Admin, ManagedBy: "manual"})
+	user, err := a.Store.CreateUser(ctx, directory.User{Username: name, DisplayName: in.Body.DisplayName, Admin: in.Body.Admin, ManagedBy: "manual"})
 	if errs.Is(err, errs.Conflict) {
-		return a.setRoles(ctx, name, in)
+		return a.setRoles(ctx, s, name, in)
 	}
-	return message{Message: "User " + name + " has been created"}, err
+	return message{Message: "User " + name + " has been created"}, a.made(ctx, err, s, audit.AccountMade, user)
 }
 
-func (a *API) setRoles(ctx context.Context, name string, in *newUser) (message, error) {
-	return message{Message: "User " + name + " exists already; the roles are set", status: http.StatusOK},
-		a.Store.SetRoles(ctx, name, in.Body.Admin, in.Body.Service)
+func (a *API) setRoles(ctx context.Context, s *identity.Subject, name string, in *newUser) (message, error) {
+	before, err := a.Store.User(ctx, name)
+	if err == nil {
+		err = a.Store.SetRoles(ctx, name, in.Body.Admin, in.Body.Service)
+	}
+	if err == nil && before.Admin != in.Body.Admin {
+		a.roles(ctx, s, name, in.Body.Admin)
+	}
+	return message{Message: "User " + name + " exists already; the roles are set", status: http.StatusOK}, err
+}
+
+// made records a new account, and that it is an administrator's where it is.
+func (a *API) made(ctx context.Context, err error, s *identity.Subject, name audit.Name, user directory.User) error {
+	if a.done(ctx, err, s, audit.Event{Name: name, Account: user.Username, UserID: user.ID}) == nil && user.Admin {
+		a.roles(ctx, s, user.Username, true)
+	}
+	return err
+}
+
+func (a *API) roles(ctx context.Context, s *identity.Subject, account string, admin bool) {
+	name := audit.AdminLost
+	if admin {
+		name = audit.AdminGained
+	}
+	a.Audit.Record(ctx, audit.Event{Name: name, By: s.Username, Account: account})
 }
 
 // createService makes a service account. Of one that exists the roles are set, and its owner and source where they are given.
-func (a *API) createService(ctx context.Context, name string, in *newUser) (message, error) {
+func (a *API) createService(ctx context.Context, s *identity.Subject, name string, in *newUser) (message, error) {
 	as, err := a.bound(ctx, in.Body.Source, in.Body.Subject)
 	if err != nil {
 		return message{}, err
@@ -132,15 +155,15 @@ func (a *API) createService(ctx context.Context, name string, in *newUser) (mess
 		owner = canonical(*in.Body.Owner)
 	}
 	if _, err := a.Store.User(ctx, name); errs.Is(err, errs.NotFound) {
-		_, err = a.Store.CreateService(ctx, directory.User{Username: name, DisplayName: in.Body.DisplayName, Admin: in.Body.Admin, ManagedBy: "manual"}, owner, as)
-		return message{Message: "Service account " + name + " has been created"}, err
+		user, err := a.Store.CreateService(ctx, directory.User{Username: name, DisplayName: in.Body.DisplayName, Admin: in.Body.Admin, ManagedBy: "manual"}, owner, as)
+		return message{Message: "Service account " + name + " has been created"}, a.made(ctx, err, s, audit.ServiceMade, user)
 	}
-	done, err := a.setRoles(ctx, name, in)
+	done, err := a.setRoles(ctx, s, name, in)
 	if err == nil && owner != "" {
 		err = a.Store.SetServiceOwner(ctx, name, owner)
 	}
 	if err == nil && as.Subject != "" {
-		err = a.Store.BindService(ctx, name, as)
+		err = a.bind(ctx, s, name, as)
 	}
 	return done, err
 }
@@ -158,7 +181,7 @@ func (a *API) deleteUser(ctx context.Context, s *identity.Subject, in *namedUser
 	name := canonical(in.Body.Username)
 	user, err := a.Store.User(ctx, name)
 	if err == nil {
-		err = a.Store.DeleteUser(ctx, name)
+		err = a.done(ctx, a.Store.DeleteUser(ctx, name), s, audit.Event{Name: audit.AccountDeleted, Account: name, UserID: user.ID})
 	}
 	if err != nil {
 		return message{}, err

@@ -7,13 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/api"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
@@ -83,7 +86,8 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	renewal := a.renewal(providers.choices(), keys)
+	events := audit.NewLog(a.log)
+	renewal := a.renewal(providers.choices(), keys, events)
 	if err := a.openSessions(origin, renewal); err != nil {
 		return err
 	}
@@ -93,13 +97,13 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.uses = token.NewUses(a.Store, a.log, time.Now)
 	auth, err := token.New(token.Options{Sessions: a.Sessions, People: a.Cache, Verifier: issuers, Recorder: a.Store, Failures: limits.credentials,
-		Upgrades: a.Store, Uses: a.uses, Client: origin.Client, Log: a.log, Now: time.Now})
+		Upgrades: a.Store, Uses: a.uses, Client: origin.Client, Audit: events, Log: a.log, Now: time.Now})
 	if err != nil {
 		return err
 	}
 	rules := authz.Rules{Default: c.Default, RestrictCreation: c.RestrictCreation, Workspaces: c.Workspaces.Enabled}
 	a.Gateway = gateway.Options{MLflow: a.MLflow, Auth: auth, Grants: a.Cache, Lifecycle: a.Store, Owners: a.Store, Sealer: keys, Rules: rules,
-		Origin: origin, Log: a.log, MaxJSON: c.MaxJSON, MaxFiltered: c.MaxFiltered,
+		Origin: origin, Audit: events, Log: a.log, MaxJSON: c.MaxJSON, MaxFiltered: c.MaxFiltered,
 		Spaces: gateway.Spaces{NameToCreate: c.Workspaces.NameToCreate, NotDefault: c.Workspaces.NotDefault}}
 	proxy, err := gateway.New(a.Gateway)
 	if err != nil {
@@ -107,16 +111,16 @@ func (a *App) build(ctx context.Context) error {
 	}
 	mux := http.NewServeMux()
 	login.New(login.Options{Choices: providers.choices(), AutoRedirect: c.OIDC.AutoRedirect, People: a.Store, Sessions: a.Sessions, Keys: keys, Origin: origin,
-		Renewal: renewal, Failures: limits.logouts, Authenticate: auth.Authenticate, Log: a.log, Now: time.Now}).Mount(mux)
+		Renewal: renewal, Failures: limits.logouts, Authenticate: auth.Authenticate, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
 	api.New(api.Options{Store: a.Store, Identities: a.Store, Providers: providers, MLflow: a.MLflow, Grants: a.Cache, Sessions: a.Sessions, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
-		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, Log: a.log, Now: time.Now}).Mount(mux)
+		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
 	terminal.New(terminal.Options{Store: a.Store, Sealer: keys, Failures: limits.credentials, Origin: origin, Authenticate: auth.Authenticate,
 		TokenLifetime: c.Terminal.Token, Lifetime: c.Terminal.Login, Log: a.log, Now: time.Now}).Mount(mux)
 	a.mountHealth(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteError(w, r, a.log, errs.New(errs.NotFound, "there is no %s %s", r.Method, r.URL.Path))
 	})
-	a.handler = a.under(origin.Prefix, mux, split(mux, proxy))
+	a.handler = named(origin, a.under(origin.Prefix, mux, split(mux, proxy)))
 	return nil
 }
 
@@ -137,6 +141,14 @@ func split(mux, proxy http.Handler) http.Handler {
 			}
 		}
 		proxy.ServeHTTP(w, r)
+	})
+}
+
+// named has the events of a request say where it came from.
+func named(origin *httpx.Origin, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := audit.With(r.Context(), audit.Origin{Client: origin.Client(r), Agent: r.UserAgent(), Request: strconv.FormatUint(rand.Uint64(), 36)})
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/app"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 )
@@ -31,6 +32,7 @@ func TestDocsShowTheTablesOfTheSource(t *testing.T) {
 		write func(io.Writer) error
 	}{
 		{"settings.md", config.Markdown},
+		{"audit.md", audit.Markdown},
 		{"authorization.md", app.MarkdownRoutes},
 	} {
 		t.Run(page.name, func(t *testing.T) {

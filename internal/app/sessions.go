@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login"
@@ -21,11 +22,11 @@ import (
 )
 
 // renewal has sessions follow the provider; nil where they do not.
-func (a *App) renewal(choices login.Choices, keys *session.Keys) *login.Renewal {
+func (a *App) renewal(choices login.Choices, keys *session.Keys, events audit.Recorder) *login.Renewal {
 	if !a.settings.OIDC.Refresh {
 		return nil
 	}
-	return &login.Renewal{Choices: choices, People: a.Store, Keys: keys, Leeway: a.settings.OIDC.RefreshLeeway, Log: a.log, Now: time.Now}
+	return &login.Renewal{Choices: choices, People: a.Store, Keys: keys, Leeway: a.settings.OIDC.RefreshLeeway, Audit: events, Log: a.log, Now: time.Now}
 }
 
 func (a *App) openSessions(origin *httpx.Origin, renewal *login.Renewal) error {

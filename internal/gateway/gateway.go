@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/extract"
@@ -59,6 +60,7 @@ type Options struct {
 	Sealer      Sealer
 	Rules       authz.Rules
 	Origin      *httpx.Origin
+	Audit       audit.Recorder
 	Log         *slog.Logger
 	MaxJSON     int64 // bytes of a JSON body that is read to decide
 	MaxFiltered int64 // bytes of an answer that is read to filter
@@ -115,7 +117,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	match, ok := g.matcher.Match(r.Method, path.Decoded)
 	if !ok {
-		g.Log.WarnContext(r.Context(), "refused", "reason", "no route", "method", r.Method, "path", path.Decoded, "client", g.Origin.Client(r))
+		g.Audit.Record(r.Context(), audit.Event{Name: audit.RequestRefused, Route: r.Method + " " + path.Decoded, Reason: "no route"})
 		httpx.WriteError(w, r, g.Log, errs.New(errs.Denied, "%s %s is not known to this gateway, and so not allowed", r.Method, path.Decoded))
 		return
 	}
@@ -136,7 +138,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		if errs.Is(err, errs.Denied) || errs.Is(err, errs.NotFound) {
-			g.Log.InfoContext(r.Context(), "refused", "user", subject.Username, "route", match.Route.Pattern(), "client", g.Origin.Client(r), "error", err)
+			g.Audit.Record(r.Context(), audit.Event{Name: audit.RequestRefused, By: subject.Username, UserID: subject.UserID, Credential: subject.Credential.String(),
+				Route: match.Route.Pattern(), Reason: err.Error()})
 		}
 		httpx.WriteError(w, r, g.Log, err)
 	}

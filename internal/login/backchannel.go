@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
@@ -26,6 +27,7 @@ func (l *Login) backchannel(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store") // §2.8
 	client := l.Origin.Client(r)
 	if err := l.Failures.Allowed(r.Context(), client, ""); err != nil { // a signature costs more than asking for one
+		l.Audit.Record(r.Context(), audit.Event{Name: audit.RateLimited, Cause: "back-channel"})
 		httpx.WriteError(w, r, l.Log, err)
 		return
 	}
@@ -34,11 +36,11 @@ func (l *Login) backchannel(w http.ResponseWriter, r *http.Request) {
 		if !errs.Is(err, errs.Unavailable) {
 			l.Failures.Note(r.Context(), client, "")
 		}
-		l.Log.WarnContext(r.Context(), "back-channel logout refused", "client", client, "error", err)
+		l.Audit.Record(r.Context(), audit.Event{Name: audit.LogoutRefused, Cause: "back-channel", Reason: err.Error()})
 		refuseLogout(w, err)
 		return
 	}
-	l.Log.InfoContext(r.Context(), "back-channel logout", "subject", logout.Identity.Subject, "sessions", ended, "client", client)
+	l.Audit.Record(r.Context(), audit.Event{Name: audit.SessionEnded, Provider: logout.Identity.Provider, Subject: logout.Identity.Subject, Cause: "back-channel", Count: ended})
 	w.WriteHeader(http.StatusOK)
 }
 
@@ -136,13 +138,13 @@ func (l *Login) frontchannel(w http.ResponseWriter, r *http.Request) {
 	client := l.Origin.Client(r)
 	ended, frames, err := l.endFramed(r, client)
 	if err != nil {
-		l.Log.WarnContext(r.Context(), "front-channel logout refused", "client", client, "error", err)
+		l.Audit.Record(r.Context(), audit.Event{Name: audit.LogoutRefused, Cause: "front-channel", Reason: err.Error()})
 		httpx.WriteError(w, r, l.Log, err)
 		return
 	}
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+strings.Join(frames, " "))
 	h.Set("Content-Type", "text/plain; charset=utf-8")
-	l.Log.InfoContext(r.Context(), "front-channel logout", "sessions", ended, "client", client)
+	l.Audit.Record(r.Context(), audit.Event{Name: audit.SessionEnded, Cause: "front-channel", Count: ended})
 	w.WriteHeader(http.StatusOK)
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
@@ -58,6 +59,7 @@ type Options struct {
 	Failures     Failures // of logouts that the provider did not send
 	Origin       *httpx.Origin
 	Authenticate func(*http.Request) (*identity.Subject, error)
+	Audit        audit.Recorder
 	Log          *slog.Logger
 	Now          func() time.Time
 }
@@ -207,22 +209,24 @@ func (l *Login) asked(r *http.Request, s state) (Choice, error) {
 func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 	s, err := l.take(w, r)
 	if err != nil {
-		l.fail(w, r, err)
+		l.refuse(w, r, audit.Event{}, err)
 		return
 	}
 	c, err := l.asked(r, s)
+	about := audit.Event{Provider: s.Provider}
 	if err != nil {
-		l.fail(w, r, err)
+		l.refuse(w, r, about, err)
 		return
 	}
 	login, tokens, err := c.Finish(r.Context(), r.URL.Query(), l.redirect(r, c), s.Nonce, s.Verifier)
 	if err != nil {
-		l.fail(w, r, err)
+		l.refuse(w, r, about, err)
 		return
 	}
+	about.Subject, about.Account = login.Identity.Subject, login.Username
 	user, err := l.People.RecordLogin(r.Context(), login)
 	if err != nil {
-		l.fail(w, r, err)
+		l.refuse(w, r, about, err)
 		return
 	}
 	record := session.Record{UserID: user.ID, Provider: login.Identity.Provider, Subject: login.Identity.Subject,
@@ -231,10 +235,13 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 		err = l.Sessions.Start(w, r, record)
 	}
 	if err != nil {
-		l.fail(w, r, err)
+		l.refuse(w, r, about, err)
 		return
 	}
-	l.Log.InfoContext(r.Context(), "signed in", "user", user.Username, "provider", c.ID, "admin", user.Admin, "client", l.Origin.Client(r))
+	about.Name, about.Account, about.UserID = audit.SignedIn, user.Username, user.ID
+	l.Audit.Record(r.Context(), about)
+	about.Name = audit.SessionMade
+	l.Audit.Record(r.Context(), about)
 	l.land(w, r, s.Next)
 }
 
@@ -346,6 +353,9 @@ func (l *Login) logout(w http.ResponseWriter, r *http.Request) {
 		l.fail(w, r, err)
 		return
 	}
+	if record.UserID != 0 {
+		l.Audit.Record(r.Context(), audit.Event{Name: audit.SessionEnded, UserID: record.UserID, Subject: record.Subject, Cause: "owner", Count: 1})
+	}
 	idToken := ""
 	if plain, err := l.Keys.Open(tokenPurpose, record.SealedToken); err == nil {
 		idToken = string(plain)
@@ -391,8 +401,19 @@ func (l *Login) status(w http.ResponseWriter, r *http.Request) {
 	httpx.WriteJSON(w, http.StatusOK, says)
 }
 
+// refuse answers a sign-in that ends without a session.
+func (l *Login) refuse(w http.ResponseWriter, r *http.Request, about audit.Event, err error) {
+	about.Name, about.Reason = audit.SignInRefused, err.Error()
+	l.Audit.Record(r.Context(), about)
+	l.notSignedIn(w, err)
+}
+
 func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
-	l.Log.WarnContext(r.Context(), "sign-in failed", "path", r.URL.Path, "client", l.Origin.Client(r), "error", err)
+	l.Log.WarnContext(r.Context(), "a page of signing in or out failed", "path", r.URL.Path, "client", l.Origin.Client(r), "error", err)
+	l.notSignedIn(w, err)
+}
+
+func (l *Login) notSignedIn(w http.ResponseWriter, err error) {
 	message := "Something went wrong; the server's log says more."
 	var coded *errs.Error
 	if errors.As(err, &coded) && coded.Code != errs.Internal {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
@@ -17,6 +18,7 @@ type Renewal struct {
 	People  People
 	Keys    *session.Keys
 	Leeway  time.Duration // before the end of a token
+	Audit   audit.Recorder
 	Log     *slog.Logger
 	Now     func() time.Time
 }
@@ -27,6 +29,19 @@ const unsaid = 15 * time.Minute
 // Renew asks the provider again. It gives errs.Unauthenticated or errs.Denied when the person is signed out there, in none of
 // the groups that may sign in, deactivated or deleted.
 func (v *Renewal) Renew(ctx context.Context, record session.Record) (session.Record, error) {
+	fresh, err := v.renew(ctx, record)
+	e := audit.Event{Name: audit.SessionRenewed, UserID: record.UserID, Provider: record.Provider, Subject: record.Subject}
+	switch {
+	case err == nil:
+		v.Audit.Record(ctx, e)
+	case errs.Is(err, errs.Unauthenticated), errs.Is(err, errs.Denied):
+		e.Name, e.Cause, e.Reason, e.Count = audit.SessionEnded, "renewal", err.Error(), 1
+		v.Audit.Record(ctx, e)
+	}
+	return fresh, err
+}
+
+func (v *Renewal) renew(ctx context.Context, record session.Record) (session.Record, error) {
 	c, ok := v.Choices.of(record.Provider)
 	if !ok { // the settings name it no more
 		return record, errs.New(errs.Unauthenticated, "its identity provider is not known here any more; sign in again")

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
@@ -144,7 +145,7 @@ func (w *world) restart() {
 		if w.confirms != nil {
 			people = w.confirms(people)
 		}
-		renewal = &login.Renewal{Choices: choices, People: people, Keys: keys, Leeway: w.settings.RefreshLeeway, Log: log, Now: w.clock.Now}
+		renewal = &login.Renewal{Choices: choices, People: people, Keys: keys, Leeway: w.settings.RefreshLeeway, Audit: audit.NewLog(log), Log: log, Now: w.clock.Now}
 		options.Renewer = renewal
 	}
 	sessions, err := session.NewManager(options)
@@ -153,11 +154,11 @@ func (w *world) restart() {
 	w.must(err)
 	counter, err := limit.NewMemory(1000, w.clock.Now)
 	w.must(err)
-	auth, err := token.New(token.Options{Sessions: sessions, People: people, Verifier: provider, Failures: limit.NewFailures(counter, nil, log, w.clock.Now), Client: origin.Client, Now: w.clock.Now})
+	auth, err := token.New(token.Options{Sessions: sessions, People: people, Verifier: provider, Audit: audit.NewLog(log), Failures: limit.NewFailures(counter, nil, log, w.clock.Now), Client: origin.Client, Now: w.clock.Now})
 	w.must(err)
 	mux := http.NewServeMux()
 	login.New(login.Options{Choices: choices, AutoRedirect: w.settings.AutoRedirect, People: w.db, Sessions: sessions, Keys: keys, Origin: origin, Authenticate: auth.Authenticate,
-		Renewal: renewal, Failures: limit.NewFailures(counter, nil, log, w.clock.Now),
+		Renewal: renewal, Audit: audit.NewLog(log), Failures: limit.NewFailures(counter, nil, log, w.clock.Now),
 		Log: log, Now: w.clock.Now}).Mount(mux)
 	mux.HandleFunc("GET /whoami", func(rw http.ResponseWriter, r *http.Request) {
 		subject, err := auth.Authenticate(r)

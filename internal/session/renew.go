@@ -126,7 +126,6 @@ func (m *Manager) ask(ctx context.Context, key Key, record Record) (Record, erro
 	switch {
 	case err == nil:
 	case errs.Is(err, errs.Unauthenticated), errs.Is(err, errs.Denied):
-		m.Log.InfoContext(ctx, "session ended by the provider", "user_id", record.UserID, "reason", err)
 		why := errs.Wrap(errs.Unauthenticated, ErrNotFound, "your session has ended: %s", reason(err))
 		return Record{}, errors.Join(why, m.end(ctx, key, why))
 	default:

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
@@ -118,7 +119,7 @@ func newTown(t *testing.T, change func(*config.OIDC)) *town {
 		t.Fatal(err)
 	}
 	w.auth, err = token.New(token.Options{Sessions: w.sessions, People: people, Verifier: token.NewIssuers(provider(w.idp), provider(w.partner), jobs), Recorder: recorder{w.db, &w.statements},
-		Failures: limit.NewFailures(counter, nil, slog.New(slog.DiscardHandler), w.clock.Now), Client: (&httpx.Origin{}).Client, Now: w.clock.Now})
+		Audit: audit.NewLog(slog.New(slog.DiscardHandler)), Failures: limit.NewFailures(counter, nil, slog.New(slog.DiscardHandler), w.clock.Now), Client: (&httpx.Origin{}).Client, Now: w.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

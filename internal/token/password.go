@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 )
@@ -42,6 +43,8 @@ func (a *Authenticator) password(ctx context.Context, client, username, secret s
 	if len(secret) >= upgradable {
 		if err := a.Upgrades.UpgradePassword(ctx, p, sha256.Sum256([]byte(secret))); err != nil {
 			a.Log.WarnContext(ctx, "the hash of a secret was not upgraded", "user", p.User.Username, "error", err)
+		} else {
+			a.Audit.Record(ctx, audit.Event{Name: audit.PasswordUpgraded, Account: p.User.Username, UserID: p.User.ID})
 		}
 	}
 	return p.User, nil

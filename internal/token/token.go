@@ -15,6 +15,7 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
@@ -60,6 +61,7 @@ type Options struct {
 	Uses     *Uses
 	Failures Failures
 	Client   func(*http.Request) string
+	Audit    audit.Recorder
 	Log      *slog.Logger
 	Now      func() time.Time
 }
@@ -163,19 +165,39 @@ func (a *Authenticator) basic(r *http.Request, credential string) (*identity.Sub
 	if err == nil {
 		return Subject(user, identity.AccessToken), nil
 	}
-	return nil, a.failed(r.Context(), err, client, username)
+	return nil, a.failed(r.Context(), err, client, presented(username, secret))
 }
 
 // failed counts an attempt that failed, and says so: that there were too many of them, where that is so.
-func (a *Authenticator) failed(ctx context.Context, err error, client, account string) error {
+func (a *Authenticator) failed(ctx context.Context, err error, client string, about audit.Event) error {
 	if !errs.Is(err, errs.Unauthenticated) && !errs.Is(err, errs.Limited) {
 		return err
 	}
-	refusal := a.Failures.Allowed(ctx, client, account)
-	a.Failures.Note(ctx, client, account)
-	if refusal != nil {
-		return refusal
+	if errs.Is(err, errs.Unauthenticated) {
+		if refusal := a.Failures.Allowed(ctx, client, about.Account); refusal != nil {
+			err = refusal
+		}
 	}
+	a.Failures.Note(ctx, client, about.Account)
+	return a.refused(ctx, err, about)
+}
+
+// presented is what may be said of a username and secret that were wrong. Of what a person has thought of not even a part of the
+// hash: it would tell right guesses from others.
+func presented(username, secret string) audit.Event {
+	if strings.HasPrefix(secret, secretPrefix) {
+		return audit.Event{Account: username, Credential: "access_token", Token: audit.Hint(secret)}
+	}
+	return audit.Event{Account: username, Credential: "password"}
+}
+
+// refused records that a credential was refused, or not looked at.
+func (a *Authenticator) refused(ctx context.Context, err error, about audit.Event) error {
+	about.Name, about.Reason = audit.CredentialRefused, err.Error()
+	if errs.Is(err, errs.Limited) {
+		about.Name = audit.RateLimited
+	}
+	a.Audit.Record(ctx, about)
 	return err
 }
 
@@ -198,7 +220,7 @@ func (a *Authenticator) owns(owner directory.TokenOwner) *identity.Subject {
 func (a *Authenticator) opaque(r *http.Request, secret string) (*identity.Subject, error) {
 	owner, err := a.People.ByToken(r.Context(), sha256.Sum256([]byte(secret)))
 	if errs.Is(err, errs.NotFound) || err == nil && !a.good(owner) {
-		return nil, a.failed(r.Context(), errBad, a.Client(r), "")
+		return nil, a.failed(r.Context(), errBad, a.Client(r), audit.Event{Credential: "access_token", Token: audit.Hint(secret)})
 	}
 	if err != nil {
 		return nil, err
@@ -211,15 +233,16 @@ func (a *Authenticator) bearer(r *http.Request, raw string) (*identity.Subject, 
 		return a.opaque(r, raw)
 	}
 	client := a.Client(r)
+	jwt := audit.Event{Credential: "jwt"}
 	hash := sha256.Sum256([]byte(raw))
 	known, ok := a.verified.GetIfPresent(hash)
 	if !ok {
 		if err := a.Failures.Allowed(r.Context(), client, ""); err != nil { // a signature costs more than a look-up
-			return nil, err
+			return nil, a.refused(r.Context(), err, jwt)
 		}
 		if strings.Count(raw, ".") != 2 { // not a signed JWT (RFC 7519 §3.1)
 			a.Failures.Note(r.Context(), client, "")
-			return nil, errBad
+			return nil, a.refused(r.Context(), errBad, jwt)
 		}
 		var err error
 		if known, err = a.Verifier.Verify(r.Context(), raw); err == nil && known.Says != nil {
@@ -228,17 +251,20 @@ func (a *Authenticator) bearer(r *http.Request, raw string) (*identity.Subject, 
 		if err != nil {
 			if errs.Is(err, errs.Unauthenticated) || errs.Is(err, errs.Denied) {
 				a.Failures.Note(r.Context(), client, "")
+				err = a.refused(r.Context(), err, jwt)
 			}
 			return nil, err
 		}
 		a.verified.Set(hash, known)
 	}
+	jwt.Provider, jwt.Subject = known.Identity.Provider, known.Identity.Subject
 	if !a.Now().Before(known.Until) {
-		return nil, errBad
+		return nil, a.refused(r.Context(), errBad, jwt)
 	}
 	user, err := a.bearerOf(r.Context(), known)
 	if errs.Is(err, errs.NotFound) || (err == nil && !user.Active) {
-		return nil, errs.New(errs.Unauthenticated, "no account is known for this token; sign in once with a browser, or have a service account bound to its subject")
+		err = errs.New(errs.Unauthenticated, "no account is known for this token; sign in once with a browser, or have a service account bound to its subject")
+		return nil, a.refused(r.Context(), err, jwt)
 	}
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
@@ -75,7 +76,7 @@ func newHouse(t *testing.T) *house {
 	counter, err := limit.NewMemory(perMinute, h.clock.Now)
 	must()
 	h.uses = token.NewUses(h.db, log, h.clock.Now)
-	h.auth, err = token.New(token.Options{Sessions: h.sessions, People: people, Verifier: verifier, Failures: limit.NewFailures(counter, nil, log, h.clock.Now),
+	h.auth, err = token.New(token.Options{Sessions: h.sessions, People: people, Verifier: verifier, Audit: audit.NewLog(log), Failures: limit.NewFailures(counter, nil, log, h.clock.Now),
 		Upgrades: h.db, Uses: h.uses, Client: (&httpx.Origin{}).Client, Log: log, Now: h.clock.Now})
 	must()
 	return h

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/app"
@@ -33,6 +34,7 @@ type World struct {
 	Settings map[string]string
 
 	stop func()
+	log  output
 }
 
 // Groups that the settings of every world name.
@@ -48,7 +50,7 @@ func New(t testing.TB, upstream string, settings map[string]string) *World {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &World{URL: "http://" + listener.Addr().String()}
+	w := &World{URL: "http://" + listener.Addr().String(), log: output{t, &lines{}}}
 	if address, err := url.Parse(upstream); err == nil && address.Scheme == "http" {
 		w.Prefix = address.Path
 	}
@@ -97,7 +99,7 @@ func (w *World) start(t testing.TB, listener net.Listener) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	w.App, err = app.New(ctx, c, slog.New(slog.NewTextHandler(output{t}, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	w.App, err = app.New(ctx, c, slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		cancel()
 		t.Fatal(err)
@@ -116,10 +118,28 @@ func (w *World) start(t testing.TB, listener net.Listener) {
 	}
 }
 
-type output struct{ t testing.TB }
+// Logged gives all that the gateway has logged, at every level.
+func (w *World) Logged() string {
+	w.log.kept.Lock()
+	defer w.log.kept.Unlock()
+	return w.log.kept.text.String()
+}
+
+type lines struct {
+	sync.Mutex
+	text strings.Builder
+}
+
+type output struct {
+	t    testing.TB
+	kept *lines
+}
 
 // Write sends the gateway's log to the test's (io.Writer).
 func (o output) Write(line []byte) (int, error) {
+	o.kept.Lock()
+	_, _ = o.kept.text.Write(line) // never fails (strings.Builder)
+	o.kept.Unlock()
 	o.t.Log(strings.TrimRight(string(line), "\n"))
 	return len(line), nil
 }
