@@ -78,7 +78,7 @@ func TestSecretsAreInNoAnswerAndNoLog(t *testing.T) {
 			t.Errorf("the %s is in an answer", name)
 		}
 	}
-	for _, event := range []string{`msg="signed in"`, "user=ann@example.com", "back-channel logout refused", "sign-in failed"} {
+	for _, event := range []string{"msg=sign_in_succeeded", "by=ann@example.com", "msg=logout_refused", "msg=sign_in_refused"} {
 		if !strings.Contains(log.logged(), event) {
 			t.Errorf("the log does not say %s:\n%s", event, log.logged())
 		}
@@ -161,7 +161,7 @@ func TestRefusedCodeIsInNoLog(t *testing.T) {
 	}
 	q := url.Values{"state": {at.Query().Get("state")}, "iss": {w.Issuer.URL}, "code": {"canary-of-code-4711"}}
 	got := c.Do(t, http.MethodGet, "/callback?"+q.Encode(), nil)
-	if got.Status != http.StatusUnauthorized || !strings.Contains(log.logged(), "sign-in failed") {
+	if got.Status != http.StatusUnauthorized || !strings.Contains(log.logged(), "sign_in_refused") {
 		t.Fatalf("%d %s", got.Status, got.Body)
 	}
 	for name, secret := range map[string]string{"code": "canary-of-code-4711", "state": q.Get("state"), "nonce": at.Query().Get("nonce"), "client's secret": w.Settings["OIDC_CLIENT_SECRET"],

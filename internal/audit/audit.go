@@ -29,6 +29,9 @@ const (
 	TokenMade         Name = "token_made"
 	TokenRotated      Name = "token_rotated"
 	TokenRevoked      Name = "token_revoked"
+	TerminalAnswered  Name = "terminal_answered"
+	TerminalSignedIn  Name = "terminal_signed_in"
+	TerminalReused    Name = "terminal_token_reused"
 	PasswordUpgraded  Name = "password_hash_upgraded"
 	ServiceMade       Name = "service_account_made"
 	ServiceBound      Name = "service_account_bound"
@@ -57,6 +60,9 @@ var meanings = []struct {
 	{TokenMade, "an access token with a name was made"},
 	{TokenRotated, "the access token without a name was made, in place of the one before"},
 	{TokenRevoked, "an access token was revoked; without `token`, every one of the account"},
+	{TerminalAnswered, "somebody approved or denied, as `cause` says, that a program at a terminal is signed in"},
+	{TerminalSignedIn, "a program at a terminal got the tokens that were approved"},
+	{TerminalReused, "a refresh token of a terminal was shown a second time, and its sign-in ended"},
 	{PasswordUpgraded, "a predecessor's slow hash was replaced by that of an access token"},
 	{ServiceMade, "a service account was made"},
 	{ServiceBound, "by what a service account is known was changed"},
@@ -99,7 +105,7 @@ func NewLog(log *slog.Logger) *Log { return &Log{log} }
 func (l *Log) Record(ctx context.Context, e Event) {
 	level := slog.LevelInfo
 	switch e.Name {
-	case SignInRefused, CredentialRefused, RateLimited, LogoutRefused:
+	case SignInRefused, CredentialRefused, RateLimited, LogoutRefused, TerminalReused:
 		level = slog.LevelWarn
 	}
 	attributes := []slog.Attr{slog.Bool("audit", true)}

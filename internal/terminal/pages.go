@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
@@ -220,7 +221,11 @@ func (s *Server) answerDevice(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) note(r *http.Request, who *identity.Subject, approved bool) {
-	s.Log.InfoContext(r.Context(), "a program at a terminal was answered", "user", who.Username, "approved", approved, "client", s.Origin.Client(r))
+	cause := "denied"
+	if approved {
+		cause = "approved"
+	}
+	s.Audit.Record(r.Context(), audit.Event{Name: audit.TerminalAnswered, By: who.Username, UserID: who.UserID, Cause: cause})
 }
 
 // authorizePage asks whether a program on the browser's own machine is to be signed in (RFC 6749 §4.1, RFC 8252). Without a

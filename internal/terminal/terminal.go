@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
@@ -48,6 +49,7 @@ type Options struct {
 	Authenticate  func(*http.Request) (*identity.Subject, error)
 	TokenLifetime time.Duration // of an access token
 	Lifetime      time.Duration // of a sign-in, in all
+	Audit         audit.Recorder
 	Log           *slog.Logger
 	Now           func() time.Time
 }

@@ -6,9 +6,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
@@ -114,7 +116,7 @@ func (s *Server) redeem(r *http.Request, secret string, ready func(*directory.As
 	}
 	if err == nil {
 		got.User = made.Token.CreatedBy
-		s.Log.InfoContext(r.Context(), "a program at a terminal was signed in", "user", got.User, "client", s.Origin.Client(r))
+		s.Audit.Record(r.Context(), audit.Event{Name: audit.TerminalSignedIn, Account: got.User, UserID: made.Token.UserID})
 	}
 	return got, err
 }
@@ -198,7 +200,7 @@ func (s *Server) renew(r *http.Request, refresh string) (issued, error) {
 		now, shown := s.Now().UTC().Truncate(time.Second), sum(refresh)
 		switch {
 		case subtle.ConstantTimeCompare(shown[:], t.Refresh[:]) != 1:
-			s.Log.WarnContext(r.Context(), "a refresh token was used again; its sign-in ends", "user", owner.Username, "token", t.Token.ID, "client", s.Origin.Client(r))
+			s.Audit.Record(r.Context(), audit.Event{Name: audit.TerminalReused, Account: owner.Username, UserID: owner.ID, Token: strconv.FormatInt(t.Token.ID, 10)})
 			return directory.Renewal{End: true, Answer: badToken}
 		case !now.Before(t.ExpiresAt):
 			return directory.Renewal{End: true, Answer: badToken}

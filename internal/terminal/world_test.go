@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
@@ -92,11 +93,11 @@ func newWorld(t *testing.T) *world {
 		w.must(err)
 		origin := &httpx.Origin{}
 		w.auth, err = token.New(token.Options{Sessions: noSessions{}, People: people, Failures: failures, Uses: token.NewUses(db, log, w.clock.Now),
-			Client: origin.Client, Log: log, Now: w.clock.Now})
+			Client: origin.Client, Audit: audit.NewLog(log), Log: log, Now: w.clock.Now})
 		w.must(err)
 		mux := http.NewServeMux()
 		terminal.New(terminal.Options{Store: db, Sealer: keys, Failures: failures, Origin: origin, Authenticate: w.authenticate(db, w.auth),
-			TokenLifetime: lifetime, Lifetime: login, Log: log, Now: w.clock.Now}).Mount(mux)
+			TokenLifetime: lifetime, Lifetime: login, Audit: audit.NewLog(log), Log: log, Now: w.clock.Now}).Mount(mux)
 		w.at[i] = httptest.NewServer(mux)
 		t.Cleanup(w.at[i].Close)
 	}
