@@ -45,9 +45,9 @@ def test_signing_out_at_the_provider_ends_that_session_alone(site, chromium):
     with opened(chromium) as here, opened(chromium) as there, opened(chromium) as other:
         for page, person in (here, LEO), (there, LEO), (other, FRED):
             signed_in(site, page, person)
-        told = site.gateway.log.read_text().count("back-channel logout")
+        told = site.gateway.log.read_text().count("cause=back-channel")
         site.sign_out(here)
         eventually(lambda: status(site, here) == 401, "who signed out at the provider is out here")
-        [line] = [line for line in site.gateway.log.read_text().splitlines() if "back-channel logout" in line][told:]
-        assert "sessions=1" in line
+        [line] = [line for line in site.gateway.log.read_text().splitlines() if "cause=back-channel" in line][told:]
+        assert "count=1" in line
         assert [status(site, page) for page in (there, other)] == [200, 200]
