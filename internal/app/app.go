@@ -144,9 +144,15 @@ func split(mux, proxy http.Handler) http.Handler {
 	})
 }
 
-// named has the events of a request say where it came from.
+// transportSecurity keeps browsers from asking without TLS for a year (RFC 6797 §6.1). What other names of the domain do is theirs.
+var transportSecurity = []string{"max-age=31536000"}
+
+// named has the events of a request say where it came from, and browsers that came by TLS come so again.
 func named(origin *httpx.Origin, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if origin.TLS(r) { // without it nobody would know who says so (RFC 6797 §7.2)
+			w.Header()["Strict-Transport-Security"] = transportSecurity
+		}
 		ctx := audit.With(r.Context(), audit.Origin{Client: origin.Client(r), Agent: r.UserAgent(), Request: strconv.FormatUint(rand.Uint64(), 36)})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"crypto/tls"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -27,5 +28,27 @@ func TestServesTLS12AtLeast(t *testing.T) {
 				t.Errorf("the handshake gave %v", err)
 			}
 		})
+	}
+}
+
+// The attack: answer in the gateway's place where a browser asks without TLS, on its way to the right address.
+func TestBrowsersKeepToTLS(t *testing.T) {
+	for public, want := range map[string]string{"https://mlflow.example.com": "max-age=31536000", "http://mlflow.example.com": ""} {
+		w := world.New(t, "http://127.0.0.1:1", map[string]string{"PUBLIC_URL": public})
+		for _, path := range []string{"/login", "/", "/api/2.0/mlflow/users/current", "/health/live"} {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Host = "mlflow.example.com"
+			answer, err := http.DefaultTransport.RoundTrip(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = answer.Body.Close()
+			if got := answer.Header.Get("Strict-Transport-Security"); got != want {
+				t.Errorf("%s of %s: %q, want %q", path, public, got, want)
+			}
+		}
 	}
 }
