@@ -279,10 +279,10 @@ func TestCookies(t *testing.T) {
 	for name, tc := range map[string]struct {
 		serve  func(http.Handler) *httptest.Server
 		secure bool
-		state  string
+		prefix string
 	}{
-		"plain": {httptest.NewServer, false, "mlflow_oidc_signin_"},
-		"TLS":   {httptest.NewTLSServer, true, "__Host-mlflow_oidc_signin_"},
+		"plain": {httptest.NewServer, false, ""},
+		"TLS":   {httptest.NewTLSServer, true, "__Host-"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := serveWorld(t, tc.serve, nil)
@@ -294,13 +294,13 @@ func TestCookies(t *testing.T) {
 				if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Secure != tc.secure || c.Path != "/" || c.Domain != "" {
 					t.Errorf("cookie %s", c.Raw)
 				}
-				seen["session"] = seen["session"] || c.Name == "session"
-				seen["state"] = seen["state"] || strings.HasPrefix(c.Name, tc.state)
+				seen["session"] = seen["session"] || c.Name == tc.prefix+"session"
+				seen["state"] = seen["state"] || strings.HasPrefix(c.Name, tc.prefix+"mlflow_oidc_signin_")
 			}
 			if !seen["session"] || !seen["state"] {
 				t.Errorf("cookies %v", seen)
 			}
-			if b.cookie(tc.state) != "" {
+			if b.cookie(tc.prefix+"mlflow_oidc_signin_") != "" {
 				t.Error("the state outlives its use")
 			}
 		})

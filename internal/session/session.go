@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -68,7 +69,7 @@ type Store interface {
 type Options struct {
 	Store      Store
 	Log        *slog.Logger
-	CookieName string
+	CookieName string        // over TLS, and with no path, it gets __Host- before it
 	Path       string        // below which browsers send the cookie; "" for everywhere
 	Permanent  bool          // the cookie outlives the browser
 	Lifetime   time.Duration // without use
@@ -82,12 +83,15 @@ type Options struct {
 // Manager starts, finds and ends sessions.
 type Manager struct {
 	Options
-	cache *otter.Cache[Key, Record]
-	ended sync.Map // why sessions ended that this process ended a moment ago: a load under way must not bring them back
+	hostName string // of the cookie, which no other site of the domain can set (RFC 6265bis §4.1.3.2)
+	cache    *otter.Cache[Key, Record]
+	ended    sync.Map // why sessions ended that this process ended a moment ago: a load under way must not bring them back
 
 	mu       sync.Mutex
 	renewals map[Key]*renewal // those under way
 }
+
+const hostPrefix = "__Host-"
 
 const (
 	// trusted is how long a record is believed without asking the store: a session that ended on one replica is gone on
@@ -111,7 +115,7 @@ func NewManager(o Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Manager{Options: o, cache: cache, renewals: map[Key]*renewal{}}, nil
+	return &Manager{Options: o, hostName: hostPrefix + strings.TrimPrefix(o.CookieName, hostPrefix), cache: cache, renewals: map[Key]*renewal{}}, nil
 }
 
 // Start begins a session under a new random id of 256 bits, never under one that the request brought, and ends that one.
@@ -209,7 +213,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) (Record, error) {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return record, err // the browser keeps its cookie, and can try again
 	}
-	http.SetCookie(w, &http.Cookie{Name: m.CookieName, Path: m.Path, MaxAge: -1, HttpOnly: true, Secure: m.Secure(r), SameSite: m.SameSite})
+	http.SetCookie(w, &http.Cookie{Name: m.name(r), Path: m.Path, MaxAge: -1, HttpOnly: true, Secure: m.Secure(r), SameSite: m.SameSite})
 	return record, nil
 }
 
@@ -223,16 +227,24 @@ func (m *Manager) end(ctx context.Context, key Key, reason error) error {
 	return m.Store.Delete(ctx, key)
 }
 
+// name is the name of the cookie.
+func (m *Manager) name(r *http.Request) string {
+	if m.Path == "/" && m.Secure(r) {
+		return m.hostName
+	}
+	return m.CookieName
+}
+
 // Present tells whether the request brings a session cookie at all.
 func (m *Manager) Present(r *http.Request) bool {
-	_, err := r.Cookie(m.CookieName)
+	_, err := r.Cookie(m.name(r))
 	return err == nil
 }
 
 // key gives the hash of the id in the request's cookie: "" without one.
 func (m *Manager) key(r *http.Request) (Key, error) {
 	var value string
-	for _, cookie := range r.CookiesNamed(m.CookieName) {
+	for _, cookie := range r.CookiesNamed(m.name(r)) {
 		if value != "" && cookie.Value != value {
 			return "", errs.New(errs.Invalid, "the request has two different session cookies; delete this site's cookies and sign in again")
 		}
@@ -248,7 +260,7 @@ func (m *Manager) key(r *http.Request) (Key, error) {
 }
 
 func (m *Manager) setCookie(w http.ResponseWriter, r *http.Request, value string) {
-	cookie := &http.Cookie{Name: m.CookieName, Value: value, Path: m.Path, HttpOnly: true, Secure: m.Secure(r), SameSite: m.SameSite}
+	cookie := &http.Cookie{Name: m.name(r), Value: value, Path: m.Path, HttpOnly: true, Secure: m.Secure(r), SameSite: m.SameSite}
 	if m.Permanent {
 		cookie.MaxAge = int(m.MaxAge.Seconds())
 	}
