@@ -86,7 +86,8 @@ type OIDC struct {
 	PublicClient     bool
 	RedirectURI      string
 	Scopes           []string
-	Prompt           string // what the provider is asked to ask; empty: it decides
+	MaxAge           time.Duration // since people showed the provider who they are; 0: any
+	Prompt           string        // what the provider is asked to ask; empty: it decides
 	DisplayName      string
 	Groups           []string // who may sign in
 	GroupPatterns    []*regexp.Regexp

@@ -192,6 +192,8 @@ func settings(t *testing.T) map[string]setting {
 		"OIDC_REDIRECT_URI": {field: func(c *Config) any { return c.OIDC.RedirectURI }, unset: "",
 			right: map[string]any{"": "", "https://m/callback": "https://m/callback", "http://m.local/callback": "http://m.local/callback"},
 			wrong: []string{"/callback", "m/callback", "https://m/callback#x", "https://u@m/callback", "javascript:alert(1)"}, message: "it must be https://host/callback, as it is registered at the provider"},
+		"OIDC_MAX_AGE_SECONDS": {field: func(c *Config) any { return c.OIDC.MaxAge }, unset: time.Duration(0),
+			right: map[string]any{"": time.Duration(0), "3600": time.Hour}, wrong: []string{"0", "-1", "1h"}, message: "it must be a whole number of seconds, at least 1"},
 		"OIDC_SCOPE":                 names([]string{"openid", "email", "profile"}, true, func(c *Config) *[]string { return &c.OIDC.Scopes }),
 		"OIDC_PROVIDER_DISPLAY_NAME": textual("Login with OIDC", func(c *Config) *string { return &c.OIDC.DisplayName }),
 		"OIDC_GROUP_NAME":            names([]string{"mlflow"}, false, func(c *Config) *[]string { return &c.OIDC.Groups }),

@@ -71,6 +71,7 @@ var options = []Option{
 	{"OIDC_CLIENT_SECRET", "", "client secret at the provider", true, text(func(c *Config) *string { return &c.OIDC.ClientSecret })},
 	{"OIDC_PUBLIC_CLIENT", "false", "the client has no secret", false, boolean(func(c *Config) *bool { return &c.OIDC.PublicClient })},
 	{"OIDC_REDIRECT_URI", "", "`https://…/callback` as registered at the provider; empty: computed from the public address", false, redirectURI},
+	{"OIDC_MAX_AGE_SECONDS", "", "how long ago people may have shown the provider who they are when they sign in here; asks for it (`max_age`) and checks it; empty: the provider decides", false, unlessEmpty(seconds(func(c *Config) *time.Duration { return &c.OIDC.MaxAge }))},
 	{"OIDC_SCOPE", "openid email profile", "separated by commas or blanks", false, list(func(c *Config) *[]string { return &c.OIDC.Scopes })},
 	{"OIDC_PROMPT", "", "`prompt` of each sign-in: login, consent, select_account; `consent` for a provider that gives no refresh token for `offline_access` else", false, prompt(func(c *Config) *string { return &c.OIDC.Prompt })},
 	{"OIDC_PROVIDER_DISPLAY_NAME", "Login with OIDC", "text on the sign-in button", false, text(func(c *Config) *string { return &c.OIDC.DisplayName })},
@@ -103,7 +104,7 @@ var options = []Option{
 	{"SESSION_PERMANENT", "False", "the cookie outlives the browser", false, boolean(func(c *Config) *bool { return &c.Session.Permanent })},
 	{"PERMANENT_SESSION_LIFETIME", "86400", "seconds without use after which a session ends", false, seconds(func(c *Config) *time.Duration { return &c.Session.Lifetime })},
 	{"SESSION_KEY_PREFIX", "mlflow_oidc:", "prefix of the sessions' keys", false, text(func(c *Config) *string { return &c.Session.KeyPrefix })},
-	{"SESSION_COOKIE_NAME", "session", "name of the session cookie", false, cookieName},
+	{"SESSION_COOKIE_NAME", "session", "name of the session cookie; over TLS, and where MLflow has no prefix, with `__Host-` before it, so that no other site of the domain can set it", false, cookieName},
 	{"SESSION_COOKIE_MAX_AGE_SECONDS", "1209600", "seconds after which a session ends in any case", false, seconds(func(c *Config) *time.Duration { return &c.Session.MaxAge })},
 	{"SESSION_COOKIE_SAMESITE", "lax", "lax or strict", false, sameSite},
 	{"SESSION_COOKIE_SECURE", "false", "send the cookie over TLS alone; always so when the public address is https", false, boolean(func(c *Config) *bool { return &c.Session.Secure })},
@@ -198,6 +199,17 @@ func bytes(field func(*Config) *int64) setter {
 func seconds(field func(*Config) *time.Duration) setter {
 	return duration(field, time.Second, "seconds")
 }
+
+// unlessEmpty leaves a field alone that nothing is set for.
+func unlessEmpty(set setter) setter {
+	return func(c *Config, v string) error {
+		if v == "" {
+			return nil
+		}
+		return set(c, v)
+	}
+}
+
 func days(field func(*Config) *time.Duration) setter { return duration(field, 24*time.Hour, "days") }
 
 func duration(field func(*Config) *time.Duration, unit time.Duration, name string) setter {

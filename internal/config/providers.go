@@ -147,7 +147,7 @@ func (c *Config) provider(p entry, lookup func(string) string) (OIDC, []error) {
 		Separate: !p.PreparedAccounts, DiscoveryURL: p.DiscoveryURL, Issuer: p.Issuer, ClientID: p.ClientID, PublicClient: p.PublicClient,
 		RedirectURI: p.RedirectURI, GroupsClaim: or(p.GroupsClaim, c.OIDC.GroupsClaim), AdminGroups: p.AdminGroups,
 		UserInfoGroups: p.UserInfoGroups, Audience: p.Audience, Algorithms: p.Algorithms, TokenTypes: p.TokenTypes, Provision: p.Provision,
-		TrustGroups: p.TrustGroups, KeysTTL: c.OIDC.KeysTTL, Refresh: c.OIDC.Refresh, RefreshLeeway: c.OIDC.RefreshLeeway, EntraGroups: p.Type == "entra", GraphURL: or(p.GraphURL, c.OIDC.GraphURL),
+		TrustGroups: p.TrustGroups, KeysTTL: c.OIDC.KeysTTL, MaxAge: c.OIDC.MaxAge, Refresh: c.OIDC.Refresh, RefreshLeeway: c.OIDC.RefreshLeeway, EntraGroups: p.Type == "entra", GraphURL: or(p.GraphURL, c.OIDC.GraphURL),
 		VerifyTLS: c.OIDC.VerifyTLS, HTTPTimeout: c.OIDC.HTTPTimeout, Scopes: orList(p.Scopes, c.OIDC.Scopes),
 		UsernameClaims: orList(p.UsernameClaims, c.OIDC.UsernameClaims), NameClaims: orList(p.NameClaims, c.OIDC.NameClaims)}
 	if o.Algorithms == nil {

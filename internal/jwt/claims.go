@@ -80,8 +80,8 @@ func members(decoder *json.Decoder, depth int) (any, error) {
 	return object, err
 }
 
-// moment gives a time among the claims (RFC 7519 §2, NumericDate). What is no such time is an error, and never "absent".
-func moment(claims map[string]any, name string) (at time.Time, present bool, err error) {
+// Moment gives a time among the claims (RFC 7519 §2, NumericDate). What is no such time is an error, and never "absent".
+func Moment(claims map[string]any, name string) (at time.Time, present bool, err error) {
 	value, present := claims[name]
 	if !present {
 		return time.Time{}, false, nil

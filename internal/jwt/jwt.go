@@ -200,14 +200,14 @@ func (r Rules) checkClaims(claims map[string]any) (Token, error) {
 
 func (r Rules) checkTimes(t *Token) error {
 	now := r.Now()
-	expires, hasExpiry, err := moment(t.Claims, "exp")
+	expires, hasExpiry, err := Moment(t.Claims, "exp")
 	if err != nil || !hasExpiry || now.After(expires.Add(Leeway)) {
 		return bad(err, "it has expired, or the clocks differ")
 	}
-	if from, _, err := moment(t.Claims, "nbf"); err != nil || now.Add(Leeway).Before(from) {
+	if from, _, err := Moment(t.Claims, "nbf"); err != nil || now.Add(Leeway).Before(from) {
 		return bad(err, "it is not valid yet, or the clocks differ")
 	}
-	issued, says, err := moment(t.Claims, "iat")
+	issued, says, err := Moment(t.Claims, "iat")
 	if err != nil || now.Add(Leeway).Before(issued) {
 		return bad(err, "it was issued in the future, or the clocks differ")
 	}

@@ -388,7 +388,7 @@ func FuzzMoment(f *testing.F) {
 		if err != nil {
 			return
 		}
-		at, present, err := moment(claims, "exp")
+		at, present, err := Moment(claims, "exp")
 		if !present && err == nil && claims["exp"] != nil {
 			t.Errorf("%s is absent", value)
 		}

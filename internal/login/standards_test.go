@@ -213,3 +213,38 @@ func TestAttackRedirectURIOfAnotherHost(t *testing.T) {
 		}
 	}
 }
+
+// The attack: sign in with a provider's session that somebody left open, where the settings ask for a fresh one
+// (OpenID Connect Core §3.1.2.1).
+func TestAttackSignInOfLongAgo(t *testing.T) {
+	for name, tc := range map[string]struct {
+		at      any // int: seconds from now
+		allowed bool
+	}{
+		"now":                       {0, true},
+		"an hour ago":               {-3600, true},
+		"an hour ago, by its clock": {-3630, true},
+		"more than an hour ago":     {-3631, false},
+		"it does not say":           {nil, false},
+		"it says something else":    {"now", false},
+		"before all calendars":      {-1e300, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(w *world) { w.settings.MaxAge = time.Hour })
+			person := ann
+			person.Claims = map[string]any{}
+			switch at := tc.at.(type) {
+			case int:
+				person.Claims["auth_time"] = w.clock.Now().Unix() + int64(at)
+			case nil:
+			default:
+				person.Claims["auth_time"] = at
+			}
+			w.idp.SetPerson(person)
+			got := w.browser().signIn("s-ann")
+			if allowed := got.StatusCode == http.StatusSeeOther; allowed != tc.allowed {
+				t.Errorf("%d %s", got.StatusCode, got.body)
+			}
+		})
+	}
+}

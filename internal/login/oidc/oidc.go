@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -96,6 +97,9 @@ func (p *Provider) Start(ctx context.Context, redirect, state, nonce, verifier s
 	if p.settings.Refresh {
 		scopes, further := f.offline(config.Scopes)
 		config.Scopes, asking = scopes, append(asking, further...)
+	}
+	if p.settings.MaxAge > 0 {
+		asking = append(asking, oauth2.SetAuthURLParam("max_age", strconv.Itoa(int(p.settings.MaxAge/time.Second))))
 	}
 	if p.settings.Prompt != "" {
 		asking = append(asking, oauth2.SetAuthURLParam("prompt", p.settings.Prompt))

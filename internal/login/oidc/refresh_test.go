@@ -62,6 +62,19 @@ func TestPrompt(t *testing.T) {
 	}
 }
 
+func TestMaxAgeIsAskedFor(t *testing.T) {
+	for age, want := range map[time.Duration]string{0: "", time.Hour: "3600"} {
+		w := newWorld(t, func(o *config.OIDC) { o.MaxAge = age })
+		address, err := w.Start(t.Context(), "", "s", "n", "v")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u, err := url.Parse(address); err != nil || u.Query().Get("max_age") != want || u.Query().Has("max_age") != (want != "") {
+			t.Errorf("%v leads to %s, %v", age, address, err)
+		}
+	}
+}
+
 // What a provider says of the life of its tokens, however odd, is a time that can be counted with.
 func TestLifeOfTokens(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0).UTC()

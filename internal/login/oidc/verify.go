@@ -55,7 +55,23 @@ func (p *Provider) checkIDToken(id jwt.Token, nonce string, tokens *oauth2.Token
 	if given, _ := id.Claims["nonce"].(string); nonce == "" || subtle.ConstantTimeCompare([]byte(given), []byte(nonce)) != 1 {
 		return errs.New(errs.Unauthenticated, "the identity provider's answer belongs to another sign-in; start again")
 	}
+	if err := p.checkAge(id.Claims); err != nil {
+		return err
+	}
 	return p.checkFresh(id, tokens)
+}
+
+// checkAge checks when the person showed the provider who they are, where the settings say how long ago that may be. The answer
+// says it because it was asked for (OpenID Connect Core §3.1.2.1, §3.1.3.7).
+func (p *Provider) checkAge(claims map[string]any) error {
+	if p.settings.MaxAge == 0 {
+		return nil
+	}
+	at, says, err := jwt.Moment(claims, "auth_time")
+	if err != nil || !says || at.Add(p.settings.MaxAge+jwt.Leeway).Before(p.now()) {
+		return errs.New(errs.Unauthenticated, "the identity provider does not say that you signed in there lately; sign out there, and start again")
+	}
+	return nil
 }
 
 // checkFresh checks what every ID token must show that comes straight from the provider: that it was made for us alone, and
