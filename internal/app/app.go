@@ -153,7 +153,10 @@ func named(origin *httpx.Origin, next http.Handler) http.Handler {
 		if origin.TLS(r) { // without it nobody would know who says so (RFC 6797 §7.2)
 			w.Header()["Strict-Transport-Security"] = transportSecurity
 		}
-		ctx := audit.With(r.Context(), audit.Origin{Client: origin.Client(r), Agent: r.UserAgent(), Request: strconv.FormatUint(rand.Uint64(), 36)})
+		id := rand.Uint64() // the same in all events of the request
+		ctx := audit.With(r.Context(), func() audit.Origin {
+			return audit.Origin{Client: origin.Client(r), Agent: r.UserAgent(), Request: strconv.FormatUint(id, 36)}
+		})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

@@ -109,7 +109,10 @@ func (l *Log) Record(ctx context.Context, e Event) {
 		level = slog.LevelWarn
 	}
 	attributes := []slog.Attr{slog.Bool("audit", true)}
-	origin, _ := ctx.Value(originKey{}).(Origin)
+	var origin Origin
+	if from, ok := ctx.Value(originKey{}).(func() Origin); ok {
+		origin = from()
+	}
 	for _, field := range []struct{ name, value string }{{"by", e.By}, {"account", e.Account}, {"provider", e.Provider}, {"subject", e.Subject},
 		{"credential", e.Credential}, {"token", e.Token}, {"route", e.Route}, {"cause", e.Cause}, {"reason", e.Reason},
 		{"client", origin.Client}, {"agent", origin.Agent}, {"request", origin.Request}} {
@@ -157,9 +160,9 @@ type Origin struct{ Client, Agent, Request string }
 
 type originKey struct{}
 
-// With returns a context whose events say where the request came from.
-func With(ctx context.Context, o Origin) context.Context {
-	return context.WithValue(ctx, originKey{}, o)
+// With returns a context whose events say where the request came from. It is asked when there is one: most requests have none.
+func With(ctx context.Context, from func() Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, from)
 }
 
 // Markdown writes the table of the events.

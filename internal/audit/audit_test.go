@@ -18,7 +18,7 @@ func FuzzAttackForgedEvents(f *testing.F) {
 	f.Add("\xff\xfe")
 	f.Fuzz(func(t *testing.T, value string) {
 		var text, object bytes.Buffer
-		ctx := With(context.Background(), Origin{Client: value, Agent: value, Request: "7"})
+		ctx := With(context.Background(), func() Origin { return Origin{Client: value, Agent: value, Request: "7"} })
 		e := Event{Name: CredentialRefused, By: value, Account: value, Reason: value}
 		NewLog(slog.New(slog.NewTextHandler(&text, nil))).Record(ctx, e)
 		NewLog(slog.New(slog.NewJSONHandler(&object, nil))).Record(ctx, e)

@@ -89,14 +89,22 @@ func (o *Origin) Client(r *http.Request) string {
 }
 
 // TLS tells whether the client's own connection is encrypted.
-func (o *Origin) TLS(r *http.Request) bool { return strings.HasPrefix(o.Of(r), "https://") }
+func (o *Origin) TLS(r *http.Request) bool {
+	scheme, _ := o.reached(r)
+	return scheme == "https"
+}
 
 // Of gives the origin (scheme, host, port) under which the client reached us.
 func (o *Origin) Of(r *http.Request) string {
+	scheme, host := o.reached(r)
+	return scheme + "://" + host
+}
+
+func (o *Origin) reached(r *http.Request) (scheme, host string) {
 	if o.Public != nil {
-		return o.Public.Scheme + "://" + o.Public.Host
+		return o.Public.Scheme, o.Public.Host
 	}
-	scheme, host := "http", r.Host
+	scheme, host = "http", r.Host
 	if r.TLS != nil {
 		scheme = "https"
 	}
@@ -108,7 +116,7 @@ func (o *Origin) Of(r *http.Request) string {
 			host = v
 		}
 	}
-	return scheme + "://" + host
+	return scheme, host
 }
 
 func lastValue(r *http.Request, header string) string {
