@@ -3,6 +3,8 @@ package app
 import (
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/limit"
 	redislimit "github.com/mlflow-oidc/mlflow-oidc-auth/internal/limit/redis"
 )
@@ -14,24 +16,26 @@ type limits struct {
 
 // limits counts in Redis where the sessions are there, so that more replicas do not mean more attempts.
 func (a *App) limits() (limits, error) {
-	credentials, err := limit.NewMemory(a.settings.FailuresMinute, time.Now)
+	var common redis.UniversalClient
+	if a.settings.Session.Type == "redis" {
+		var err error
+		if common, err = redisClient(a.settings.Redis); err != nil {
+			return limits{}, err
+		}
+		a.closers = append(a.closers, common.Close)
+	}
+	of := func(name string) (*limit.Failures, error) {
+		here, err := limit.NewMemory(a.settings.FailuresMinute, time.Now)
+		var replica limit.Counter
+		if common != nil {
+			replica = redislimit.New(common, a.settings.Session.KeyPrefix+"failures:"+name+":", a.settings.FailuresMinute)
+		}
+		return limit.NewFailures(here, replica, a.log, time.Now), err
+	}
+	credentials, err := of("credentials")
 	if err != nil {
 		return limits{}, err
 	}
-	logouts, err := limit.NewMemory(a.settings.FailuresMinute, time.Now)
-	if err != nil {
-		return limits{}, err
-	}
-	if a.settings.Session.Type != "redis" {
-		return limits{limit.NewFailures(credentials, nil, a.log, time.Now), limit.NewFailures(logouts, nil, a.log, time.Now)}, nil
-	}
-	client, err := redisClient(a.settings.Redis)
-	if err != nil {
-		return limits{}, err
-	}
-	a.closers = append(a.closers, client.Close)
-	in := func(name string) *redislimit.Counter {
-		return redislimit.New(client, a.settings.Session.KeyPrefix+"failures:"+name+":", a.settings.FailuresMinute)
-	}
-	return limits{limit.NewFailures(credentials, in("credentials"), a.log, time.Now), limit.NewFailures(logouts, in("logouts"), a.log, time.Now)}, nil
+	logouts, err := of("logouts")
+	return limits{credentials, logouts}, err
 }

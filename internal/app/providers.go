@@ -2,9 +2,9 @@ package app
 
 import (
 	"context"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/api"
 	"time"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/api"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login"

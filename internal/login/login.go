@@ -101,7 +101,6 @@ const (
 	tokenPurpose = "id token"
 	againPurpose = "refresh token"
 	statePrefix  = "mlflow_oidc_signin_"
-	hostPrefix   = "__Host-"
 	stateFor     = 10 * time.Minute
 	stateMost    = 5    // sign-ins under way in one browser
 	nextMost     = 2048 // bytes of the page to return to: a browser drops a cookie of more than 4096
@@ -274,7 +273,7 @@ func (l *Login) cookieName(r *http.Request, stateValue string) string {
 	sum := sha256.Sum256([]byte(stateValue))
 	name := statePrefix + hex.EncodeToString(sum[:8])
 	if l.Sessions.Secure(r) {
-		return hostPrefix + name
+		return session.HostPrefix + name
 	}
 	return name
 }
@@ -290,7 +289,7 @@ func (l *Login) keep(w http.ResponseWriter, r *http.Request, s state) error {
 	}
 	var pending []string // oldest first, as browsers send them (RFC 6265 §5.4)
 	for _, cookie := range r.Cookies() {
-		if strings.HasPrefix(strings.TrimPrefix(cookie.Name, hostPrefix), statePrefix) {
+		if strings.HasPrefix(strings.TrimPrefix(cookie.Name, session.HostPrefix), statePrefix) {
 			pending = append(pending, cookie.Name)
 		}
 	}

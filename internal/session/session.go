@@ -83,7 +83,7 @@ type Options struct {
 // Manager starts, finds and ends sessions.
 type Manager struct {
 	Options
-	hostName string // of the cookie, which no other site of the domain can set (RFC 6265bis §4.1.3.2)
+	hostName string // of the cookie, with HostPrefix
 	cache    *otter.Cache[Key, Record]
 	ended    sync.Map // why sessions ended that this process ended a moment ago: a load under way must not bring them back
 
@@ -91,7 +91,8 @@ type Manager struct {
 	renewals map[Key]*renewal // those under way
 }
 
-const hostPrefix = "__Host-"
+// HostPrefix begins the name of a cookie that no other site of the domain can set (RFC 6265bis §4.1.3.2).
+const HostPrefix = "__Host-"
 
 const (
 	// trusted is how long a record is believed without asking the store: a session that ended on one replica is gone on
@@ -115,7 +116,7 @@ func NewManager(o Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Manager{Options: o, hostName: hostPrefix + strings.TrimPrefix(o.CookieName, hostPrefix), cache: cache, renewals: map[Key]*renewal{}}, nil
+	return &Manager{Options: o, hostName: HostPrefix + strings.TrimPrefix(o.CookieName, HostPrefix), cache: cache, renewals: map[Key]*renewal{}}, nil
 }
 
 // Start begins a session under a new random id of 256 bits, never under one that the request brought, and ends that one.
