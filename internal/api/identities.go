@@ -52,10 +52,6 @@ type oneIdentity struct {
 	Subject  string `query:"subject" required:"true" maxLength:"255"`
 }
 
-type deletedCount struct {
-	Deleted int `json:"deleted"`
-}
-
 func (a *API) identities(r *registrar) {
 	const at = "/users/{username}/identities"
 	add(r, http.MethodGet, at, 200, "The identities by which a user is known", a.listIdentities)
@@ -92,20 +88,20 @@ func (a *API) linkIdentity(ctx context.Context, s *identity.Subject, in *newIden
 		a.done(ctx, err, s, audit.Event{Name: audit.IdentityLinked, Account: user, Provider: name, Subject: in.Body.Subject})
 }
 
-func (a *API) unlinkIdentity(ctx context.Context, s *identity.Subject, in *oneIdentity) (deletedCount, error) {
+func (a *API) unlinkIdentity(ctx context.Context, s *identity.Subject, in *oneIdentity) (deletion, error) {
 	if err := administrator(s); err != nil {
-		return deletedCount{}, err
+		return deletion{}, err
 	}
 	user := canonical(in.Username)
 	known, err := a.Identities.Identities(ctx, user)
 	if err != nil {
-		return deletedCount{}, err
+		return deletion{}, err
 	}
 	for _, id := range known { // by the id or by the issuer, and also when that does not answer
 		if id.Subject == in.Subject && (a.Providers.ID(id.Provider) == in.Provider || id.Provider == in.Provider) {
 			err := a.Identities.UnlinkIdentity(ctx, user, id)
-			return deletedCount{1}, a.done(ctx, err, s, audit.Event{Name: audit.IdentityUnlinked, Account: user, Provider: id.Provider, Subject: id.Subject})
+			return deletion{1}, a.done(ctx, err, s, audit.Event{Name: audit.IdentityUnlinked, Account: user, Provider: id.Provider, Subject: id.Subject})
 		}
 	}
-	return deletedCount{}, errs.New(errs.NotFound, "no such identity is bound to this user")
+	return deletion{}, errs.New(errs.NotFound, "no such identity is bound to this user")
 }

@@ -30,27 +30,23 @@ type sessionList struct {
 	Sessions []sessionRow `json:"sessions"`
 }
 
-type revoked struct {
-	Revoked int `json:"revoked"`
-}
-
 type ownSession struct {
 	ID int64 `path:"session_pk" minimum:"0"`
 }
 
 type userSession struct {
-	Username string `path:"username" maxLength:"255"`
-	ID       int64  `path:"session_pk" minimum:"0"`
+	UserPath
+	ID int64 `path:"session_pk" minimum:"0"`
 }
 
 func (a *API) sessions(r *registrar) {
 	add(r, http.MethodGet, "/users/current/sessions", 200, "Where I am signed in", func(ctx context.Context, s *identity.Subject, _ *none) (sessionList, error) {
 		return a.sessionsOf(ctx, s, s.UserID)
 	})
-	add(r, http.MethodDelete, "/users/current/sessions", 200, "Sign out everywhere else", func(ctx context.Context, s *identity.Subject, _ *none) (revoked, error) {
+	add(r, http.MethodDelete, "/users/current/sessions", 200, "Sign out everywhere else", func(ctx context.Context, s *identity.Subject, _ *none) (revocation, error) {
 		return a.endSessions(ctx, s, s.UserID, func(f session.Found) bool { return !current(s, f) })
 	})
-	add(r, http.MethodDelete, "/users/current/sessions/{session_pk}", 200, "End a session of mine", func(ctx context.Context, s *identity.Subject, in *ownSession) (revoked, error) {
+	add(r, http.MethodDelete, "/users/current/sessions/{session_pk}", 200, "End a session of mine", func(ctx context.Context, s *identity.Subject, in *ownSession) (revocation, error) {
 		return a.endSession(ctx, s, s.UserID, in.ID)
 	})
 	add(r, http.MethodGet, "/users/{username}/sessions", 200, "Where a user is signed in", func(ctx context.Context, s *identity.Subject, in *UserPath) (sessionList, error) {
@@ -60,17 +56,17 @@ func (a *API) sessions(r *registrar) {
 		}
 		return a.sessionsOf(ctx, s, id)
 	})
-	add(r, http.MethodDelete, "/users/{username}/sessions", 200, "End all sessions of a user", func(ctx context.Context, s *identity.Subject, in *UserPath) (revoked, error) {
+	add(r, http.MethodDelete, "/users/{username}/sessions", 200, "End all sessions of a user", func(ctx context.Context, s *identity.Subject, in *UserPath) (revocation, error) {
 		id, err := a.whose(ctx, s, in.Username)
 		if err != nil {
-			return revoked{}, err
+			return revocation{}, err
 		}
 		return a.endSessions(ctx, s, id, session.All)
 	})
-	add(r, http.MethodDelete, "/users/{username}/sessions/{session_pk}", 200, "End a session of a user", func(ctx context.Context, s *identity.Subject, in *userSession) (revoked, error) {
+	add(r, http.MethodDelete, "/users/{username}/sessions/{session_pk}", 200, "End a session of a user", func(ctx context.Context, s *identity.Subject, in *userSession) (revocation, error) {
 		id, err := a.whose(ctx, s, in.Username)
 		if err != nil {
-			return revoked{}, err
+			return revocation{}, err
 		}
 		return a.endSession(ctx, s, id, in.ID)
 	})
@@ -122,7 +118,7 @@ func later(a, b time.Time) time.Time {
 }
 
 // endSession ends one session of a user. That of another is answered as none.
-func (a *API) endSession(ctx context.Context, s *identity.Subject, userID, number int64) (revoked, error) {
+func (a *API) endSession(ctx context.Context, s *identity.Subject, userID, number int64) (revocation, error) {
 	ended, err := a.endSessions(ctx, s, userID, func(f session.Found) bool { return f.Key.Number() == number })
 	if err == nil && ended.Revoked == 0 {
 		err = errs.New(errs.NotFound, "there is no such session")
@@ -130,11 +126,11 @@ func (a *API) endSession(ctx context.Context, s *identity.Subject, userID, numbe
 	return ended, err
 }
 
-func (a *API) endSessions(ctx context.Context, s *identity.Subject, userID int64, picks func(session.Found) bool) (revoked, error) {
+func (a *API) endSessions(ctx context.Context, s *identity.Subject, userID int64, picks func(session.Found) bool) (revocation, error) {
 	n, err := a.Sessions.EndAll(ctx, session.Query{UserID: userID}, picks)
 	cause := "owner"
 	if userID != s.UserID {
 		cause = "administrator"
 	}
-	return revoked{n}, a.done(ctx, err, s, audit.Event{Name: audit.SessionEnded, UserID: userID, Cause: cause, Count: n})
+	return revocation{int64(n)}, a.done(ctx, err, s, audit.Event{Name: audit.SessionEnded, UserID: userID, Cause: cause, Count: n})
 }
