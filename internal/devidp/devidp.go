@@ -302,6 +302,9 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	to := r.URL.Query().Get("post_logout_redirect_uri")
 	for _, registered := range p.RedirectURIs {
 		if u, err := url.Parse(registered); err == nil && strings.HasPrefix(to, u.Scheme+"://"+u.Host+"/") {
+			if state := r.URL.Query().Get("state"); state != "" {
+				to += "?state=" + url.QueryEscape(state)
+			}
 			http.Redirect(w, r, to, http.StatusSeeOther)
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -30,7 +31,7 @@ type Provider interface {
 	Start(ctx context.Context, redirect, state, nonce, verifier string) (string, error)
 	Finish(ctx context.Context, answer url.Values, redirect, nonce, verifier string) (directory.Login, directory.Tokens, error)
 	Refresh(ctx context.Context, before directory.Tokens) (directory.Login, directory.Tokens, error)
-	Logout(ctx context.Context, idToken, returnTo string) string
+	Logout(ctx context.Context, idToken, returnTo, state string) string
 	LogoutToken(ctx context.Context, raw string) (directory.Logout, error)
 	FrontChannel(ctx context.Context, issuer string) (provider string, frames []string, err error)
 	Names(provider string) bool // tells whether identities of this name are the provider's
@@ -104,6 +105,8 @@ const (
 	stateFor     = 10 * time.Minute
 	stateMost    = 5    // sign-ins under way in one browser
 	nextMost     = 2048 // bytes of the page to return to: a browser drops a cookie of more than 4096
+
+	signedOutTitle = "You are signed out"
 )
 
 // next gives the page to return to, on this origin and below our prefix alone.
@@ -122,6 +125,10 @@ func (l *Login) page(w http.ResponseWriter, r *http.Request) {
 	v := view{Title: "Sign in to MLflow"}
 	for _, c := range l.Choices {
 		v.Choices = append(v.Choices, link{l.startAt(c.ID, l.next(r)), c.DisplayName})
+	}
+	if l.signedOut(w, r) {
+		render(w, http.StatusOK, view{Title: signedOutTitle, Choices: []link{{l.address("/login"), "Sign in again"}}})
+		return
 	}
 	if l.atOnce() {
 		http.Redirect(w, r, v.Choices[0].Address, http.StatusSeeOther)
@@ -271,7 +278,10 @@ func (l *Login) land(w http.ResponseWriter, r *http.Request, next string) {
 // no sibling domain can plant a cookie under (RFC 6265bis §4.1.3.2).
 func (l *Login) cookieName(r *http.Request, stateValue string) string {
 	sum := sha256.Sum256([]byte(stateValue))
-	name := statePrefix + hex.EncodeToString(sum[:8])
+	return l.hostOnly(r, statePrefix+hex.EncodeToString(sum[:8]))
+}
+
+func (l *Login) hostOnly(r *http.Request, name string) string {
 	if l.Sessions.Secure(r) {
 		return session.HostPrefix + name
 	}
@@ -360,17 +370,34 @@ func (l *Login) logout(w http.ResponseWriter, r *http.Request) {
 		idToken = string(plain)
 	}
 	if c, ok := l.Choices.of(record.Provider); ok && record.UserID != 0 {
-		if to := c.Logout(r.Context(), idToken, l.Origin.Base(r)+"/login"); to != "" {
+		state := random()
+		if to := c.Logout(r.Context(), idToken, l.Origin.Base(r)+"/login", state); to != "" {
+			l.cookie(w, r, l.outName(r), state, int(stateFor.Seconds()))
 			http.Redirect(w, r, to, http.StatusSeeOther)
 			return
 		}
 	}
 	if l.atOnce() { // the login page would sign in again at once
-		render(w, http.StatusOK, view{Title: "You are signed out", Choices: []link{{l.address("/login"), "Sign in again"}}})
+		render(w, http.StatusOK, view{Title: signedOutTitle, Choices: []link{{l.address("/login"), "Sign in again"}}})
 		return
 	}
 	http.Redirect(w, r, l.address("/login"), http.StatusSeeOther)
 }
+
+// signedOut tells whether the provider leads back after a sign-out that this browser began (RP-Initiated Logout 1.0 §3): the
+// sign-in page would sign in again at once. It is told once.
+func (l *Login) signedOut(w http.ResponseWriter, r *http.Request) bool {
+	cookie, err := r.Cookie(l.outName(r))
+	given := r.URL.Query()["state"]
+	if err != nil || len(given) != 1 || cookie.Value == "" || subtle.ConstantTimeCompare([]byte(cookie.Value), []byte(given[0])) != 1 {
+		return false
+	}
+	l.cookie(w, r, cookie.Name, "", -1)
+	return true
+}
+
+// outName is the name of the cookie that remembers a sign-out at the provider.
+func (l *Login) outName(r *http.Request) string { return l.hostOnly(r, "mlflow_oidc_signout") }
 
 func (l *Login) status(w http.ResponseWriter, r *http.Request) {
 	type answer struct {

@@ -23,8 +23,12 @@ func TestSignOutHereAndAtTheProvider(t *testing.T) {
 	if q.Get("client_id") != "gateway" || q.Get("post_logout_redirect_uri") != w.gateway.URL+"/login" || strings.Count(q.Get("id_token_hint"), ".") != 2 {
 		t.Errorf("the provider is told %v", q)
 	}
-	if back := b.do("GET", got.leads(), "").leads(); back != w.gateway.URL+"/login" {
+	back := b.do("GET", got.leads(), "").leads()
+	if back != w.gateway.URL+"/login?state="+q.Get("state") || len(q.Get("state")) < 43 {
 		t.Errorf("the provider leads back to %q", back)
+	}
+	if page := b.do("GET", back, ""); page.StatusCode != http.StatusOK || !strings.Contains(page.body, "You are signed out") {
+		t.Errorf("back from the provider: %d %s", page.StatusCode, page.body)
 	}
 	if b.cookie("session") != "" || w.sessionFiles() != 0 || thief.whoami() != "" || b.whoami() != "" {
 		t.Errorf("the session goes on: cookie %q, %d in the store, %q", b.cookie("session"), w.sessionFiles(), thief.whoami())
@@ -99,6 +103,31 @@ func TestSignOutStaysSignedOut(t *testing.T) {
 	got := b.do("POST", w.gateway.URL+"/logout", "", "Origin", w.gateway.URL)
 	if got.StatusCode != http.StatusOK || !strings.Contains(got.body, "You are signed out") || b.whoami() != "" {
 		t.Errorf("%d %q %s", got.StatusCode, got.leads(), got.body)
+	}
+}
+
+// Back from the provider's sign-out the page does not sign in again by itself, once, and for the browser that signed out alone.
+func TestStateOfALogout(t *testing.T) {
+	w := newWorld(t, func(w *world) { w.settings.AutoRedirect = true })
+	b := w.browser()
+	b.mustSignIn("s-ann")
+	back := b.do("GET", b.do("POST", w.gateway.URL+"/logout", "", "Origin", w.gateway.URL).leads(), "").leads()
+	signedOut := func(b *browser, at string) bool {
+		return strings.Contains(b.do("GET", at, "").body, "You are signed out")
+	}
+	for name, at := range map[string]string{"another state": w.gateway.URL + "/login?state=x", "no state": w.gateway.URL + "/login", "twice": back + "&state=x"} {
+		if signedOut(b, at) {
+			t.Errorf("%s: taken for the end of the sign-out", name)
+		}
+	}
+	if signedOut(w.browser(), back) {
+		t.Error("another browser is told that it is signed out")
+	}
+	if !signedOut(b, back) {
+		t.Error("the browser is not told that it is signed out")
+	}
+	if signedOut(b, back) {
+		t.Error("it is told twice")
 	}
 }
 

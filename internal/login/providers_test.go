@@ -77,7 +77,7 @@ func TestSeveralProviders(t *testing.T) {
 	if says := status(t, b); says["provider"] != "partner" {
 		t.Errorf("the status is %v", says)
 	}
-	if got := b.do("POST", w.gateway.URL+"/logout", "", "Origin", w.gateway.URL); !strings.HasPrefix(got.leads(), w.others[0].Provider.(*oidc.Provider).Logout(t.Context(), "", "")[:20]) {
+	if got := b.do("POST", w.gateway.URL+"/logout", "", "Origin", w.gateway.URL); !strings.HasPrefix(got.leads(), w.others[0].Provider.(*oidc.Provider).Logout(t.Context(), "", "", "")[:20]) {
 		t.Errorf("signing out leads to %q", got.leads())
 	}
 }

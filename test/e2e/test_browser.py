@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import re
 import threading
 
 import pytest
@@ -78,7 +79,7 @@ def test_signing_out_ends_the_session(world, page, chromium):
     cookies = page.context.cookies()
     page.goto(world.url + "/logout")
     page.get_by_role("button", name="Sign out").click()
-    page.wait_for_url(world.url + "/login")
+    page.wait_for_url(re.compile(re.escape(world.url) + r"/login\?state="))
     assert page.context.cookies() == []
 
     page.go_back()  # to the question whether to sign out
@@ -95,7 +96,7 @@ def test_back_after_signing_out_shows_no_data(world, page):
     sign_in(page, "Vera Vision", world.url + "/#/experiments")
     expect(page.get_by_role("link", name="vision/digits")).to_be_visible()
     page.evaluate("location.href = '/logout'")  # a link of a page of ours signs out at once
-    page.wait_for_url(world.url + "/login")
+    page.wait_for_url(re.compile(re.escape(world.url) + r"/login\?state="))
     page.go_back()
     page.reload()
     expect(page.get_by_role("link", name="Sign in with the development provider")).to_be_visible()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import urllib.parse
 
 import mlflow
@@ -74,7 +75,7 @@ def test_signing_out_ends_the_sessions_here_and_at_the_provider(site, page):
     page.goto(site.url + "/logout")
     page.get_by_role("button", name="Sign out").click()
     site.leave(page)
-    page.wait_for_url(site.url + "/login")
+    page.wait_for_url(re.compile(re.escape(site.url) + r"/login\?state="))
     assert page.context.request.get(site.url + CURRENT).status == 401
     page.goto(start(site))
     is_asked(page)

@@ -182,7 +182,8 @@ func (f *found) checkAnswer(answer url.Values) error {
 }
 
 // Logout gives the address at the provider where its own session ends (OpenID Connect RP-Initiated Logout 1.0), "" without one.
-func (p *Provider) Logout(ctx context.Context, idToken, returnTo string) string {
+// It leads back with the state.
+func (p *Provider) Logout(ctx context.Context, idToken, returnTo, state string) string {
 	f, err := p.discovered(ctx)
 	if err != nil || f.endSession == "" {
 		return ""
@@ -194,6 +195,7 @@ func (p *Provider) Logout(ctx context.Context, idToken, returnTo string) string 
 	query := u.Query()
 	query.Set("client_id", p.settings.ClientID)
 	query.Set("post_logout_redirect_uri", returnTo)
+	query.Set("state", state)
 	if idToken != "" {
 		query.Set("id_token_hint", idToken)
 	}

@@ -253,7 +253,7 @@ func TestDiscoveryDocuments(t *testing.T) {
 			if (err == nil) != tc.good || (err != nil && !errs.Is(err, errs.Unavailable)) {
 				t.Errorf("start gave %v", err)
 			}
-			if to := w.Logout(t.Context(), "", "/"); to != "" {
+			if to := w.Logout(t.Context(), "", "/", "s"); to != "" {
 				t.Errorf("signing out leads to %q", to)
 			}
 		})
