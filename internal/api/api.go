@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -95,13 +96,18 @@ func New(o Options) *API { return &API{o} }
 // prefixes are where MLflow's own API is found; the first is the documented one.
 var prefixes = []string{"/api/2.0/mlflow", "/ajax-api/2.0/mlflow"}
 
-// Mount adds every operation to a mux, under both of MLflow's prefixes, and the OpenAPI document of the first. The document
-// needs no sign-in: it tells nothing but what this program can do.
-func (a *API) Mount(mux *http.ServeMux) {
+// setHuma sets what huma keeps for the whole process.
+var setHuma = sync.OnceFunc(func() {
 	huma.NewError = func(status int, message string, details ...error) huma.StatusError {
 		return problem(status, message, details)
 	}
 	huma.ValidateStrictCasing = true // what the body has no field for is an unknown one
+})
+
+// Mount adds every operation to a mux, under both of MLflow's prefixes, and the OpenAPI document of the first. The document
+// needs no sign-in: it tells nothing but what this program can do.
+func (a *API) Mount(mux *http.ServeMux) {
+	setHuma()
 	settings := huma.DefaultConfig("mlflow-oidc-auth", "1")
 	settings.DocsPath, settings.SchemasPath, settings.CreateHooks = "", "", nil
 	settings.OpenAPIPath = ""
