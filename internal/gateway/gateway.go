@@ -27,6 +27,7 @@ import (
 // Authenticator says who a request is from: nil for nobody, an error for a credential that is wrong.
 type Authenticator interface {
 	Authenticate(r *http.Request) (*identity.Subject, error)
+	Still(r *http.Request, s *identity.Subject) (*identity.Subject, error) // what Authenticate said before, if it holds
 }
 
 // Grants gives all that is granted to a user, from memory where it is warm.
@@ -94,6 +95,7 @@ type call struct {
 	gateway *Gateway
 	w       http.ResponseWriter
 	r       *http.Request
+	began   time.Time
 	match   policy.Match
 	read    *extract.Request
 	subject *identity.Subject
@@ -102,6 +104,9 @@ type call struct {
 	names   map[extract.Target]string    // what targets are called, as MLflow has said in this request; "" for what does not exist
 	kinds   registry                     // and of which kind names of the model registry are
 	scorers map[string]map[string]string // and how the readable scorers of experiments are called, by their ids
+
+	credential *http.Request // the request, with the caller's own credential in its place
+	stream     stream
 }
 
 // ServeHTTP decides a request and forwards it.
@@ -131,7 +136,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.challenge(w, r, err)
 		return
 	}
-	c := &call{gateway: g, w: w, r: r, match: match, subject: subject}
+	c := &call{gateway: g, w: w, r: r, began: time.Now(), match: match, subject: subject, credential: credential}
 	err = c.place()
 	if err == nil {
 		err = c.serve(path)
@@ -275,7 +280,8 @@ func (c *call) forward() error {
 		defer cancel()
 		out = out.WithContext(ctx)
 	}
-	c.gateway.MLflow.Forward(c.w, out, effect)
+	w, effect := c.follow(out, effect)
+	c.gateway.MLflow.Forward(w, out, effect)
 	return nil
 }
 

@@ -8,6 +8,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -120,6 +122,34 @@ func (a *Authenticator) Authenticate(r *http.Request) (*identity.Subject, error)
 	return nil, errs.New(errs.Unauthenticated, "the Authorization scheme must be Basic or Bearer")
 }
 
+// errEnded is what a request that streams ends with when its credential is revoked.
+var errEnded = errs.New(errs.Unauthenticated, "the credential of this request was revoked")
+
+// Still says who a request is from that began a while ago as a subject, and is not over. That a JWT expires meanwhile does
+// not matter: it was good when the request came, and nobody revoked it.
+func (a *Authenticator) Still(r *http.Request, before *identity.Subject) (*identity.Subject, error) {
+	var now *identity.Subject
+	if before.Credential == identity.Bearer {
+		user, err := a.People.ByName(r.Context(), before.Username)
+		if err != nil && !errs.Is(err, errs.NotFound) {
+			return nil, err
+		}
+		if err == nil && user.Active {
+			now = Subject(user, identity.Bearer)
+			now.Narrow(before.Scope)
+		}
+	} else {
+		var err error
+		if now, err = a.Authenticate(r); err != nil {
+			return nil, err
+		}
+	}
+	if now == nil || now.UserID != before.UserID {
+		return nil, errEnded
+	}
+	return now, nil
+}
+
 // signedIn says whose a session is: the person whom the provider knows by its subject, if that is the same account still. An
 // id alone could name somebody else by now, in a users database that was made anew beside sessions that were kept.
 func (a *Authenticator) signedIn(ctx context.Context, record session.Record, key session.Key) (*identity.Subject, error) {
@@ -152,7 +182,7 @@ func (a *Authenticator) basic(r *http.Request, credential string) (*identity.Sub
 	}
 	username = strings.ToLower(strings.TrimSpace(username))
 	client := a.Client(r)
-	owner, err := a.People.ByToken(r.Context(), sha256.Sum256([]byte(secret)))
+	owner, err := a.ownerOf(r.Context(), secret)
 	if err != nil && !errs.Is(err, errs.NotFound) {
 		return nil, err
 	}
@@ -216,9 +246,17 @@ func (a *Authenticator) owns(owner directory.TokenOwner) *identity.Subject {
 	return s
 }
 
+// ownerOf finds the owner of an access token.
+func (a *Authenticator) ownerOf(ctx context.Context, secret string) (directory.TokenOwner, error) {
+	if damaged(secret) {
+		return directory.TokenOwner{}, errs.New(errs.NotFound, "the checksum of the access token is wrong")
+	}
+	return a.People.ByToken(ctx, sha256.Sum256([]byte(secret)))
+}
+
 // opaque knows the owner of an access token that comes as bearer, without a name beside it.
 func (a *Authenticator) opaque(r *http.Request, secret string) (*identity.Subject, error) {
-	owner, err := a.People.ByToken(r.Context(), sha256.Sum256([]byte(secret)))
+	owner, err := a.ownerOf(r.Context(), secret)
 	if errs.Is(err, errs.NotFound) || err == nil && !a.good(owner) {
 		return nil, a.failed(r.Context(), errBad, a.Client(r), audit.Event{Credential: "access_token", Token: audit.Hint(secret)})
 	}
@@ -284,12 +322,30 @@ func (a *Authenticator) bearerOf(ctx context.Context, b directory.Bearer) (direc
 	return user, err
 }
 
-// NewSecret makes an access token of 256 random bits, and the hash that is stored of it.
+// NewSecret makes an access token of 256 random bits and a checksum, and the hash that is stored of it.
 func NewSecret() (secret string, hash [32]byte) {
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // never fails (crypto/rand)
 	secret = secretPrefix + base64.RawURLEncoding.EncodeToString(random)
+	secret += checksum(secret)
 	return secret, sha256.Sum256([]byte(secret))
+}
+
+// checksum ends an access token, so that who finds something like one, as a scanner of secrets or we ourselves, can tell
+// without asking the database that it is none.
+func checksum(secret string) string {
+	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(secret))))
+}
+
+const (
+	randomLength   = 43 // of 32 bytes in base64
+	checksumLength = 6  // of 4
+)
+
+// damaged tells whether a secret looks like an access token and is none: somebody mistyped or made up one.
+func damaged(secret string) bool {
+	end := len(secret) - checksumLength
+	return strings.HasPrefix(secret, secretPrefix) && end == len(secretPrefix)+randomLength && secret[end:] != checksum(secret[:end])
 }
 
 // secretPrefix is how every access token begins, so that people and scanners of secrets know one.

@@ -366,7 +366,32 @@ func TestProviderThatIsDownIsNoWrongToken(t *testing.T) {
 func TestSecretsAreRandom(t *testing.T) {
 	one, hash := token.NewSecret()
 	two, _ := token.NewSecret()
-	if one == two || !strings.HasPrefix(one, "mlo_") || len(one) != 4+43 || hash == [32]byte{} {
+	if one == two || !strings.HasPrefix(one, "mlo_") || len(one) != 4+43+6 || hash == [32]byte{} {
 		t.Errorf("%q, %q", one, two)
+	}
+}
+
+// What is no access token by its checksum is told from one without the database, and answered as any other that is wrong.
+func TestChecksumOfTokens(t *testing.T) {
+	h := newHouse(t)
+	ann, good := h.person("ann")
+	h.known(from(address(1), "Bearer "+good), ann, identity.AccessToken)
+	for i := len("mlo_"); i < len(good); i++ {
+		other := byte('A')
+		if good[i] == other {
+			other = 'B'
+		}
+		wrong := good[:i] + string(other) + good[i+1:]
+		before := h.db.Queries()
+		h.refused(from(address(i), "Bearer "+wrong), errs.Unauthenticated)
+		if asked := h.db.Queries() - before; asked != 0 {
+			t.Errorf("with another letter at %d the database was asked %d times", i, asked)
+		}
+	}
+	h.refused(from(address(1), basic("ann", good[:len(good)-1])), errs.Unauthenticated)
+	before := h.db.Queries()
+	h.refused(from(address(2), "Bearer "+good[:len(good)-6]), errs.Unauthenticated) // as they were before they had one
+	if h.db.Queries() == before {
+		t.Error("a token without a checksum was not looked up")
 	}
 }
