@@ -87,8 +87,9 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	events := audit.NewLog(a.log)
+	a.Store.OnPerson(func(ctx context.Context, change directory.PersonChange) { events.Record(ctx, became(change)) })
 	renewal := a.renewal(providers.choices(), keys, events)
-	if err := a.openSessions(origin, renewal); err != nil {
+	if err := a.openSessions(origin, renewal, events); err != nil {
 		return err
 	}
 	limits, err := a.limits()

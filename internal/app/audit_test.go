@@ -88,3 +88,46 @@ func TestAttackSecretsInTheLog(t *testing.T) {
 		}
 	}
 }
+
+// What a provider's word does to accounts and sessions is recorded, as what administrators do is.
+func TestWhatProvidersDoIsRecorded(t *testing.T) {
+	w := world.New(t, "http://127.0.0.1:1", map[string]string{"OIDC_PROVISION_ON_BEARER_AUTH": "true", "OIDC_TRUST_BEARER_GROUP_CLAIMS": "true"})
+	person := devidp.Person{Subject: "s", Username: "ann", Email: "ann@example.com", Name: "Ann"}
+	ann := w.Nobody(t)
+	signIn := func(groups ...string) {
+		t.Helper()
+		person.Groups = groups
+		w.IDP.SetPerson(person)
+		if status, text, err := devidp.SignIn(t.Context(), ann.HTTP, w.URL+"/login/start?next=/auth/status", "s"); err != nil || status != http.StatusOK {
+			t.Fatal(status, text, err)
+		}
+	}
+	recorded := func(what string, lines ...string) {
+		t.Helper()
+		log := w.Logged()
+		for _, line := range lines {
+			if strings.Count(log, line) != 1 {
+				t.Errorf("%s: %q is in the log %d times", what, line, strings.Count(log, line))
+			}
+		}
+	}
+	signIn(world.Members)
+	recorded("the first sign-in", "msg=account_created audit=true account=ann@example.com provider="+w.Issuer.URL+" cause=provider")
+	signIn(world.Members, world.Admins)
+	recorded("a sign-in in the group of administrators", "msg=administrator_gained audit=true account=ann@example.com", "msg=session_ended audit=true provider="+w.Issuer.URL+" subject=s cause=replaced")
+	person.Groups = []string{world.Members}
+	signIn(world.Members)
+	recorded("a sign-in without the group", "msg=administrator_lost audit=true account=ann@example.com", "msg=account_created", "msg=administrator_gained")
+
+	w.IDP.SetPerson(devidp.Person{Subject: "bot", Username: "bot", Email: "bot@example.com", Name: "Bot", Groups: []string{world.Members}})
+	program := w.Nobody(t).Request(t, http.MethodGet, "/api/2.0/mlflow/users/current", nil)
+	program.Header.Set("Authorization", "Bearer "+w.IDP.Token("bot", map[string]any{"email": "bot@example.com", "email_verified": true, "name": "Bot", "groups": []string{world.Members}}))
+	if got := ann.Send(t, program); got.Status != http.StatusOK {
+		t.Fatalf("the program is answered %d %s", got.Status, got.Body)
+	}
+	recorded("a JWT", "msg=account_created audit=true account=bot@example.com provider="+w.Issuer.URL+" cause=provider")
+
+	program.Header["Authorization"] = append(program.Header["Authorization"], "Basic eDp5")
+	ann.Send(t, program)
+	recorded("two credentials at once", `msg=credential_refused audit=true credential=unreadable reason="the request has several Authorization headers"`)
+}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -29,7 +30,7 @@ func (a *App) renewal(choices login.Choices, keys *session.Keys, events audit.Re
 	return &login.Renewal{Choices: choices, People: a.Store, Keys: keys, Leeway: a.settings.OIDC.RefreshLeeway, Audit: events, Log: a.log, Now: time.Now}
 }
 
-func (a *App) openSessions(origin *httpx.Origin, renewal *login.Renewal) error {
+func (a *App) openSessions(origin *httpx.Origin, renewal *login.Renewal, events audit.Recorder) error {
 	c := a.settings
 	kept, err := a.sessionStore()
 	if err != nil {
@@ -42,7 +43,10 @@ func (a *App) openSessions(origin *httpx.Origin, renewal *login.Renewal) error {
 	}
 	o := session.Options{Store: kept, Log: a.log, CookieName: c.Session.Cookie, Path: origin.Prefix, Permanent: c.Session.Permanent,
 		Lifetime: c.Session.Lifetime, MaxAge: c.Session.MaxAge, SameSite: sameSite,
-		Secure: func(r *http.Request) bool { return c.Session.Secure || origin.TLS(r) }}
+		Secure: func(r *http.Request) bool { return c.Session.Secure || origin.TLS(r) },
+		Replaced: func(ctx context.Context, old session.Record) {
+			events.Record(ctx, audit.Event{Name: audit.SessionEnded, UserID: old.UserID, Provider: old.Provider, Subject: old.Subject, Cause: "replaced", Count: 1})
+		}}
 	if renewal != nil { // a nil in an interface would not be one
 		o.Renewer = renewal
 	}

@@ -55,7 +55,7 @@ var meanings = []struct {
 	{RequestRefused, "a known subject asked for what it may not do, or what nobody may"},
 	{SessionMade, "a browser got a session"},
 	{SessionRenewed, "the identity provider stood by a session"},
-	{SessionEnded, "`count` sessions ended; `cause` is owner, administrator, back-channel, front-channel or renewal"},
+	{SessionEnded, "`count` sessions ended; `cause` is owner, administrator, back-channel, front-channel, renewal, or replaced, by the next sign-in of its browser. That one ends by its age is no event"},
 	{LogoutRefused, "a logout that said it came from an identity provider was refused"},
 	{TokenMade, "an access token with a name was made"},
 	{TokenRotated, "the access token without a name was made, in place of the one before"},
@@ -68,10 +68,10 @@ var meanings = []struct {
 	{ServiceBound, "by what a service account is known was changed"},
 	{IdentityLinked, "an account got one more identity"},
 	{IdentityUnlinked, "an account lost an identity"},
-	{AccountMade, "an administrator made an account"},
+	{AccountMade, "an account was made: by an administrator, or, where `cause` is provider, for a person whom a provider vouches for"},
 	{AccountDeleted, "an account was deleted"},
-	{AdminGained, "an administrator made another account one"},
-	{AdminLost, "an administrator took the role from an account"},
+	{AdminGained, "an account became an administrator: by another one, or, where `cause` is provider, by a group that a provider names"},
+	{AdminLost, "an account is no administrator any more, in the same ways"},
 }
 
 // Event is one thing that happened. What is empty is not recorded. No field may hold a secret: of a token its number, or Hint.

@@ -68,3 +68,20 @@ type Logout struct {
 	IssuedAt time.Time
 	Expires  time.Time
 }
+
+// PersonChange is what became of an account by the word of an identity provider, or because that counts no more.
+type PersonChange struct {
+	User     User // as it is by then
+	Provider string
+	What     Became
+}
+
+// Became says what an account became.
+type Became uint8
+
+// What an account can become.
+const (
+	Made Became = iota
+	GainedAdmin
+	LostAdmin
+)

@@ -138,7 +138,11 @@ func (l *Login) frontchannel(w http.ResponseWriter, r *http.Request) {
 	client := l.Origin.Client(r)
 	ended, frames, err := l.endFramed(r, client)
 	if err != nil {
-		l.Audit.Record(r.Context(), audit.Event{Name: audit.LogoutRefused, Cause: "front-channel", Reason: err.Error()})
+		event := audit.Event{Name: audit.LogoutRefused, Cause: "front-channel", Reason: err.Error()}
+		if errs.Is(err, errs.Limited) {
+			event.Name = audit.RateLimited
+		}
+		l.Audit.Record(r.Context(), event)
 		httpx.WriteError(w, r, l.Log, err)
 		return
 	}

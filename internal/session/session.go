@@ -75,8 +75,9 @@ type Options struct {
 	Lifetime   time.Duration // without use
 	MaxAge     time.Duration // in all
 	SameSite   http.SameSite
-	Secure     func(*http.Request) bool // whether the cookie is for TLS alone
-	Renewer    Renewer                  // nil: the provider is not asked again
+	Secure     func(*http.Request) bool      // whether the cookie is for TLS alone
+	Renewer    Renewer                       // nil: the provider is not asked again
+	Replaced   func(context.Context, Record) // is told of a session that another sign-in of its browser ended; may be nil
 	Now        func() time.Time
 }
 
@@ -122,7 +123,7 @@ func NewManager(o Options) (*Manager, error) {
 // Start begins a session under a new random id of 256 bits, never under one that the request brought, and ends that one.
 func (m *Manager) Start(w http.ResponseWriter, r *http.Request, record Record) error {
 	if old, err := m.key(r); err == nil && old != "" {
-		if err := m.delete(r.Context(), old); err != nil {
+		if err := m.replace(r.Context(), old); err != nil {
 			return err
 		}
 	}
@@ -137,6 +138,21 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, record Record) e
 	}
 	m.setCookie(w, r, value)
 	return nil
+}
+
+// replace ends the session in place of which another one begins.
+func (m *Manager) replace(ctx context.Context, key Key) error {
+	record, err := m.Store.Load(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = m.delete(ctx, key)
+	}
+	if err == nil && m.Replaced != nil {
+		m.Replaced(ctx, record)
+	}
+	return err
 }
 
 // Load finds the session of a request, and has it renewed when that is due. Without a cookie it gives "" and no error.

@@ -66,7 +66,7 @@ func (db *DB) UnlinkIdentity(ctx context.Context, username string, id directory.
 			return err
 		}
 		if row.IsAdmin {
-			if err := db.withoutAdmin(ctx, tx, user); err != nil {
+			if err := db.withoutAdmin(ctx, tx, user, id.Provider); err != nil {
 				return err
 			}
 		}
@@ -80,8 +80,8 @@ func (db *DB) UnlinkIdentity(ctx context.Context, username string, id directory.
 }
 
 // withoutAdmin takes the role away that an identity gave, unless another one gives it too.
-func (db *DB) withoutAdmin(ctx context.Context, tx bun.Tx, user directory.User) error {
-	after, err := db.administers(ctx, tx, user)
+func (db *DB) withoutAdmin(ctx context.Context, tx bun.Tx, user directory.User, provider string) error {
+	after, err := db.administers(ctx, tx, user, provider)
 	if err != nil || after.Admin || !user.Admin {
 		return err
 	}

@@ -82,6 +82,7 @@ func (db *DB) introduce(ctx context.Context, tx bun.Tx, login directory.Login) (
 			return user, err
 		}
 		user = row.user()
+		note(ctx, directory.PersonChange{User: user, Provider: login.Identity.Provider, What: directory.Made})
 	default:
 		return user, err
 	}
@@ -124,18 +125,25 @@ func (db *DB) says(ctx context.Context, tx bun.Tx, user directory.User, login di
 	if err != nil {
 		return user, err
 	}
-	if user, err = db.administers(ctx, tx, user); err != nil {
+	if user, err = db.administers(ctx, tx, user, login.Identity.Provider); err != nil {
 		return user, err
 	}
 	return user, db.replaceMemberships(ctx, tx, user.ID, login)
 }
 
 // administers makes an administrator of whom one of the providers takes for one, and of nobody else.
-func (db *DB) administers(ctx context.Context, tx bun.Tx, user directory.User) (directory.User, error) {
+func (db *DB) administers(ctx context.Context, tx bun.Tx, user directory.User, provider string) (directory.User, error) {
+	was := user.Admin
 	var err error
 	user.Admin, err = tx.NewSelect().Model((*identityRow)(nil)).Where("user_id = ? AND is_admin = ?", user.ID, true).Exists(ctx)
 	if err != nil {
 		return user, err
+	}
+	switch {
+	case user.Admin && !was:
+		note(ctx, directory.PersonChange{User: user, Provider: provider, What: directory.GainedAdmin})
+	case was && !user.Admin:
+		note(ctx, directory.PersonChange{User: user, Provider: provider, What: directory.LostAdmin})
 	}
 	user.UpdatedAt = db.now()
 	_, err = tx.NewUpdate().Table("gw_users").Set("is_admin = ?", user.Admin).Set("updated_at = ?", user.UpdatedAt).Where("id = ?", user.ID).Exec(ctx)

@@ -21,6 +21,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 )
 
@@ -37,6 +38,7 @@ type DB struct {
 	now   func() time.Time
 
 	onChange atomic.Pointer[func()]
+	onPerson atomic.Pointer[func(context.Context, directory.PersonChange)]
 	queries  atomic.Int64
 }
 
@@ -140,6 +142,20 @@ func (db *DB) Ping(ctx context.Context) error {
 // OnChange has a function called after each change that this process makes.
 func (db *DB) OnChange(f func()) { db.onChange.Store(&f) }
 
+// OnPerson has a function called after each change of an account that a provider's word made.
+func (db *DB) OnPerson(f func(context.Context, directory.PersonChange)) { db.onPerson.Store(&f) }
+
+// changes are the accounts that a transaction changes, to be told of when it is done.
+type changes struct{ people []directory.PersonChange }
+
+type changesKey struct{}
+
+func note(ctx context.Context, change directory.PersonChange) {
+	if into, ok := ctx.Value(changesKey{}).(*changes); ok {
+		into.people = append(into.people, change)
+	}
+}
+
 // Queries counts the statements so far, for tests of the paths that must not need any.
 func (db *DB) Queries() int64 { return db.queries.Load() }
 
@@ -158,8 +174,10 @@ func (db *DB) update(ctx context.Context, change func(ctx context.Context, tx bu
 // sometimes runs what may be a change in one transaction, and moves the counter where it says that it was one.
 func (db *DB) sometimes(ctx context.Context, change func(ctx context.Context, tx bun.Tx) (bool, error)) error {
 	var changed bool
-	err := db.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	noted := &changes{}
+	err := db.write.RunInTx(context.WithValue(ctx, changesKey{}, noted), nil, func(ctx context.Context, tx bun.Tx) error {
 		var err error
+		noted.people = nil
 		if changed, err = change(ctx, tx); err != nil || !changed {
 			return err
 		}
@@ -171,6 +189,11 @@ func (db *DB) sometimes(ctx context.Context, change func(ctx context.Context, tx
 	}
 	if f := db.onChange.Load(); changed && f != nil {
 		(*f)()
+	}
+	if f := db.onPerson.Load(); f != nil {
+		for _, one := range noted.people {
+			(*f)(ctx, one)
+		}
 	}
 	return nil
 }

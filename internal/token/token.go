@@ -106,12 +106,12 @@ func (a *Authenticator) Authenticate(r *http.Request) (*identity.Subject, error)
 		return a.signedIn(r.Context(), record, key)
 	}
 	if len(headers) > 1 {
-		return nil, errs.New(errs.Invalid, "the request has several Authorization headers")
+		return nil, a.unread(r, errs.New(errs.Invalid, "the request has several Authorization headers"))
 	}
 	scheme, credential, _ := strings.Cut(headers[0], " ")
 	credential = strings.TrimSpace(credential)
 	if len(credential) > maxToken {
-		return nil, errBad
+		return nil, a.unread(r, errBad)
 	}
 	switch strings.ToLower(scheme) {
 	case "basic":
@@ -119,7 +119,12 @@ func (a *Authenticator) Authenticate(r *http.Request) (*identity.Subject, error)
 	case "bearer":
 		return a.bearer(r, credential)
 	}
-	return nil, errs.New(errs.Unauthenticated, "the Authorization scheme must be Basic or Bearer")
+	return nil, a.unread(r, errs.New(errs.Unauthenticated, "the Authorization scheme must be Basic or Bearer"))
+}
+
+// unread records a credential that has no form of one.
+func (a *Authenticator) unread(r *http.Request, err error) error {
+	return a.refused(r.Context(), err, audit.Event{Credential: "unreadable"})
 }
 
 // errEnded is what a request that streams ends with when its credential is revoked.
@@ -178,7 +183,7 @@ func (a *Authenticator) basic(r *http.Request, credential string) (*identity.Sub
 	decoded, err := base64.StdEncoding.DecodeString(credential)
 	username, secret, ok := strings.Cut(string(decoded), ":")
 	if err != nil || !ok {
-		return nil, errBad
+		return nil, a.unread(r, errBad)
 	}
 	username = strings.ToLower(strings.TrimSpace(username))
 	client := a.Client(r)
