@@ -26,11 +26,12 @@ var arrows = map[string][]string{
 
 	"internal/workspace": {"internal/errs", "internal/kind"},
 
-	"internal/httpx":   {"internal/errs"},
-	"internal/graphql": {"internal/errs", "internal/extract", "internal/httpx", "internal/kind", "internal/policy", "internal/rewrite"},
-	"internal/extract": {"internal/errs", "internal/httpx", "internal/kind", "internal/policy", "internal/workspace"},
-	"internal/rewrite": {"internal/authz", "internal/errs", "internal/httpx", "internal/kind", "internal/policy"},
-	"internal/config":  {"internal/authz", "internal/httpx", "internal/kind"},
+	"internal/httpx":    {"internal/errs"},
+	"internal/graphql":  {"internal/errs", "internal/extract", "internal/httpx", "internal/kind", "internal/policy", "internal/rewrite"},
+	"internal/extract":  {"internal/errs", "internal/httpx", "internal/kind", "internal/policy", "internal/workspace"},
+	"internal/rewrite":  {"internal/authz", "internal/errs", "internal/httpx", "internal/kind", "internal/policy"},
+	"internal/database": {},
+	"internal/config":   {"internal/authz", "internal/database", "internal/httpx", "internal/kind"},
 
 	"internal/audit":           {},
 	"internal/limit":           {"internal/errs"},
@@ -42,7 +43,7 @@ var arrows = map[string][]string{
 	"internal/session/filesystem":  {"internal/errs", "internal/session"},
 	"internal/session/redis":       {"internal/errs", "internal/session"},
 	"internal/session/sessiontest": {"internal/session"},
-	"internal/store":               {"internal/authz", "internal/directory", "internal/errs", "internal/kind", "internal/session", "internal/workspace"},
+	"internal/store":               {"internal/authz", "internal/database", "internal/directory", "internal/errs", "internal/kind", "internal/session", "internal/workspace"},
 	"internal/jwt":                 {"internal/errs", "internal/httpx"},
 	"internal/workload":            {"internal/config", "internal/directory", "internal/errs", "internal/jwt"},
 	"internal/token":               {"internal/audit", "internal/directory", "internal/errs", "internal/identity", "internal/jwt", "internal/session"},

@@ -16,8 +16,16 @@ import (
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/database"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 )
+
+// Pool bounds the connections to a database server.
+type Pool struct {
+	Size     int
+	Overflow int
+	Recycle  time.Duration
+}
 
 // Config holds every setting, checked.
 type Config struct {
@@ -37,7 +45,8 @@ type Config struct {
 	LogLevel       slog.Level
 	LogJSON        bool
 	Secrets        []string
-	Database       string
+	Database       database.Address
+	Pool           Pool
 	TokenLifetime  time.Duration
 	Terminal       Terminal
 	FailuresMinute int
@@ -265,15 +274,16 @@ func guessable(secret string) bool {
 
 const mask = "********"
 
-// credentials are what a URL can carry of them: user and password before the host, or a parameter with such a name.
-var credentials = regexp.MustCompile(`(?is)(://).*(@)|([?&;](?:pass|passwd|password|pwd|user|username|token|secret)=)[^&;]*`)
+// credentials are what a URL can carry of them: user and password before the host, also where the host was forgotten, or a
+// parameter with such a name.
+var credentials = regexp.MustCompile(`(?is)(://).*(@)|(://)[^\[/?@][^/?@]*:[^/?@]*[^0-9/?@].*|([?&;][a-z_]*(?:pass|passwd|password|pwd|user|username|token|secret)=)[^&;]*`)
 
 // shown is a value as it may be printed: without secrets, also where they stand inside an address.
 func (o Option) shown(value string) string {
 	if o.Secret && value != "" {
 		return mask
 	}
-	return credentials.ReplaceAllString(value, "${1}${3}"+mask+"${2}")
+	return credentials.ReplaceAllString(value, "${1}${3}${4}"+mask+"${2}")
 }
 
 // Print writes the effective settings, one a line with where it came from. Secrets are masked.

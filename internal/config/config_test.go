@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/database"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 )
 
@@ -159,9 +160,16 @@ func settings(t *testing.T) map[string]setting {
 			wrong: []string{"", "verbose", "10"}, message: "it must be DEBUG, INFO, WARNING, ERROR or CRITICAL"},
 		"LOG_FORMAT": {field: func(c *Config) any { return c.LogJSON }, unset: false, right: map[string]any{"json": true, "text": false}, wrong: []string{"", "xml"}, message: "it must be text or json"},
 		"SECRET_KEY": {field: func(c *Config) any { return c.Secrets }, unset: []string(nil), right: map[string]any{"new, old": []string{"new", "old"}, "a b": []string{"a b"}}},
-		"OIDC_USERS_DB_URI": {field: func(c *Config) any { return c.Database }, unset: "auth.db",
-			right: map[string]any{"sqlite:///auth.db": "auth.db", "sqlite:////var/lib/a.db": "/var/lib/a.db", "sqlite:///a.db?timeout=5": "a.db"},
-			wrong: []string{"", "auth.db", "postgresql://h/d", "mysql+pymysql://h/d", "sqlite://auth.db"}, message: "this version keeps users in SQLite only: sqlite:///auth.db or sqlite:////absolute/path.db"},
+		"OIDC_USERS_DB_URI": {field: func(c *Config) any { return c.Database }, unset: database.File("auth.db"),
+			right: map[string]any{"sqlite:///auth.db": database.File("auth.db"), "sqlite:////var/lib/a.db": database.File("/var/lib/a.db"), "sqlite:///a.db?timeout=5": database.File("a.db"),
+				"postgresql+psycopg2://u:p@h/d": database.Address{Engine: database.PostgreSQL, Host: "h", User: "u", Password: "p", Name: "d"}},
+			wrong: []string{"", "auth.db", "mssql://h/d", "oracle://h/d", "sqlite+pysqlcipher:///auth.db"}, message: database.Examples},
+		"OIDC_DB_POOL_SIZE": {field: func(c *Config) any { return c.Pool.Size }, unset: 5, right: map[string]any{"0": 0, "20": 20},
+			wrong: []string{"", "x", "-1", "1001"}, message: "it must be a whole number from 0 to 1000"},
+		"OIDC_DB_POOL_MAX_OVERFLOW": {field: func(c *Config) any { return c.Pool.Overflow }, unset: 10, right: map[string]any{"0": 0, "20": 20},
+			wrong: []string{"", "x", "-1", "1001"}, message: "it must be a whole number from 0 to 1000"},
+		"OIDC_DB_POOL_RECYCLE_SECONDS": {field: func(c *Config) any { return c.Pool.Recycle }, unset: time.Duration(0),
+			right: map[string]any{"0": time.Duration(0), "1800": 30 * time.Minute}, wrong: []string{"", "-1", "1.5"}, message: "it must be a whole number"},
 		"DEFAULT_MLFLOW_PERMISSION": {field: func(c *Config) any { return c.Default }, unset: kind.NoPermissions,
 			right: map[string]any{"READ": kind.Read, "use": kind.Use, "EDIT": kind.Edit, "MANAGE": kind.Manage, "NO_PERMISSIONS": kind.NoPermissions},
 			wrong: []string{"", "NONE", "ADMIN", "4"}, message: "it must be one of NO_PERMISSIONS, READ, USE, EDIT, MANAGE"},
@@ -392,7 +400,8 @@ func TestSecretsAreNeverShown(t *testing.T) {
 			t.Errorf("%q is not in\n%s", line, printed.String())
 		}
 	}
-	for _, uri := range []string{"postgresql+psycopg2://mlflow:hunter2@db/auth", "postgresql://u:hunter2%zz@db", "mysql://u:a/hunter2@b@db", "postgresql:///auth?user=u&password=hunter2", "postgresql://u:a\nhunter2@db"} {
+	for _, uri := range []string{"postgresql+psycopg2://mlflow:hunter2@db", "postgresql://u:hunter2%zz@db", "mysql://u:a/hunter2@b@db", "postgresql:///auth?user=u&password=hunter2", "postgresql://u:a\nhunter2@db",
+		"postgresql://u:hunter2", "postgresql://u:hunter2/auth", "postgresql://h/auth?sslpassword=hunter2", "mysql://u:hunter2@db:port/auth", "mssql://u:hunter2@db/auth"} {
 		_, err := with(t, map[string]string{"OIDC_USERS_DB_URI": uri})
 		if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "OIDC_USERS_DB_URI") {
 			t.Errorf("%q gave %v", uri, err)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/database"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 )
@@ -49,7 +50,10 @@ var options = []Option{
 	{"LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL", false, logLevel},
 	{"LOG_FORMAT", "text", "text or json", false, logFormat},
 	{"SECRET_KEY", "", "seals cookies and stored tokens; several, comma-separated, newest first, to rotate", true, secrets},
-	{"OIDC_USERS_DB_URI", "sqlite:///auth.db", "the users database, as SQLAlchemy writes it: `sqlite:///relative.db`, `sqlite:////absolute.db`", false, database},
+	{"OIDC_USERS_DB_URI", "sqlite:///auth.db", "the users database, as SQLAlchemy writes it: `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://user:password@host/database`, `mysql://user:password@host/database` (MariaDB too)", false, usersDatabase},
+	{"OIDC_DB_POOL_SIZE", "5", "connections to PostgreSQL or MySQL that are kept open; 0: as many as without the setting", false, integer(func(c *Config) *int { return &c.Pool.Size }, 0, 1000)},
+	{"OIDC_DB_POOL_MAX_OVERFLOW", "10", "connections beyond them, while they are needed; 0: as many as without the setting", false, integer(func(c *Config) *int { return &c.Pool.Overflow }, 0, 1000)},
+	{"OIDC_DB_POOL_RECYCLE_SECONDS", "0", "age at which such a connection is replaced by a new one; 0: at none", false, recycle},
 	{"DEFAULT_MLFLOW_PERMISSION", "NO_PERMISSIONS", "level of whoever no permission says anything about", false, level(func(c *Config) *kind.Level { return &c.Default })},
 	{"RESTRICT_RESOURCE_CREATION", "false", "creating needs EDIT on the new name, from a pattern or the default", false, boolean(func(c *Config) *bool { return &c.RestrictCreation })},
 	{"PERMISSION_SOURCE_ORDER", "user,group,regex,group-regex", "which source of permissions is asked first; the first that holds one decides", false, order},
@@ -358,17 +362,16 @@ func proxies(c *Config, v string) error {
 	return err
 }
 
-func database(c *Config, v string) error {
-	path, ok := strings.CutPrefix(v, "sqlite:///")
-	if !ok {
-		return errors.New("this version keeps users in SQLite only: sqlite:///auth.db or sqlite:////absolute/path.db")
-	}
-	path, _, _ = strings.Cut(path, "?")
-	if path == "" || path == ":memory:" {
-		return errors.New("a database in memory would forget everybody; name a file")
-	}
-	c.Database = path
-	return nil
+func usersDatabase(c *Config, v string) (err error) {
+	c.Database, err = database.Parse(v)
+	return err
+}
+
+func recycle(c *Config, v string) error {
+	var n int
+	err := integer(func(*Config) *int { return &n }, 0, 1<<30)(c, v)
+	c.Pool.Recycle = time.Duration(n) * time.Second
+	return err
 }
 
 func groupPlugin(c *Config, v string) error {

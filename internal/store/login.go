@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -155,18 +156,42 @@ func (db *DB) replaceMemberships(ctx context.Context, tx bun.Tx, userID int64, l
 	if err != nil {
 		return err
 	}
-	for _, name := range login.Groups {
-		group := groupRow{Name: name}
-		if _, err := tx.NewInsert().Model(&group).On("CONFLICT (name) DO NOTHING").Exec(ctx); err != nil {
-			return err
-		}
-		if err := tx.NewSelect().Model(&group).Column("g.id").Where("g.name = ?", name).Scan(ctx); err != nil {
-			return err
-		}
-		member := membershipRow{UserID: userID, GroupID: group.ID, ManagedBy: login.Identity.Provider}
-		if _, err := tx.NewInsert().Model(&member).On("CONFLICT (user_id, group_id, managed_by) DO NOTHING").Exec(ctx); err != nil {
-			return err
-		}
+	ids, err := groupIDs(ctx, tx, login.Groups)
+	if err != nil || len(ids) == 0 {
+		return err
 	}
-	return nil
+	members := make([]membershipRow, len(ids))
+	for i, id := range ids {
+		members[i] = membershipRow{UserID: userID, GroupID: id, ManagedBy: login.Identity.Provider}
+	}
+	_, err = tx.NewInsert().Model(&members).Exec(ctx)
+	return err
+}
+
+// groupIDs finds groups by name, each once, and makes those that are not there.
+func groupIDs(ctx context.Context, tx bun.Tx, names []string) ([]int64, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	names = slices.Clone(names)
+	slices.Sort(names)
+	names = slices.Compact(names)
+	var there []groupRow
+	if err := tx.NewSelect().Model(&there).Column("g.id", "g.name").Where("g.name IN (?)", bun.List(names)).Scan(ctx); err != nil {
+		return nil, err
+	}
+	ids := make([]int64, len(names))
+	for i, name := range names {
+		at := slices.IndexFunc(there, func(g groupRow) bool { return g.Name == name })
+		if at >= 0 {
+			ids[i] = there[at].ID
+			continue
+		}
+		made := groupRow{Name: name}
+		if _, err := tx.NewInsert().Model(&made).Exec(ctx); err != nil {
+			return nil, err
+		}
+		ids[i] = made.ID
+	}
+	return ids, nil
 }

@@ -12,7 +12,7 @@ const owners = "gw_owners"
 
 // Own notes who made something, in place of whoever was noted before.
 func (db *DB) Own(ctx context.Context, kind, resource string, userID int64) error {
-	err := db.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	return db.transaction(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := disown(ctx, tx, kind, resource); err != nil {
 			return err
 		}
@@ -20,7 +20,6 @@ func (db *DB) Own(ctx context.Context, kind, resource string, userID int64) erro
 		_, err := tx.NewInsert().Model(&values).Table(owners).Exec(ctx)
 		return err
 	})
-	return db.coded(err, "")
 }
 
 // Disown forgets who made something.

@@ -49,7 +49,7 @@ func (s *Sessions) Save(ctx context.Context, key session.Key, record session.Rec
 	if err != nil {
 		return err
 	}
-	return s.coded(s.db.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	return s.coded(s.db.transaction(ctx, func(ctx context.Context, tx bun.Tx) error {
 		_, err := tx.NewDelete().Model((*sessionRow)(nil)).Where("expires_at <= ? OR id = ?", s.now().UnixMilli(), row.ID).Exec(ctx)
 		if err == nil {
 			_, err = tx.NewInsert().Model(row).Exec(ctx)

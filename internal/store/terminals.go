@@ -77,7 +77,7 @@ const (
 
 // CreateAsk stores a program's request; errs.Limited when there are too many.
 func (db *DB) CreateAsk(ctx context.Context, ask directory.Ask) error {
-	err := db.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	return db.serial(ctx, func(ctx context.Context, tx bun.Tx) error { // so that they are counted right
 		if _, err := tx.NewDelete().Model((*askRow)(nil)).Where("expires_at < ?", ask.CreatedAt.Add(-askKept).UTC()).Exec(ctx); err != nil {
 			return err
 		}
@@ -103,7 +103,6 @@ func (db *DB) CreateAsk(ctx context.Context, ask directory.Ask) error {
 		_, err := tx.NewInsert().Model(&row).Exec(ctx)
 		return err
 	})
-	return db.coded(err, "")
 }
 
 // AskByUserCode finds a request that waits for an answer.
@@ -219,9 +218,13 @@ func (db *DB) Renew(ctx context.Context, key [32]byte, decide func(directory.Ter
 // EndTerminal ends the sign-in to which a refresh token's key, or a token, belongs. There may be none.
 func (db *DB) EndTerminal(ctx context.Context, key, token [32]byte) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		own := tx.NewSelect().Model((*terminalRow)(nil)).Column("f.token_id").Join("JOIN gw_tokens AS t ON t.id = f.token_id").
-			Where("f.key_hash = ? OR t.hash = ? OR f.last_hash = ?", hashed(key), hashed(token), hashed(token))
-		_, err := tx.NewDelete().Model((*tokenRow)(nil)).Where("id IN (?)", own).Exec(ctx)
+		var own []int64
+		err := tx.NewSelect().Model((*terminalRow)(nil)).Column("f.token_id").Join("JOIN gw_tokens AS t ON t.id = f.token_id").
+			Where("f.key_hash = ? OR t.hash = ? OR f.last_hash = ?", hashed(key), hashed(token), hashed(token)).Scan(ctx, &own)
+		if err != nil || len(own) == 0 {
+			return err
+		}
+		_, err = tx.NewDelete().Model((*tokenRow)(nil)).Where("id IN (?)", bun.List(own)).Exec(ctx)
 		return err
 	})
 }

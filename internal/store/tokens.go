@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -189,13 +191,14 @@ func dropTokens(ctx context.Context, tx bun.Tx, userID int64) (int64, error) {
 
 // TokensUsed notes when tokens were last used. It moves no counter: nothing that is decided depends on it.
 func (db *DB) TokensUsed(ctx context.Context, used map[int64]time.Time) error {
-	err := db.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		for id, at := range used {
-			if _, err := tx.NewUpdate().Model((*tokenRow)(nil)).Set("last_used_at = ?", at.UTC()).Where("id = ?", id).Exec(ctx); err != nil {
+	ids := slices.Sorted(maps.Keys(used)) // in the order of all replicas, so that none waits for another in a circle
+	return db.transaction(ctx, func(ctx context.Context, tx bun.Tx) error {
+		for _, id := range ids {
+			if _, err := tx.NewUpdate().Model((*tokenRow)(nil)).Set("last_used_at = ?", used[id].UTC()).
+				Where("id = ? AND (last_used_at IS NULL OR last_used_at < ?)", id, used[id].UTC()).Exec(ctx); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return db.coded(err, "")
 }

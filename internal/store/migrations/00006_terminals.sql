@@ -11,24 +11,27 @@ CREATE TABLE gw_asks (
     redirect VARCHAR(255) NOT NULL,
     challenge VARCHAR(64) NOT NULL,
     state VARCHAR(16) NOT NULL,
-    user_id INTEGER REFERENCES gw_users (id) ON DELETE CASCADE,
-    token_id INTEGER REFERENCES gw_tokens (id) ON DELETE CASCADE,
+    user_id INTEGER,
+    token_id INTEGER,
     created_at TIMESTAMP NOT NULL,
     expires_at TIMESTAMP NOT NULL,
     polled_at TIMESTAMP,
-    pause INTEGER NOT NULL
+    pause INTEGER NOT NULL,
+    FOREIGN KEY (user_id) REFERENCES gw_users (id) ON DELETE CASCADE,
+    FOREIGN KEY (token_id) REFERENCES gw_tokens (id) ON DELETE CASCADE
 );
 CREATE INDEX gw_asks_place ON gw_asks (place, state);
 CREATE INDEX gw_asks_expires ON gw_asks (expires_at);
 -- Programs that are signed in: each has one token, which it renews. All of its refresh tokens begin with one key; the newest
 -- is good, and any other of the key ends the sign-in, as the end of the token does.
 CREATE TABLE gw_terminals (
-    token_id INTEGER PRIMARY KEY REFERENCES gw_tokens (id) ON DELETE CASCADE,
+    token_id INTEGER PRIMARY KEY,
     key_hash VARCHAR(64) NOT NULL UNIQUE,
     refresh_hash VARCHAR(64) NOT NULL,
     last_hash VARCHAR(64) NOT NULL,
     last_until TIMESTAMP,
-    expires_at TIMESTAMP NOT NULL
+    expires_at TIMESTAMP NOT NULL,
+    FOREIGN KEY (token_id) REFERENCES gw_tokens (id) ON DELETE CASCADE
 );
 CREATE INDEX gw_terminals_last ON gw_terminals (last_hash);
 CREATE INDEX gw_terminals_expires ON gw_terminals (expires_at);
