@@ -26,6 +26,9 @@ package() {
   install "$name"
 }
 package redis-server redis-server
+package postgresql postgres /usr/lib/postgresql/*/bin/postgres
+package mariadb-server mariadbd /usr/sbin/mariadbd
+export TEST_DATABASES=required # a test that finds no server fails, where it would be skipped
 package build-essential gcc cc # the race detector needs a C compiler
 package curl curl
 package procps ps

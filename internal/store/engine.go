@@ -25,6 +25,7 @@ type engine struct {
 	// begin are the options of a transaction; rowLocks is false where a transaction has the whole database to itself.
 	begin    *sql.TxOptions
 	rowLocks bool
+	upsert   string // of a row with an id
 	fault    func(error) fault
 }
 

@@ -16,7 +16,7 @@ func (db *DB) Identities(ctx context.Context, username string) ([]directory.Iden
 		return nil, err
 	}
 	var rows []identityRow
-	if err := db.read.NewSelect().Model(&rows).Where("user_id = ?", user.ID).OrderExpr("rowid").Scan(ctx); err != nil {
+	if err := db.read.NewSelect().Model(&rows).Where("user_id = ?", user.ID).Order("provider", "subject").Scan(ctx); err != nil {
 		return nil, db.coded(err, "")
 	}
 	all := make([]directory.Identity, len(rows))

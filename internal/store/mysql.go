@@ -37,6 +37,7 @@ var mySQL = &engine{
 	alone:    aloneMySQL,
 	begin:    &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 	rowLocks: true,
+	upsert:   "DUPLICATE KEY UPDATE",
 	fault: func(err error) fault {
 		var refusal *mysql.MySQLError
 		if !errors.As(err, &refusal) {

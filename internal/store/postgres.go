@@ -34,6 +34,7 @@ var postgres = &engine{
 	alone:    alonePostgres,
 	begin:    &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 	rowLocks: true,
+	upsert:   "CONFLICT (id) DO UPDATE",
 	fault: func(err error) fault {
 		var refusal *pgconn.PgError
 		switch {
@@ -52,12 +53,10 @@ var postgres = &engine{
 
 func openPostgres(o Options) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(o.Address.URL())
-	if err != nil { // its text may hold more of the address than a log should
-		var path interface{ Timeout() bool }
-		if errors.As(err, &path) {
-			return nil, fmt.Errorf("%s: a setting of PostgreSQL's cannot be used", o.Address)
-		}
-		return nil, fmt.Errorf("%s: one of its options, or of the environment's PG… variables, cannot be used; do the files exist that they name?", o.Address)
+	if cause := errors.Unwrap(err); cause != nil { // the error's own text repeats the address
+		return nil, fmt.Errorf("%s: %w", o.Address, cause)
+	} else if err != nil {
+		return nil, fmt.Errorf("%s: what its options, or the PG… variables, say together cannot be", o.Address)
 	}
 	// Values are written into the statements, so that each takes one round trip, also through PgBouncer. What the quoting of them
 	// rests on is therefore set here, whatever the server's settings are.
@@ -68,7 +67,7 @@ func openPostgres(o Options) (*sql.DB, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "mlflow-oidc-auth"
 	}
-	if config.ConnectTimeout == 0 || o.Address.Options["connect_timeout"] == "" {
+	if o.Address.Options["connect_timeout"] == "" {
 		config.ConnectTimeout = connectTimeout
 	}
 	config.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}}).DialContext

@@ -50,9 +50,9 @@ func (s *Sessions) Save(ctx context.Context, key session.Key, record session.Rec
 		return err
 	}
 	return s.coded(s.db.transaction(ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, err := tx.NewDelete().Model((*sessionRow)(nil)).Where("expires_at <= ? OR id = ?", s.now().UnixMilli(), row.ID).Exec(ctx)
+		_, err := tx.NewDelete().Model((*sessionRow)(nil)).Where("expires_at <= ?", s.now().UnixMilli()).Exec(ctx)
 		if err == nil {
-			_, err = tx.NewInsert().Model(row).Exec(ctx)
+			_, err = tx.NewInsert().Model(row).On(s.db.engine.upsert).Exec(ctx)
 		}
 		return err
 	}))

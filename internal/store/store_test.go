@@ -3,8 +3,8 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -15,21 +15,8 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/dbtest"
 )
-
-func openTest(t *testing.T) *DB {
-	t.Helper()
-	db, err := Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
-}
 
 func login(t *testing.T, db *DB, subject, username string, groups ...string) directory.User {
 	t.Helper()
@@ -279,11 +266,7 @@ func TestLastActiveAdministratorStays(t *testing.T) {
 func TestManyWritersAndReaders(t *testing.T) {
 	db := openTest(t)
 	ann := login(t, db, "1", "ann")
-	other, err := Open(t.Context(), dbPath(t, db)) // a second process on the same file
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = other.Close() })
+	other := another(t, db)
 	var wg sync.WaitGroup
 	for worker := range 10 {
 		for _, handle := range []*DB{db, other} {
@@ -309,22 +292,12 @@ func TestManyWritersAndReaders(t *testing.T) {
 	}
 }
 
-func dbPath(t *testing.T, db *DB) string {
-	t.Helper()
-	var seq int
-	var name, file string
-	if err := db.read.QueryRowContext(t.Context(), "PRAGMA database_list").Scan(&seq, &name, &file); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
 func TestManyReplicasStartAtOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "auth.db")
+	o := Options{Address: dbtest.New(t, engineUnderTest)}
 	var wg sync.WaitGroup
 	for range 6 {
 		wg.Go(func() {
-			db, err := Open(context.Background(), path)
+			db, err := Connect(context.Background(), o)
 			if err != nil {
 				t.Error(err)
 				return
@@ -336,13 +309,15 @@ func TestManyReplicasStartAtOnce(t *testing.T) {
 }
 
 func TestNewerDatabaseIsRefused(t *testing.T) {
-	db := openTest(t)
-	if _, err := db.write.ExecContext(t.Context(), "INSERT INTO gw_migrations (version_id, is_applied) VALUES (9999, 1)"); err != nil {
+	db := open(t, Options{Address: dbtest.New(t, engineUnderTest)})
+	if _, err := db.write.ExecContext(t.Context(), "INSERT INTO gw_migrations (version_id, is_applied) VALUES (9999, TRUE)"); err != nil {
 		t.Fatal(err)
 	}
-	if again, err := Open(t.Context(), dbPath(t, db)); err == nil {
-		_ = again.Close()
-		t.Fatal("a database of a newer program was opened")
+	if again, err := Connect(t.Context(), addressOf(t, db)); !errors.Is(err, errNewer) {
+		if err == nil {
+			_ = again.Close()
+		}
+		t.Fatal("a database of a newer program was opened, or: " + fmt.Sprint(err))
 	}
 }
 

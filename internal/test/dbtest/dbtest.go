@@ -1,0 +1,232 @@
+// Package dbtest runs real database servers for tests: one of each kind for a test process, with a database for each test.
+package dbtest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	_ "github.com/go-sql-driver/mysql" // opens the servers to make databases
+	_ "github.com/jackc/pgx/v5/stdlib" // likewise
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/database"
+)
+
+// Required is the variable that makes a test fail where it would be skipped, because a server is not installed.
+const Required = "TEST_DATABASES"
+
+// Engines are all kinds of databases.
+var Engines = []database.Engine{database.SQLite, database.PostgreSQL, database.MySQL}
+
+var shared = struct {
+	sync.Mutex
+	servers map[database.Engine]*Server
+	ready   map[database.Engine][]database.Address // upgraded and empty
+}{servers: map[database.Engine]*Server{}, ready: map[database.Engine][]database.Address{}}
+
+var serial atomic.Int64
+
+// Main runs the tests of a package, each on all engines if it says so, and stops the servers that they started.
+func Main(m *testing.M, onEngine func(database.Engine)) int {
+	defer stop()
+	if onEngine == nil {
+		return m.Run()
+	}
+	code := 0
+	for _, engine := range Engines {
+		fmt.Println("on", engine)
+		onEngine(engine)
+		code = max(code, m.Run())
+	}
+	return code
+}
+
+func stop() {
+	shared.Lock()
+	defer shared.Unlock()
+	for _, server := range slices.Collect(maps.Values(shared.servers)) {
+		server.Stop()
+	}
+}
+
+// New gives an empty database of its own to a test. The server starts with the first one.
+func New(t testing.TB, engine database.Engine) database.Address {
+	t.Helper()
+	if engine == database.SQLite {
+		return database.File(filepath.Join(t.TempDir(), "auth.db"))
+	}
+	return server(t, engine).New(t)
+}
+
+// Ready gives a database that was upgraded, with empty tables. Another test gets it afterwards, emptied: that takes less time
+// than a new one.
+func Ready(t testing.TB, engine database.Engine, upgrade func(database.Address) error) database.Address {
+	t.Helper()
+	if engine == database.SQLite {
+		return New(t, engine)
+	}
+	s := server(t, engine)
+	shared.Lock()
+	defer shared.Unlock()
+	var a database.Address
+	if n := len(shared.ready[engine]); n > 0 {
+		a, shared.ready[engine] = shared.ready[engine][n-1], shared.ready[engine][:n-1]
+	} else {
+		a = s.Address(fmt.Sprintf("ready%d", serial.Add(1)))
+		if err := errors.Join(s.Exec("CREATE DATABASE "+a.Name), upgrade(a)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		if err := s.empty(a.Name); err != nil {
+			t.Error(err)
+			return
+		}
+		shared.Lock()
+		defer shared.Unlock()
+		shared.ready[engine] = append(shared.ready[engine], a)
+	})
+	return a
+}
+
+func server(t testing.TB, engine database.Engine) *Server {
+	t.Helper()
+	need(t, engine)
+	shared.Lock()
+	defer shared.Unlock()
+	s := shared.servers[engine]
+	if s == nil {
+		var err error
+		if s, err = start(engine); err != nil {
+			t.Fatal(err)
+		}
+		shared.servers[engine] = s
+	}
+	return s
+}
+
+// need skips a test, or fails it, when the engine's server is not installed.
+func need(t testing.TB, engine database.Engine) {
+	t.Helper()
+	if _, err := find(engine); err != nil {
+		if os.Getenv(Required) != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+}
+
+// New makes an empty database on the server, which the end of the test drops.
+func (s *Server) New(t testing.TB) database.Address {
+	t.Helper()
+	name := fmt.Sprintf("test%d", serial.Add(1))
+	if err := s.Exec("CREATE DATABASE " + name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		drop := "DROP DATABASE " + name
+		if s.engine == database.PostgreSQL {
+			drop += " WITH (FORCE)"
+		}
+		if err := s.Exec(drop); err != nil && !s.killed.Load() {
+			t.Error(err)
+		}
+	})
+	return s.Address(name)
+}
+
+// Address is where one of the server's databases is.
+func (s *Server) Address(name string) database.Address {
+	a := database.Address{Engine: s.engine, Host: "127.0.0.1", Port: s.port, User: kinds[s.engine].master, Name: name}
+	if s.engine == database.MySQL {
+		a.Options = map[string]string{"ssl_mode": "disabled"}
+	} else {
+		a.Options = map[string]string{"sslmode": "disable"}
+	}
+	return a
+}
+
+// Exec runs a statement on the server as its master.
+func (s *Server) Exec(statement string) error {
+	name := "postgres"
+	if s.engine == database.MySQL {
+		name = "mysql"
+	}
+	return s.in(name, func(db *sql.Conn) error { return run(db, statement) })
+}
+
+func (s *Server) in(name string, do func(*sql.Conn) error) error {
+	driver, dsn := "pgx", s.Address(name).URL()
+	if s.engine == database.MySQL {
+		driver, dsn = "mysql", fmt.Sprintf("%s@tcp(127.0.0.1:%d)/%s", kinds[s.engine].master, s.port, name)
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	conn, err := db.Conn(context.Background())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return do(conn)
+}
+
+func run(db *sql.Conn, statement string) error {
+	_, err := db.ExecContext(context.Background(), statement)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", statement, err)
+	}
+	return err
+}
+
+// empty takes all rows away, but those that upgrading has made.
+func (s *Server) empty(name string) error {
+	const but = "AND table_name NOT IN ('gw_migrations', 'gw_change')"
+	return s.in(name, func(db *sql.Conn) error {
+		if s.engine == database.PostgreSQL {
+			tables, err := column(db, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' "+but)
+			if err != nil {
+				return err
+			}
+			return run(db, "TRUNCATE "+strings.Join(tables, ", ")+" RESTART IDENTITY CASCADE")
+		}
+		tables, err := column(db, "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() "+but)
+		err = errors.Join(err, run(db, "SET foreign_key_checks = 0"))
+		for _, table := range tables {
+			err = errors.Join(err, run(db, "DELETE FROM "+table))
+		}
+		numbered, more := column(db, "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND auto_increment > 1 "+but)
+		err = errors.Join(err, more)
+		for _, table := range numbered {
+			err = errors.Join(err, run(db, "ALTER TABLE "+table+" AUTO_INCREMENT = 1"))
+		}
+		return err
+	})
+}
+
+func column(db *sql.Conn, query string) (all []string, err error) {
+	rows, err := db.QueryContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var one string
+		if err := rows.Scan(&one); err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
+}
