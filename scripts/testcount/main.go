@@ -39,7 +39,11 @@ func main() {
 
 type event struct {
 	Action, Package, Test, Output string
+	Elapsed                       float64 // seconds
 }
+
+// slow is the length in seconds from which a test is named, so that one sees where the time goes.
+const slow = 20
 
 func readGo(path string) (count, error) {
 	file, err := os.Open(path)
@@ -83,10 +87,13 @@ func readGo(path string) (count, error) {
 func (c *count) add(e event) {
 	switch {
 	case e.Test == "" && e.Action == "pass":
-		fmt.Println("ok  ", e.Package)
+		fmt.Printf("ok   %s %.0fs\n", e.Package, e.Elapsed)
 	case e.Test == "":
 	case e.Action == "pass":
 		c.passed++
+		if e.Elapsed >= slow && !strings.Contains(e.Test, "/") {
+			fmt.Printf("     %s %.0fs\n", e.Test, e.Elapsed)
+		}
 	case e.Action == "fail":
 		c.failed++
 	default:
