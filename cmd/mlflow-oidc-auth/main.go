@@ -62,6 +62,14 @@ func command() *cobra.Command {
 				}
 				return settings.Print(c.OutOrStdout())
 			}},
+		&cobra.Command{Use: "client-keys", Short: "Print the public keys (JWKS) by which the gateway proves itself to identity providers", Args: cobra.NoArgs,
+			RunE: func(c *cobra.Command, _ []string) error {
+				settings, err := load(c)
+				if err != nil {
+					return err
+				}
+				return app.PrintClientKeys(c.OutOrStdout(), settings)
+			}},
 		routes(), login(), logout(), accessToken(),
 	)
 	return root

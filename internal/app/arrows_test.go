@@ -31,7 +31,9 @@ var arrows = map[string][]string{
 	"internal/extract":  {"internal/errs", "internal/httpx", "internal/kind", "internal/policy", "internal/workspace"},
 	"internal/rewrite":  {"internal/authz", "internal/errs", "internal/httpx", "internal/kind", "internal/policy"},
 	"internal/database": {},
-	"internal/config":   {"internal/authz", "internal/database", "internal/httpx", "internal/kind"},
+	"internal/config":   {"internal/assertion", "internal/authz", "internal/database", "internal/httpx", "internal/kind"},
+
+	"internal/assertion": {},
 
 	"internal/audit":           {},
 	"internal/limit":           {"internal/errs"},
@@ -52,7 +54,7 @@ var arrows = map[string][]string{
 
 	"internal/login":      {"internal/audit", "internal/directory", "internal/errs", "internal/httpx", "internal/identity", "internal/jwt", "internal/session"},
 	"internal/terminal":   {"internal/audit", "internal/authz", "internal/directory", "internal/errs", "internal/httpx", "internal/identity", "internal/login", "internal/token"},
-	"internal/login/oidc": {"internal/config", "internal/directory", "internal/errs", "internal/jwt"},
+	"internal/login/oidc": {"internal/assertion", "internal/config", "internal/directory", "internal/errs", "internal/jwt"},
 	"internal/gateway": {"internal/audit", "internal/authz", "internal/errs", "internal/extract", "internal/graphql", "internal/httpx", "internal/identity", "internal/kind",
 		"internal/policy", "internal/rewrite", "internal/upstream", "internal/workspace"},
 	"internal/api": {"internal/audit", "internal/authz", "internal/directory", "internal/errs", "internal/extract", "internal/httpx", "internal/identity",

@@ -92,6 +92,7 @@ type OIDC struct {
 	Tenants          []string // of Microsoft Entra ID, whose people may come, where the discovery is for all tenants
 	ClientID         string
 	ClientSecret     string
+	Assertion        Assertion // in place of the secret
 	PublicClient     bool
 	RedirectURI      string
 	Scopes           []string
@@ -234,8 +235,8 @@ func (c *Config) CheckServe() error {
 	if o.ClientID == "" {
 		missing("OIDC_CLIENT_ID is not set; the identity provider gives it when the application is registered there")
 	}
-	if o.ClientSecret == "" && !o.PublicClient {
-		missing("OIDC_CLIENT_SECRET is not set; set it, or OIDC_PUBLIC_CLIENT=true for a client without a secret")
+	if o.ClientSecret == "" && !o.PublicClient && o.Assertion.Key == nil {
+		missing("OIDC_CLIENT_SECRET is not set; set it, or OIDC_CLIENT_KEY_FILE, or OIDC_PUBLIC_CLIENT=true for a client without a secret")
 	}
 	return errors.Join(append(wrong, c.checkPairs())...)
 }
@@ -251,6 +252,9 @@ func (c *Config) checkPairs() error {
 	}
 	if c.Redis.CAFile != "" && !c.Redis.TLS {
 		wrong = append(wrong, errors.New("REDIS_SSL_CA_FILE is set and REDIS_SSL is not; set REDIS_SSL=true, or nothing is encrypted"))
+	}
+	if err := c.OIDC.Assertion.described(); err != nil {
+		wrong = append(wrong, fmt.Errorf("OIDC_CLIENT_KEY_FILE: %w", err))
 	}
 	return errors.Join(wrong...)
 }

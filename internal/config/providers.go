@@ -28,6 +28,10 @@ type entry struct {
 	ClientSecret        string   `json:"client_secret"`
 	ClientSecretFile    string   `json:"client_secret_file"`
 	ClientSecretEnv     string   `json:"client_secret_env"`
+	ClientKeyFile       string   `json:"client_key_file"`
+	ClientKeyID         string   `json:"client_key_id"`
+	ClientKeyAlgorithm  string   `json:"client_key_algorithm"`
+	AssertionAudience   string   `json:"client_assertion_audience"`
 	PublicClient        bool     `json:"public_client"`
 	RedirectURI         string   `json:"redirect_uri"`
 	Scopes              []string `json:"scopes"`
@@ -98,7 +102,10 @@ func (c *Config) assemble(lookup func(string) string) []error {
 	if c.OIDC.EntraGroups {
 		c.OIDC.Type = "entra"
 	}
-	var wrong []error
+	wrong := c.OIDC.prove("OIDC_CLIENT_SECRET", "OIDC_PUBLIC_CLIENT")
+	for i, err := range wrong {
+		wrong[i] = fmt.Errorf("OIDC_CLIENT_KEY_FILE: %w", err)
+	}
 	if err := c.OIDC.divide(); err != nil {
 		wrong = append(wrong, fmt.Errorf("OIDC_TENANTS: %w", err))
 	}
@@ -171,6 +178,7 @@ func (c *Config) provider(p entry, lookup func(string) string) (OIDC, []error) {
 	if p.AdminSource == "claims" && p.AdminGroups == nil {
 		o.AdminGroups = c.OIDC.AdminGroups
 	}
+	wrong = append(wrong, o.takeKey(p)...)
 	if o.TokensOnly {
 		return o, append(wrong, needs(map[string]string{"audience": p.Audience})...)
 	}
@@ -255,8 +263,11 @@ func (c *Config) secret(p entry, lookup func(string) string) (string, error) {
 		c.secretsOf = append(c.secretsOf, name)
 		secret = lookup(name)
 	}
-	if secret == "" && !p.PublicClient {
-		return "", fmt.Errorf("it has no client secret; set %s, client_secret_file, or public_client for a client without one", name)
+	if secret == "" && !p.PublicClient && p.ClientKeyFile == "" {
+		return "", fmt.Errorf("it has no client secret; set %s, client_secret_file, client_key_file, or public_client for a client without one", name)
+	}
+	if secret != "" && p.ClientKeyFile != "" {
+		return "", errors.New("it has a client secret and a client_key_file; a client proves itself in one way")
 	}
 	if secret != "" && p.PublicClient {
 		return "", errors.New("it has a client secret, and public_client is true")

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -37,6 +36,8 @@ type Options struct {
 	Issuer       string // its own address, without a slash at the end
 	ClientID     string
 	ClientSecret string
+	ClientKey    jose.JSONWebKey // proves the client in place of the secret, by its algorithm
+	AtEndpoint   bool            // what it signs has to be for the address that is asked, and not for the issuer
 	RedirectURIs []string
 	BackChannel  string // where the relying party takes logout tokens; "" for nowhere
 	People       []Person
@@ -59,6 +60,7 @@ type Provider struct {
 	families  map[string]*family // of refresh tokens, by each token that was given out
 	refreshes int
 	sessions  map[string][]string // by subject, until they end
+	asserts   []string            // ids of what the client's key signed
 }
 
 type grant struct {
@@ -232,11 +234,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "down", http.StatusServiceUnavailable)
 		return
 	}
-	id, secret, basic := r.BasicAuth()
-	if !basic {
-		id, secret = r.PostFormValue("client_id"), r.PostFormValue("client_secret")
-	}
-	if id != p.ClientID || subtle.ConstantTimeCompare([]byte(secret), []byte(p.ClientSecret)) != 1 {
+	if !p.client(r) {
 		refuse("invalid_client")
 		return
 	}

@@ -83,7 +83,11 @@ func (p *Provider) oauth(f *found, redirect string) *oauth2.Config {
 	if p.settings.DiscoveryURL != "" && !slices.Contains(scopes, gooidc.ScopeOpenID) {
 		scopes = append([]string{gooidc.ScopeOpenID}, scopes...)
 	}
-	return &oauth2.Config{ClientID: p.settings.ClientID, ClientSecret: p.settings.ClientSecret, Endpoint: f.endpoint,
+	endpoint, secret := f.endpoint, p.settings.ClientSecret
+	if p.settings.Assertion.Key != nil { // in one way alone (RFC 6749 §2.3)
+		endpoint.AuthStyle, secret = oauth2.AuthStyleInParams, ""
+	}
+	return &oauth2.Config{ClientID: p.settings.ClientID, ClientSecret: secret, Endpoint: endpoint,
 		RedirectURL: redirect, Scopes: scopes}
 }
 
@@ -119,7 +123,7 @@ func (p *Provider) Finish(ctx context.Context, answer url.Values, redirect, nonc
 	if err := f.checkAnswer(answer); err != nil {
 		return refused(err)
 	}
-	tokens, err := p.oauth(f, redirect).Exchange(p.context(ctx), answer.Get("code"), oauth2.VerifierOption(verifier))
+	tokens, err := p.oauth(f, redirect).Exchange(p.asking(ctx, f), answer.Get("code"), oauth2.VerifierOption(verifier))
 	if err != nil {
 		var rejected *oauth2.RetrieveError
 		if errors.As(err, &rejected) && rejected.Response != nil && rejected.Response.StatusCode < 500 {

@@ -84,7 +84,7 @@ func (p *Provider) Refresh(ctx context.Context, before directory.Tokens) (direct
 	if err != nil {
 		return refused(err)
 	}
-	source := p.oauth(f, "").TokenSource(p.context(ctx), &oauth2.Token{RefreshToken: before.Refresh})
+	source := p.oauth(f, "").TokenSource(p.asking(ctx, f), &oauth2.Token{RefreshToken: before.Refresh})
 	tokens, err := source.Token()
 	if err != nil {
 		var rejected *oauth2.RetrieveError
