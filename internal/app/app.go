@@ -97,7 +97,7 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.uses = token.NewUses(a.Store, a.log, time.Now)
-	auth, err := token.New(token.Options{Sessions: a.Sessions, People: a.Cache, Verifier: issuers, Recorder: a.Store, Failures: limits.credentials,
+	auth, err := token.New(token.Options{Sessions: a.Sessions, People: a.Cache, Verifier: issuers, Asking: providers.introspector(), Recorder: a.Store, Failures: limits.credentials,
 		Upgrades: a.Store, Uses: a.uses, Client: origin.Client, Audit: events, Log: a.log, Now: time.Now})
 	if err != nil {
 		return err

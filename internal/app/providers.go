@@ -55,6 +55,16 @@ func (p *providers) issuers(workloads []config.Workload) (*token.Issuers, error)
 	return token.NewIssuers(all...), nil
 }
 
+// introspector is the provider that is asked whose a token is that is no JWT; nil for none.
+func (p *providers) introspector() token.Introspector {
+	for i, one := range p.settings {
+		if one.Introspection {
+			return p.all[i]
+		}
+	}
+	return nil
+}
+
 // ID gives the id of the provider of which identities have a name (api.Providers); the name itself where there are others.
 func (p *providers) ID(name string) string {
 	for i, one := range p.all {

@@ -108,6 +108,8 @@ type OIDC struct {
 	Audience         string
 	Algorithms       []string // nil: all asymmetric ones
 	TokenTypes       []string // nil: those of ID tokens and access tokens
+	Introspection    bool     // the provider says whose tokens are that are no JWTs
+	IntrospectionURL string   // empty: from discovery
 	UserInfoGroups   bool     // groups from the user-info endpoint, where the ID token has none
 	Provision        bool     // a bearer token makes an account
 	TrustGroups      bool     // the groups of a bearer token count

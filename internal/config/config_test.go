@@ -217,6 +217,8 @@ func settings(t *testing.T) map[string]setting {
 			right: map[string]any{"upn": []string{"upn"}}, wrong: []string{"", " , "}, message: "it must name a claim, such as email"},
 		"OIDC_DISPLAY_NAME_FIELD": names([]string{"name"}, false, func(c *Config) *[]string { return &c.OIDC.NameClaims }),
 		"OIDC_AUDIENCE":           textual("", func(c *Config) *string { return &c.OIDC.Audience }),
+		"OIDC_INTROSPECTION":      yesNo(false, func(c *Config) *bool { return &c.OIDC.Introspection }),
+		"OIDC_INTROSPECTION_URL":  provider("", func(c *Config) *string { return &c.OIDC.IntrospectionURL }),
 		"OIDC_GROUP_DETECTION_PLUGIN": {field: func(c *Config) any { return c.OIDC.EntraGroups }, unset: false, right: map[string]any{"": false, EntraPlugin: true},
 			wrong: []string{"my.plugin"}, message: "Python plugins cannot be loaded; it must be empty or " + EntraPlugin},
 		"GRAPH_URL":                 provider("https://graph.microsoft.com", func(c *Config) *string { return &c.OIDC.GraphURL }),

@@ -89,6 +89,8 @@ var options = []Option{
 	{"OIDC_USERNAME_FIELD", "email,preferred_username", "claims with the username, the first that is there", false, usernames},
 	{"OIDC_DISPLAY_NAME_FIELD", "name", "claims with the name to show", false, commas(func(c *Config) *[]string { return &c.OIDC.NameClaims })},
 	{"OIDC_AUDIENCE", "", "audience of bearer tokens; empty: the client id", false, text(func(c *Config) *string { return &c.OIDC.Audience })},
+	{"OIDC_INTROSPECTION", "false", "bearer tokens that are no JWTs are shown to the provider, which says whose they are (RFC 7662); of one provider alone", false, boolean(func(c *Config) *bool { return &c.OIDC.Introspection })},
+	{"OIDC_INTROSPECTION_URL", "", "the introspection endpoint, where it is not the one that the discovery document names", false, providerURL(func(c *Config) *string { return &c.OIDC.IntrospectionURL })},
 	{"OIDC_GROUP_DETECTION_PLUGIN", "", "`" + EntraPlugin + "` reads the groups from Microsoft Graph", false, groupPlugin},
 	{"GRAPH_URL", "https://graph.microsoft.com", "Microsoft Graph; national clouds have their own", false, providerURL(func(c *Config) *string { return &c.OIDC.GraphURL })},
 	{"OIDC_VERIFY_SSL", "true", "verify the provider's certificate", false, said(func(c *Config) *bool { return &c.OIDC.VerifyTLS })},

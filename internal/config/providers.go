@@ -47,6 +47,8 @@ type entry struct {
 	Audience            string   `json:"audience"`
 	Algorithms          []string `json:"allowed_algorithms"`
 	TokenTypes          []string `json:"token_types"`
+	Introspection       bool     `json:"introspection"`
+	IntrospectionURL    string   `json:"introspection_url"`
 	Provision           bool     `json:"provision_on_bearer_auth"`
 	TrustGroups         bool     `json:"trust_bearer_group_claims"`
 	PreparedAccounts    bool     `json:"binds_prepared_accounts"`
@@ -179,8 +181,13 @@ func (c *Config) provider(p entry, lookup func(string) string) (OIDC, []error) {
 		o.AdminGroups = c.OIDC.AdminGroups
 	}
 	wrong = append(wrong, o.takeKey(p)...)
+	o.Introspection, o.IntrospectionURL = p.Introspection, p.IntrospectionURL
+	wrong = append(wrong, addresses(map[string]string{"introspection_url": p.IntrospectionURL})...)
 	if o.TokensOnly {
-		return o, append(wrong, needs(map[string]string{"audience": p.Audience})...)
+		wrong = append(wrong, needs(map[string]string{"audience": p.Audience})...)
+		if !o.Introspection { // nobody is asked as a client
+			return o, wrong
+		}
 	}
 	wrong = append(wrong, needs(map[string]string{"client_id": p.ClientID})...)
 	secret, err := c.secret(p, lookup)
@@ -286,7 +293,17 @@ func (c *Config) distinct() []error {
 		seen[value] = true
 	}
 	verified := map[[2]string]bool{}
+	introspects := ""
 	for _, o := range c.Providers {
+		for _, mistake := range o.introspected() {
+			wrong = append(wrong, fmt.Errorf("provider %q: %w", o.ID, mistake))
+		}
+		if o.Introspection && introspects != "" { // what is no JWT does not say whose it is, and is shown to nobody else
+			wrong = append(wrong, fmt.Errorf("provider %q: introspection is on for %q already; a token would be shown to a provider that has not made it", o.ID, introspects))
+		}
+		if o.Introspection {
+			introspects = o.ID
+		}
 		once(ids, o.ID, o.ID, "id")
 		for _, issuer := range o.Issuers() {
 			once(issuers, issuer, o.ID, "issuer")

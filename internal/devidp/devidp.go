@@ -59,8 +59,10 @@ type Provider struct {
 
 	families  map[string]*family // of refresh tokens, by each token that was given out
 	refreshes int
-	sessions  map[string][]string // by subject, until they end
-	asserts   []string            // ids of what the client's key signed
+	sessions  map[string][]string       // by subject, until they end
+	opaque    map[string]map[string]any // what introspection says of each token
+	asked     int                       // how often it was asked
+	asserts   []string                  // ids of what the client's key signed
 }
 
 type grant struct {
@@ -79,7 +81,7 @@ func New(o Options) (*Provider, error) {
 		o.Now = time.Now
 	}
 	p := &Provider{Options: o, faults: map[Fault]bool{}, codes: map[string]grant{}, tokens: map[string]Person{},
-		families: map[string]*family{}, sessions: map[string][]string{}}
+		families: map[string]*family{}, opaque: map[string]map[string]any{}, sessions: map[string][]string{}}
 	if o.Key != nil {
 		p.key, p.keyID = o.Key, random()[:8]
 		return p, nil
@@ -123,6 +125,7 @@ func (p *Provider) Handler() http.Handler {
 	mux.HandleFunc("POST /token", p.token)
 	mux.HandleFunc("GET /userinfo", p.userinfo)
 	mux.HandleFunc("GET /logout", p.logout)
+	mux.HandleFunc("POST /introspect", p.introspect)
 	return mux
 }
 
@@ -134,6 +137,7 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 	document := map[string]any{
 		"issuer": p.Issuer, "authorization_endpoint": p.Issuer + "/authorize", "token_endpoint": p.Issuer + "/token",
 		"userinfo_endpoint": p.Issuer + "/userinfo", "jwks_uri": p.Issuer + "/jwks", "end_session_endpoint": p.Issuer + "/logout",
+		"introspection_endpoint":   p.Issuer + "/introspect",
 		"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
 		"id_token_signing_alg_values_supported": []string{"RS256"}, "code_challenge_methods_supported": []string{"S256"},
 		"scopes_supported":             []string{"openid", "email", "profile", "groups", "offline_access"},

@@ -51,6 +51,7 @@ const (
 	PlainKeys            Fault = "jwks-over-plain-http"
 	KeysDown             Fault = "jwks-down"
 	OtherSubject         Fault = "refresh-of-another-subject"
+	IntrospectionDown    Fault = "introspection-down"
 )
 
 // TokenFaults are the faults that make an ID token invalid; each must refuse a sign-in.

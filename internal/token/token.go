@@ -58,6 +58,7 @@ type Options struct {
 	Sessions Sessions
 	People   People
 	Verifier Verifier
+	Asking   Introspector // nil: a token that is no JWT is none
 	Recorder Recorder
 	Upgrades Upgrader
 	Uses     *Uses
@@ -72,6 +73,7 @@ type Options struct {
 type Authenticator struct {
 	Options
 	verified *otter.Cache[[32]byte, directory.Bearer]
+	answers  *answers
 	slow     *slow
 }
 
@@ -88,8 +90,12 @@ func New(o Options) (*Authenticator, error) {
 	if err != nil {
 		return nil, err
 	}
+	answers, err := newAnswers()
+	if err != nil {
+		return nil, err
+	}
 	slow, err := newSlow()
-	return &Authenticator{o, cache, slow}, err
+	return &Authenticator{o, cache, answers, slow}, err
 }
 
 // errBad is the one answer to every credential that is wrong, so that none tells whether an account exists.
@@ -260,59 +266,97 @@ func (a *Authenticator) ownerOf(ctx context.Context, secret string) (directory.T
 }
 
 // opaque knows the owner of an access token that comes as bearer, without a name beside it.
-func (a *Authenticator) opaque(r *http.Request, secret string) (*identity.Subject, error) {
+func (a *Authenticator) opaque(r *http.Request, secret string) (Proof, error) {
 	owner, err := a.ownerOf(r.Context(), secret)
 	if errs.Is(err, errs.NotFound) || err == nil && !a.good(owner) {
-		return nil, a.failed(r.Context(), errBad, a.Client(r), audit.Event{Credential: "access_token", Token: audit.Hint(secret)})
+		return Proof{}, a.failed(r.Context(), errBad, a.Client(r), audit.Event{Credential: "access_token", Token: audit.Hint(secret)})
 	}
 	if err != nil {
-		return nil, err
+		return Proof{}, err
 	}
-	return a.owns(owner), nil
+	return Proof{Subject: a.owns(owner), Until: owner.ExpiresAt, TokenID: owner.TokenID}, nil
 }
 
+// bearer says who sends a credential that names nobody: of a token of ours its owner, and of an issuer's the person or job.
 func (a *Authenticator) bearer(r *http.Request, raw string) (*identity.Subject, error) {
+	proof, err := a.Prove(r, raw)
+	return proof.Subject, err
+}
+
+// Proof is whom a bearer token stands for, and until when.
+type Proof struct {
+	Subject *identity.Subject
+	Until   time.Time
+	Bearer  directory.Bearer // what an issuer's token says
+	TokenID int64            // of a token of ours with a name
+}
+
+// Prove checks a bearer token as a request's own is checked, wherever it came. Attempts that fail are counted.
+func (a *Authenticator) Prove(r *http.Request, raw string) (Proof, error) {
 	if strings.HasPrefix(raw, secretPrefix) {
 		return a.opaque(r, raw)
 	}
-	client := a.Client(r)
-	jwt := audit.Event{Credential: "jwt"}
-	hash := sha256.Sum256([]byte(raw))
-	known, ok := a.verified.GetIfPresent(hash)
-	if !ok {
-		if err := a.Failures.Allowed(r.Context(), client, ""); err != nil { // a signature costs more than a look-up
-			return nil, a.refused(r.Context(), err, jwt)
-		}
-		if strings.Count(raw, ".") != 2 { // not a signed JWT (RFC 7519 §3.1)
-			a.Failures.Note(r.Context(), client, "")
-			return nil, a.refused(r.Context(), errBad, jwt)
-		}
-		var err error
-		if known, err = a.Verifier.Verify(r.Context(), raw); err == nil && known.Says != nil {
-			err = a.Recorder.RecordBearer(r.Context(), known)
-		}
-		if err != nil {
-			if errs.Is(err, errs.Unauthenticated) || errs.Is(err, errs.Denied) {
-				a.Failures.Note(r.Context(), client, "")
-				err = a.refused(r.Context(), err, jwt)
-			}
-			return nil, err
-		}
-		a.verified.Set(hash, known)
+	known, about, err := a.ofIssuer(r, raw)
+	if err != nil {
+		return Proof{}, err
 	}
-	jwt.Provider, jwt.Subject = known.Identity.Provider, known.Identity.Subject
+	about.Provider, about.Subject = known.Identity.Provider, known.Identity.Subject
 	if !a.Now().Before(known.Until) {
-		return nil, a.refused(r.Context(), errBad, jwt)
+		return Proof{}, a.refused(r.Context(), errBad, about)
 	}
 	user, err := a.bearerOf(r.Context(), known)
 	if errs.Is(err, errs.NotFound) || (err == nil && !user.Active) {
 		err = errs.New(errs.Unauthenticated, "no account is known for this token; sign in once with a browser, or have a service account bound to its subject")
-		return nil, a.refused(r.Context(), err, jwt)
+		return Proof{}, a.refused(r.Context(), err, about)
 	}
 	if err != nil {
-		return nil, err
+		return Proof{}, err
 	}
-	return Subject(user, identity.Bearer), nil
+	return Proof{Subject: Subject(user, identity.Bearer), Until: known.Until, Bearer: known}, nil
+}
+
+// ofIssuer gives what an issuer's token says, and what may be said of it: a JWT by its signature, and any other by the issuer's word.
+func (a *Authenticator) ofIssuer(r *http.Request, raw string) (directory.Bearer, audit.Event, error) {
+	about := audit.Event{Credential: "jwt"}
+	hash := sha256.Sum256([]byte(raw))
+	if known, ok := a.verified.GetIfPresent(hash); ok {
+		return known, about, nil
+	}
+	if strings.Count(raw, ".") != 2 { // not a signed JWT (RFC 7519 §3.1)
+		about.Credential = "opaque_token"
+		known, err := a.asked(r, raw, about)
+		return known, about, err
+	}
+	client := a.Client(r)
+	if err := a.Failures.Allowed(r.Context(), client, ""); err != nil { // a signature costs more than a look-up
+		return directory.Bearer{}, about, a.refused(r.Context(), err, about)
+	}
+	known, err := a.Verifier.Verify(r.Context(), raw)
+	if err == nil {
+		err = a.said(r.Context(), known)
+	}
+	if err != nil {
+		return directory.Bearer{}, about, a.unproven(r.Context(), err, client, about)
+	}
+	a.verified.Set(hash, known)
+	return known, about, nil
+}
+
+// said stores what a token says of its person.
+func (a *Authenticator) said(ctx context.Context, known directory.Bearer) error {
+	if known.Says == nil {
+		return nil
+	}
+	return a.Recorder.RecordBearer(ctx, known)
+}
+
+// unproven counts a token that its issuer does not stand by, or whose person may not come.
+func (a *Authenticator) unproven(ctx context.Context, err error, client string, about audit.Event) error {
+	if errs.Is(err, errs.Unauthenticated) || errs.Is(err, errs.Denied) {
+		a.Failures.Note(ctx, client, "")
+		return a.refused(ctx, err, about)
+	}
+	return err
 }
 
 // bearerOf gives the account of a verified token: that of the person, or the service account of a workload.
@@ -352,6 +396,9 @@ func damaged(secret string) bool {
 	end := len(secret) - checksumLength
 	return strings.HasPrefix(secret, secretPrefix) && end == len(secretPrefix)+randomLength && secret[end:] != checksum(secret[:end])
 }
+
+// ours are how all begin that programs hold of us: access tokens, refresh tokens, and codes of sign-ins at a terminal.
+var ours = []string{secretPrefix, "mlr_", "mld_", "mlc_"}
 
 // secretPrefix is how every access token begins, so that people and scanners of secrets know one.
 const secretPrefix = "mlo_"

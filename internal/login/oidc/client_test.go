@@ -76,3 +76,25 @@ func TestAttackProviderWithTheEndpointOfAnother(t *testing.T) {
 		})
 	}
 }
+
+// What proves this client at the introspection endpoint is good there alone.
+func TestIntrospectionAsTheClient(t *testing.T) {
+	for name, audience := range map[string]string{"secret": "", "key for the issuer": config.ForIssuer, "key for the endpoint": config.ForEndpoint} {
+		t.Run(name, func(t *testing.T) {
+			var key *assertion.Key
+			w := newWorld(t, func(o *config.OIDC) {
+				if o.ClientSecret = "client secret+of:100%"; audience != "" {
+					key = proved(t, o, audience)
+				}
+			})
+			w.idp.ClientSecret, w.idp.AtEndpoint = "client secret+of:100%", audience == config.ForEndpoint
+			if key != nil {
+				w.idp.ClientKey = key.Public()
+			}
+			b, err := w.Introspect(t.Context(), w.idp.Opaque("s", map[string]any{"client_id": "gateway"}))
+			if err != nil || b.Identity.Subject != "s" || b.Identity.Provider != w.url {
+				t.Errorf("%+v, %v", b, err)
+			}
+		})
+	}
+}

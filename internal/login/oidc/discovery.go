@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,8 @@ type found struct {
 	endpoint    oauth2.Endpoint
 	userInfo    string // asked without discovery, for groups, and where a renewal brings no ID token
 	endSession  string
+	introspects string   // asked whose a token is that is no JWT
+	byForm      bool     // it takes the secret in the form alone when it is asked so
 	scopes      []string // that the provider says it knows
 	issuer      string   // what an answer may call itself; empty: unknown
 	provider    string   // the half of an identity beside the subject
@@ -146,7 +149,7 @@ func (p *Provider) discover(ctx context.Context) (*found, error) {
 	if err := says.check(); err != nil {
 		return nil, err
 	}
-	f := &found{endpoint: provider.Endpoint(), endSession: says.EndSession, userInfo: says.userInfo(), scopes: says.Scopes,
+	f := &found{endpoint: provider.Endpoint(), endSession: says.EndSession, userInfo: says.userInfo(), introspects: says.Introspection, byForm: says.byForm(), scopes: says.Scopes,
 		issuer: says.Issuer, provider: says.Issuer, sendsIssuer: says.SendsIssuer, keysAt: says.Keys, keys: p.keysAt(says.Keys)}
 	if len(p.settings.Tenants) > 0 {
 		return f, p.divide(f)
@@ -173,6 +176,8 @@ type document struct {
 	Keys          string `json:"jwks_uri"`
 	EndSession    string `json:"end_session_endpoint"`
 	UserInfo      string `json:"userinfo_endpoint"`
+	Introspection string `json:"introspection_endpoint"` // RFC 8414 §2
+	ProvesBy      texts  `json:"introspection_endpoint_auth_methods_supported"`
 	Scopes        texts  `json:"scopes_supported"`
 	SendsIssuer   bool   `json:"authorization_response_iss_parameter_supported"`
 }
@@ -193,6 +198,11 @@ func (d document) userInfo() string {
 		return ""
 	}
 	return d.UserInfo
+}
+
+// byForm tells whether the introspection endpoint takes the secret in the form alone.
+func (d document) byForm() bool {
+	return !slices.Contains(d.ProvesBy, "client_secret_basic") && slices.Contains(d.ProvesBy, "client_secret_post")
 }
 
 // texts is a list of texts; what is none is no reason to do without the rest of the document.

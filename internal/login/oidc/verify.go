@@ -135,6 +135,11 @@ func (p *Provider) Verify(ctx context.Context, raw string) (directory.Bearer, er
 	if err != nil {
 		return directory.Bearer{}, err
 	}
+	return p.bearer(ctx, f, t)
+}
+
+// bearer gives what a token says that was verified.
+func (p *Provider) bearer(ctx context.Context, f *found, t jwt.Token) (directory.Bearer, error) {
 	if p.settings.ForAudience() == p.settings.ClientID && len(t.Audience) > 1 {
 		if err := p.checkParty(t); err != nil {
 			return directory.Bearer{}, err
@@ -147,7 +152,7 @@ func (p *Provider) Verify(ctx context.Context, raw string) (directory.Bearer, er
 		return directory.Bearer{}, bad("its subject is too long")
 	}
 	b := directory.Bearer{Identity: directory.Identity{Provider: f.provider, Subject: t.Subject}, Until: t.Expires.Add(jwt.Leeway), Issued: t.Issued}
-	err = p.says(ctx, t.Claims, &b)
+	err := p.says(ctx, t.Claims, &b)
 	return b, err
 }
 
