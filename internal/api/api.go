@@ -261,7 +261,7 @@ func (reg *registrar) authenticate(ctx huma.Context, next func(huma.Context)) {
 }
 
 func (a *API) refused(ctx context.Context, s *identity.Subject, route string, err error) {
-	a.Audit.Record(ctx, audit.Event{Name: audit.RequestRefused, By: s.Username, UserID: s.UserID, Credential: s.Credential.String(), Route: route, Reason: err.Error()})
+	a.Audit.Record(ctx, audit.Event{Name: audit.RequestRefused, By: s.Username, UserID: s.UserID, Actor: s.Actor, Credential: s.Credential.String(), Route: route, Reason: err.Error()})
 }
 
 // done records what somebody did about an account, if it was done.

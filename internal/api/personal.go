@@ -64,6 +64,8 @@ type personal struct {
 	UsedAt    *string    `json:"last_used_at" nullable:"true" doc:"up to a minute late"`
 	Active    bool       `json:"active"`
 	Scope     *scopeBody `json:"scope,omitempty"`
+	Exchanged bool       `json:"exchanged,omitempty" doc:"it was given for the token of an identity provider or a job"`
+	Actor     string     `json:"actor,omitempty" doc:"who acts with it for its owner, the last one first"`
 }
 
 type madePersonal struct {
@@ -170,7 +172,7 @@ func (a *API) listTokens(ctx context.Context, s *identity.Subject, username stri
 
 func (a *API) listed(t directory.Token, user directory.User) personal {
 	p := personal{ID: t.ID, Name: t.Name, Prefix: t.Prefix, CreatedAt: stamp(t.CreatedAt), CreatedBy: t.CreatedBy, ExpiresAt: stamp(t.ExpiresAt),
-		Active: user.Active && a.Now().Before(t.ExpiresAt), Scope: scopeShown(t.Scope)}
+		Active: user.Active && a.Now().Before(t.ExpiresAt), Scope: scopeShown(t.Scope), Exchanged: t.Exchanged, Actor: t.Actor.String()}
 	if !t.UsedAt.IsZero() {
 		used := stamp(t.UsedAt)
 		p.UsedAt = &used

@@ -53,7 +53,7 @@ var arrows = map[string][]string{
 	"internal/supervise":           {},
 
 	"internal/login":      {"internal/audit", "internal/directory", "internal/errs", "internal/httpx", "internal/identity", "internal/jwt", "internal/session"},
-	"internal/terminal":   {"internal/audit", "internal/authz", "internal/directory", "internal/errs", "internal/httpx", "internal/identity", "internal/login", "internal/token"},
+	"internal/terminal":   {"internal/audit", "internal/authz", "internal/directory", "internal/errs", "internal/httpx", "internal/identity", "internal/kind", "internal/login", "internal/token"},
 	"internal/login/oidc": {"internal/assertion", "internal/config", "internal/directory", "internal/errs", "internal/jwt"},
 	"internal/gateway": {"internal/audit", "internal/authz", "internal/errs", "internal/extract", "internal/graphql", "internal/httpx", "internal/identity", "internal/kind",
 		"internal/policy", "internal/rewrite", "internal/upstream", "internal/workspace"},

@@ -93,3 +93,11 @@ func (p *providers) All() []api.Provider {
 	}
 	return all
 }
+
+// exchangeFor is how long exchanged tokens are good; 0 where none are given.
+func exchangeFor(c *config.Config) time.Duration {
+	if !c.Exchange.Enabled {
+		return 0
+	}
+	return c.Exchange.Lifetime
+}

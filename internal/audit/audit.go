@@ -32,6 +32,8 @@ const (
 	TerminalAnswered  Name = "terminal_answered"
 	TerminalSignedIn  Name = "terminal_signed_in"
 	TerminalReused    Name = "terminal_token_reused"
+	TokenExchanged    Name = "token_exchanged"
+	ExchangeRefused   Name = "token_exchange_refused"
 	PasswordUpgraded  Name = "password_hash_upgraded"
 	ServiceMade       Name = "service_account_made"
 	ServiceBound      Name = "service_account_bound"
@@ -63,6 +65,8 @@ var meanings = []struct {
 	{TerminalAnswered, "somebody approved or denied, as `cause` says, that a program at a terminal is signed in"},
 	{TerminalSignedIn, "a program at a terminal got the tokens that were approved"},
 	{TerminalReused, "a refresh token of a terminal was shown a second time, and its sign-in ended"},
+	{TokenExchanged, "an issuer's token was exchanged for one of ours, of which `token` is the number; `actor` is who acts with it"},
+	{ExchangeRefused, "no token was given for another one; `reason` says why"},
 	{PasswordUpgraded, "a predecessor's slow hash was replaced by that of an access token"},
 	{ServiceMade, "a service account was made"},
 	{ServiceBound, "by what a service account is known was changed"},
@@ -88,6 +92,7 @@ type Event struct {
 	Cause      string
 	Reason     string
 	Count      int
+	Actor      string // who acts for whom it is about, or for who did it
 }
 
 // Recorder keeps events.
@@ -105,7 +110,7 @@ func NewLog(log *slog.Logger) *Log { return &Log{log} }
 func (l *Log) Record(ctx context.Context, e Event) {
 	level := slog.LevelInfo
 	switch e.Name {
-	case SignInRefused, CredentialRefused, RateLimited, LogoutRefused, TerminalReused:
+	case SignInRefused, CredentialRefused, RateLimited, LogoutRefused, TerminalReused, ExchangeRefused:
 		level = slog.LevelWarn
 	}
 	attributes := []slog.Attr{slog.Bool("audit", true)}
@@ -114,7 +119,7 @@ func (l *Log) Record(ctx context.Context, e Event) {
 		origin = from()
 	}
 	for _, field := range []struct{ name, value string }{{"by", e.By}, {"account", e.Account}, {"provider", e.Provider}, {"subject", e.Subject},
-		{"credential", e.Credential}, {"token", e.Token}, {"route", e.Route}, {"cause", e.Cause}, {"reason", e.Reason},
+		{"credential", e.Credential}, {"token", e.Token}, {"actor", e.Actor}, {"route", e.Route}, {"cause", e.Cause}, {"reason", e.Reason},
 		{"client", origin.Client}, {"agent", origin.Agent}, {"request", origin.Request}} {
 		if field.value != "" {
 			attributes = append(attributes, slog.String(field.name, clean(field.value)))

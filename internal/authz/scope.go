@@ -131,3 +131,24 @@ func (r Rules) narrowed(s Subject, g *Grants, k kind.Name, need kind.Level) (Sel
 	}
 	return selection, true
 }
+
+// Within tells whether a scope leaves nothing that another one does not leave; nil leaves everything. What cannot be told from the
+// names alone is not within: that a resource is in another one of the scope, as a scorer in its experiment.
+func (s *Scope) Within(of *Scope) bool {
+	switch {
+	case of == nil:
+		return true
+	case s == nil, of.ReadOnly && !s.ReadOnly:
+		return false
+	case of.Everything():
+		return true
+	case s.Everything():
+		return false
+	}
+	return !slices.ContainsFunc(s.Kinds, func(k kind.Name) bool { return !slices.Contains(of.Kinds, k) }) &&
+		!slices.ContainsFunc(s.Resources, func(one Scoped) bool {
+			return !slices.Contains(of.Kinds, one.Kind) && !slices.ContainsFunc(of.Resources, func(other Scoped) bool {
+				return one.Kind == other.Kind && one.ID == other.ID && stored(one.Workspace) == stored(other.Workspace)
+			})
+		})
+}

@@ -49,6 +49,7 @@ type Config struct {
 	Pool           Pool
 	TokenLifetime  time.Duration
 	Terminal       Terminal
+	Exchange       Exchange
 	FailuresMinute int
 
 	Default          kind.Level
@@ -127,6 +128,12 @@ type OIDC struct {
 type Terminal struct {
 	Token time.Duration // how long an access token is good
 	Login time.Duration // how long it can be renewed
+}
+
+// Exchange are the settings of tokens that are given for others.
+type Exchange struct {
+	Enabled  bool
+	Lifetime time.Duration
 }
 
 // Session are the settings of sessions and their cookie.

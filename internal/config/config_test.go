@@ -183,7 +183,10 @@ func settings(t *testing.T) map[string]setting {
 		"ACCESS_TOKEN_LIFETIME_DAYS":      span(365*24*time.Hour, 24*time.Hour, "days", func(c *Config) *time.Duration { return &c.TokenLifetime }),
 		"TERMINAL_TOKEN_LIFETIME_SECONDS": span(12*time.Hour, time.Second, "seconds", func(c *Config) *time.Duration { return &c.Terminal.Token }),
 		"TERMINAL_LOGIN_LIFETIME_DAYS":    span(30*24*time.Hour, 24*time.Hour, "days", func(c *Config) *time.Duration { return &c.Terminal.Login }),
-		"LOGIN_FAILURES_PER_MINUTE":       whole(20, "0", "10001", "it must be a whole number from 1 to 10000", func(c *Config) *int { return &c.FailuresMinute }),
+		"TOKEN_EXCHANGE":                  yesNo(false, func(c *Config) *bool { return &c.Exchange.Enabled }),
+		"TOKEN_EXCHANGE_LIFETIME_SECONDS": {field: func(c *Config) any { return c.Exchange.Lifetime }, unset: time.Hour, right: map[string]any{"60": time.Minute},
+			wrong: []string{"", "0", "-1", "3601", "1h"}, message: "at least 1 and at most 3600"},
+		"LOGIN_FAILURES_PER_MINUTE": whole(20, "0", "10001", "it must be a whole number from 1 to 10000", func(c *Config) *int { return &c.FailuresMinute }),
 
 		"OIDC_DISCOVERY_URL":     provider("", func(c *Config) *string { return &c.OIDC.DiscoveryURL }),
 		"OIDC_AUTHORIZATION_URL": provider("", func(c *Config) *string { return &c.OIDC.AuthorizationURL }),

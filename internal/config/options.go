@@ -63,6 +63,8 @@ var options = []Option{
 	{"ACCESS_TOKEN_LIFETIME_DAYS", "365", "how long an access token is good when its maker does not say", false, days(func(c *Config) *time.Duration { return &c.TokenLifetime })},
 	{"TERMINAL_TOKEN_LIFETIME_SECONDS", "43200", "how long the token of `mlflow-oidc-auth login` is good before it is renewed", false, seconds(func(c *Config) *time.Duration { return &c.Terminal.Token })},
 	{"TERMINAL_LOGIN_LIFETIME_DAYS", "30", "how long `mlflow-oidc-auth login` signs a program in, with all renewals", false, days(func(c *Config) *time.Duration { return &c.Terminal.Login })},
+	{"TOKEN_EXCHANGE", "false", "`/oauth/token` gives an access token of ours for the token of a provider or a job (RFC 8693)", false, boolean(func(c *Config) *bool { return &c.Exchange.Enabled })},
+	{"TOKEN_EXCHANGE_LIFETIME_SECONDS", "3600", "how long such a token is good: an hour at most, and not longer than the one that was exchanged", false, upToAnHour},
 	{"LOGIN_FAILURES_PER_MINUTE", "20", "failed attempts to sign in per minute that one address or account may make; all replicas count together with `SESSION_TYPE=redis`, else each by itself", false, integer(func(c *Config) *int { return &c.FailuresMinute }, 1, 10000)},
 
 	{"OIDC_DISCOVERY_URL", "", "the provider's `…/.well-known/openid-configuration`", false, providerURL(func(c *Config) *string { return &c.OIDC.DiscoveryURL })},
@@ -218,6 +220,14 @@ func unlessEmpty(set setter) setter {
 		}
 		return set(c, v)
 	}
+}
+
+// upToAnHour takes how long an exchanged token is good.
+func upToAnHour(c *Config, v string) error {
+	if err := seconds(func(c *Config) *time.Duration { return &c.Exchange.Lifetime })(c, v); err != nil || c.Exchange.Lifetime > time.Hour {
+		return errors.New("it must be a whole number of seconds, at least 1 and at most 3600")
+	}
+	return nil
 }
 
 func days(field func(*Config) *time.Duration) setter { return duration(field, 24*time.Hour, "days") }

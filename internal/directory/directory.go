@@ -49,6 +49,8 @@ type Bearer struct {
 	Says     *Login    // what counts of what it says of the person; nil: nothing
 	Create   bool      // the person gets an account, if there is none
 	Groups   bool      // its groups count
+	Act      any       // the claims of RFC 8693 of who acts, and who may, as they came; nil: none
+	MayAct   any
 }
 
 // Tokens are what a provider gives beside a sign-in.

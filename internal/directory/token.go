@@ -26,6 +26,8 @@ type Token struct {
 	CreatedBy string
 	ExpiresAt time.Time
 	UsedAt    time.Time // zero: never
+	Exchanged bool
+	Actor     *Actor // who acts for the user; nil: it comes of no exchange, or the user itself acts
 }
 
 // TokenOwner is whose access token a secret is, until when it is good, and what it is narrowed to.
@@ -34,6 +36,8 @@ type TokenOwner struct {
 	ExpiresAt time.Time
 	TokenID   int64 // of a token with a name; 0 for the one without
 	Scope     *authz.Scope
+	Exchanged bool
+	Actor     *Actor
 }
 
 // Password is the hash of a user's secret as a predecessor has made it. That of nobody, whose UserID is 0, is there to be

@@ -143,7 +143,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		if errs.Is(err, errs.Denied) || errs.Is(err, errs.NotFound) {
-			g.Audit.Record(r.Context(), audit.Event{Name: audit.RequestRefused, By: subject.Username, UserID: subject.UserID, Credential: subject.Credential.String(),
+			g.Audit.Record(r.Context(), audit.Event{Name: audit.RequestRefused, By: subject.Username, UserID: subject.UserID, Actor: subject.Actor, Credential: subject.Credential.String(),
 				Route: match.Route.Pattern(), Reason: err.Error()})
 		}
 		httpx.WriteError(w, r, g.Log, err)

@@ -34,6 +34,7 @@ type Subject struct {
 	Credential  Credential
 	Session     string       // the hashed id of the session; "" without one
 	Scope       *authz.Scope // what the credential is narrowed to; nil: it is not
+	Actor       string       // who acts for the subject with an exchanged token; "": the subject itself
 	All         bool         // holds everything, as far as the scope goes: an administrator with a narrowed credential
 }
 

@@ -99,6 +99,11 @@ func (db *DB) UserByToken(ctx context.Context, hash [32]byte) (directory.TokenOw
 	if err != nil {
 		return directory.TokenOwner{}, err
 	}
+	if owner.TokenID != 0 {
+		if err = db.exchanged(ctx, &owner); err != nil {
+			return directory.TokenOwner{}, err
+		}
+	}
 	if owner.Scope, err = named.scope(); err == nil {
 		owner.User, err = db.UserByID(ctx, userID)
 	}
@@ -115,6 +120,19 @@ func (db *DB) CreateToken(ctx context.Context, token directory.Token) (directory
 }
 
 func (db *DB) insertToken(ctx context.Context, tx bun.Tx, token *directory.Token) error {
+	// Those of exchanges have a limit of their own: a job must not keep people from making tokens.
+	count, err := tx.NewSelect().Model((*tokenRow)(nil)).Where("user_id = ?", token.UserID).
+		Where("id NOT IN (?)", tx.NewSelect().Model((*exchangedRow)(nil)).Column("x.token_id")).Count(ctx)
+	if err != nil {
+		return err
+	}
+	if count >= mostTokens {
+		return errs.New(errs.Conflict, "there are %d tokens already; revoke some that are not needed", count)
+	}
+	return db.storeToken(ctx, tx, token)
+}
+
+func (db *DB) storeToken(ctx context.Context, tx bun.Tx, token *directory.Token) error {
 	row := tokenRow{UserID: token.UserID, Name: token.Name, Prefix: token.Prefix, Hash: hashed(token.Hash),
 		CreatedAt: token.CreatedAt.UTC(), CreatedBy: token.CreatedBy, ExpiresAt: token.ExpiresAt.UTC()}
 	if token.Scope != nil {
@@ -124,14 +142,7 @@ func (db *DB) insertToken(ctx context.Context, tx bun.Tx, token *directory.Token
 		}
 		row.Scope = string(scope)
 	}
-	count, err := tx.NewSelect().Model((*tokenRow)(nil)).Where("user_id = ?", row.UserID).Count(ctx)
-	if err != nil {
-		return err
-	}
-	if count >= mostTokens {
-		return errs.New(errs.Conflict, "there are %d tokens already; revoke some that are not needed", count)
-	}
-	_, err = tx.NewInsert().Model(&row).Exec(ctx)
+	_, err := tx.NewInsert().Model(&row).Exec(ctx)
 	if errs.Is(db.coded(err, ""), errs.Conflict) {
 		return errs.New(errs.Conflict, "a token named %q exists already", row.Name)
 	}
@@ -145,6 +156,10 @@ func (db *DB) Tokens(ctx context.Context, userID int64) ([]directory.Token, erro
 	if err := db.read.NewSelect().Model(&rows).Where("user_id = ?", userID).Order("name").Scan(ctx); err != nil {
 		return nil, db.coded(err, "")
 	}
+	exchanges, err := db.exchanges(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
 	tokens := make([]directory.Token, len(rows))
 	for i, row := range rows {
 		scope, err := row.scope()
@@ -153,6 +168,10 @@ func (db *DB) Tokens(ctx context.Context, userID int64) ([]directory.Token, erro
 		}
 		tokens[i] = directory.Token{ID: row.ID, UserID: row.UserID, Name: row.Name, Prefix: row.Prefix, Scope: scope,
 			CreatedAt: row.CreatedAt, CreatedBy: row.CreatedBy, ExpiresAt: row.ExpiresAt, UsedAt: row.LastUsedAt}
+		if of, ok := exchanges[row.ID]; ok {
+			tokens[i].Exchanged = true
+			tokens[i].Actor, _ = directory.ParseActor(of.Chain) // one that cannot be read refuses the token when it is used
+		}
 	}
 	return tokens, nil
 }

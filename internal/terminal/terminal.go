@@ -13,6 +13,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/token"
 )
 
 // ClientID is the one client that there is. It has no secret: whatever a program that people install holds is known to all.
@@ -25,6 +26,7 @@ type Store interface {
 	AnswerAsk(ctx context.Context, id, userID int64, state directory.AskState, now time.Time) error
 	Redeem(ctx context.Context, secret [32]byte, decide func(directory.Ask) directory.Redemption) error
 	Renew(ctx context.Context, key [32]byte, decide func(directory.Terminal, directory.User) directory.Renewal) error
+	Exchange(ctx context.Context, e *directory.Exchanged) error
 	EndTerminal(ctx context.Context, key, token [32]byte) error
 }
 
@@ -47,6 +49,8 @@ type Options struct {
 	Failures      Failures
 	Origin        *httpx.Origin
 	Authenticate  func(*http.Request) (*identity.Subject, error)
+	Prove         func(*http.Request, string) (token.Proof, error)
+	ExchangeFor   time.Duration // how long an exchanged token is good; 0: none is given
 	TokenLifetime time.Duration // of an access token
 	Lifetime      time.Duration // of a sign-in, in all
 	Audit         audit.Recorder
@@ -73,16 +77,20 @@ func (s *Server) Mount(mux *http.ServeMux) {
 }
 
 const (
-	grantCode    = "authorization_code"
-	grantRefresh = "refresh_token"
-	grantDevice  = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628 §3.4
+	grantCode     = "authorization_code"
+	grantRefresh  = "refresh_token"
+	grantExchange = "urn:ietf:params:oauth:grant-type:token-exchange" // RFC 8693 §2.1
+	grantDevice   = "urn:ietf:params:oauth:grant-type:device_code"    // RFC 8628 §3.4
 
 	readOnly = "read" // the only scope: the token changes nothing
 )
 
 // metadata says where everything is (RFC 8414). With a prefix it is below that, as all of the gateway is.
 func (s *Server) metadata(w http.ResponseWriter, r *http.Request) {
-	base := s.Origin.Base(r)
+	base, grants := s.Origin.Base(r), []string{grantCode, grantRefresh, grantDevice}
+	if s.ExchangeFor > 0 {
+		grants = append(grants, grantExchange)
+	}
 	httpx.WriteJSON(w, http.StatusOK, map[string]any{
 		"issuer":                                         base,
 		"authorization_endpoint":                         base + "/oauth/authorize",
@@ -91,7 +99,7 @@ func (s *Server) metadata(w http.ResponseWriter, r *http.Request) {
 		"revocation_endpoint":                            base + "/oauth/revoke",
 		"response_types_supported":                       []string{"code"},
 		"response_modes_supported":                       []string{"query"},
-		"grant_types_supported":                          []string{grantCode, grantRefresh, grantDevice},
+		"grant_types_supported":                          grants,
 		"code_challenge_methods_supported":               []string{"S256"},
 		"token_endpoint_auth_methods_supported":          []string{"none"},
 		"revocation_endpoint_auth_methods_supported":     []string{"none"},

@@ -71,6 +71,10 @@ type issued struct {
 // token answers a program that shows what it has (RFC 6749 §3.2).
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	fields, err := form(r)
+	if err == nil && fields["grant_type"] == grantExchange && s.ExchangeFor > 0 {
+		s.exchange(w, r, fields)
+		return
+	}
 	if err == nil && fields["client_id"] != ClientID {
 		err = refusal{"invalid_client", "client_id must be " + ClientID}
 	}

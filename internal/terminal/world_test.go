@@ -3,6 +3,8 @@ package terminal_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -21,10 +23,13 @@ import (
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/limit"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login/oidc"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/sessiontest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
@@ -43,7 +48,29 @@ type world struct {
 	at    [2]*httptest.Server
 	turn  atomic.Int64 // the replicas answer by turns
 	auth  *token.Authenticator
+	idp   *devidp.Provider // whose tokens are exchanged, for the people of the world
 }
+
+// issuer starts the provider, and gives who verifies its tokens.
+func (w *world) issuer() *oidc.Provider {
+	w.t.Helper()
+	var handler http.Handler
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { handler.ServeHTTP(rw, r) }))
+	w.t.Cleanup(server.Close)
+	var err error
+	w.idp, err = devidp.New(devidp.Options{Issuer: server.URL, ClientID: "me", ClientSecret: "x", Now: w.clock.Now, Key: key()})
+	w.must(err)
+	handler = w.idp.Handler()
+	return oidc.New(config.OIDC{DiscoveryURL: server.URL, ClientID: "me", HTTPTimeout: 10 * time.Second, VerifyTLS: true}, w.clock.Now)
+}
+
+var key = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
 
 // record keeps what is logged.
 type record struct {
@@ -80,6 +107,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, clock: sessiontest.NewClock(), path: filepath.Join(t.TempDir(), "auth.db"), log: &record{}}
 	keys, err := session.NewKeys([]string{"the-first-secret-key"})
 	w.must(err)
+	issuer := w.issuer()
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	for i := range w.at {
 		db, err := store.Open(t.Context(), w.path)
@@ -92,17 +120,17 @@ func newWorld(t *testing.T) *world {
 		people, err := directory.NewCache(db, authz.DefaultOrder()) // nobody watches, and so it asks the database each time
 		w.must(err)
 		origin := &httpx.Origin{}
-		w.auth, err = token.New(token.Options{Sessions: noSessions{}, People: people, Failures: failures, Uses: token.NewUses(db, log, w.clock.Now),
+		w.auth, err = token.New(token.Options{Sessions: noSessions{}, People: people, Verifier: issuer, Recorder: db, Failures: failures, Uses: token.NewUses(db, log, w.clock.Now),
 			Client: origin.Client, Audit: audit.NewLog(log), Log: log, Now: w.clock.Now})
 		w.must(err)
 		mux := http.NewServeMux()
 		terminal.New(terminal.Options{Store: db, Sealer: keys, Failures: failures, Origin: origin, Authenticate: w.authenticate(db, w.auth),
-			TokenLifetime: lifetime, Lifetime: login, Audit: audit.NewLog(log), Log: log, Now: w.clock.Now}).Mount(mux)
+			Prove: w.auth.Prove, ExchangeFor: time.Hour, TokenLifetime: lifetime, Lifetime: login, Audit: audit.NewLog(log), Log: log, Now: w.clock.Now}).Mount(mux)
 		w.at[i] = httptest.NewServer(mux)
 		t.Cleanup(w.at[i].Close)
 	}
 	for _, name := range []string{"ann", "bob"} {
-		_, err := w.db.RecordLogin(t.Context(), directory.Login{Identity: directory.Identity{Provider: "p", Subject: name}, Username: name})
+		_, err := w.db.RecordLogin(t.Context(), directory.Login{Identity: directory.Identity{Provider: w.idp.Issuer, Subject: name}, Username: name})
 		w.must(err)
 	}
 	return w

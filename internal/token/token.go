@@ -21,6 +21,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/jwt"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
 )
 
@@ -254,6 +255,9 @@ func (a *Authenticator) owns(owner directory.TokenOwner) *identity.Subject {
 	}
 	s := Subject(owner.User, identity.AccessToken)
 	s.Narrow(owner.Scope)
+	if owner.Actor != nil {
+		s.Actor = owner.Actor.String()
+	}
 	return s
 }
 
@@ -274,7 +278,7 @@ func (a *Authenticator) opaque(r *http.Request, secret string) (Proof, error) {
 	if err != nil {
 		return Proof{}, err
 	}
-	return Proof{Subject: a.owns(owner), Until: owner.ExpiresAt, TokenID: owner.TokenID}, nil
+	return Proof{Subject: a.owns(owner), Until: owner.ExpiresAt, TokenID: owner.TokenID, Exchanged: owner.Exchanged, Actor: owner.Actor}, nil
 }
 
 // bearer says who sends a credential that names nobody: of a token of ours its owner, and of an issuer's the person or job.
@@ -286,9 +290,12 @@ func (a *Authenticator) bearer(r *http.Request, raw string) (*identity.Subject, 
 // Proof is whom a bearer token stands for, and until when.
 type Proof struct {
 	Subject *identity.Subject
-	Until   time.Time
+	Until   time.Time        // as the token says, without what is allowed for clocks
 	Bearer  directory.Bearer // what an issuer's token says
 	TokenID int64            // of a token of ours with a name
+
+	Exchanged bool // it is ours, and came of an exchange
+	Actor     *directory.Actor
 }
 
 // Prove checks a bearer token as a request's own is checked, wherever it came. Attempts that fail are counted.
@@ -312,7 +319,7 @@ func (a *Authenticator) Prove(r *http.Request, raw string) (Proof, error) {
 	if err != nil {
 		return Proof{}, err
 	}
-	return Proof{Subject: Subject(user, identity.Bearer), Until: known.Until, Bearer: known}, nil
+	return Proof{Subject: Subject(user, identity.Bearer), Until: known.Until.Add(-jwt.Leeway), Bearer: known}, nil
 }
 
 // ofIssuer gives what an issuer's token says, and what may be said of it: a JWT by its signature, and any other by the issuer's word.

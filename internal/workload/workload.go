@@ -107,7 +107,8 @@ func (i *Issuer) Verify(ctx context.Context, raw string) (directory.Bearer, erro
 	if account == "" {
 		return directory.Bearer{}, refused("no rule matches it")
 	}
-	return directory.Bearer{Account: strings.ToLower(account), Until: token.Expires.Add(jwt.Leeway), Issued: token.Issued}, nil
+	return directory.Bearer{Identity: directory.Identity{Provider: i.settings.Issuer, Subject: token.Subject}, Account: strings.ToLower(account), Until: token.Expires.Add(jwt.Leeway), Issued: token.Issued,
+		Act: token.Claims["act"], MayAct: token.Claims["may_act"]}, nil
 }
 
 // matches tells whether claims are as a rule says. Only texts match: what a list holds, nobody has pinned.

@@ -151,7 +151,8 @@ func (p *Provider) bearer(ctx context.Context, f *found, t jwt.Token) (directory
 	if len(t.Subject) > maxName {
 		return directory.Bearer{}, bad("its subject is too long")
 	}
-	b := directory.Bearer{Identity: directory.Identity{Provider: f.provider, Subject: t.Subject}, Until: t.Expires.Add(jwt.Leeway), Issued: t.Issued}
+	b := directory.Bearer{Identity: directory.Identity{Provider: f.provider, Subject: t.Subject}, Until: t.Expires.Add(jwt.Leeway), Issued: t.Issued,
+		Act: t.Claims["act"], MayAct: t.Claims["may_act"]}
 	err := p.says(ctx, t.Claims, &b)
 	return b, err
 }
