@@ -70,7 +70,7 @@ func command() *cobra.Command {
 				}
 				return app.PrintClientKeys(c.OutOrStdout(), settings)
 			}},
-		routes(), login(), logout(), accessToken(),
+		routes(), login(), logout(), accessToken(), db(load),
 	)
 	return root
 }

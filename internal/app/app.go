@@ -59,8 +59,8 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger) (*App, error) 
 func (a *App) build(ctx context.Context) error {
 	c := a.settings
 	var err error
-	if a.Store, err = store.Connect(ctx, store.Options{Address: c.Database, Pool: store.Pool(c.Pool)}); err != nil {
-		return fmt.Errorf("OIDC_USERS_DB_URI names %s: %w", c.Database, err)
+	if a.Store, err = store.Connect(ctx, databaseOptions(c)); err != nil {
+		return inDatabase(c, err)
 	}
 	a.closers = append(a.closers, a.Store.Close)
 	if a.Cache, err = directory.NewCache(a.Store, c.Order); err != nil {

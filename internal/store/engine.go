@@ -22,6 +22,8 @@ type engine struct {
 	words func(ctx context.Context, db *sql.DB) (func(migration string) string, error)
 	// alone holds all other replicas' migrations off until the release.
 	alone func(ctx context.Context, db *sql.DB) (release func(), err error)
+	// upgraded counts the table of versions: none in a database that was never upgraded.
+	upgraded string
 	// begin are the options of a transaction; rowLocks is false where a transaction has the whole database to itself.
 	begin    *sql.TxOptions
 	rowLocks bool

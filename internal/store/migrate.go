@@ -72,14 +72,12 @@ func newProvider(ctx context.Context, e *engine, db *sql.DB) (*goose.Provider, e
 var errNewer = errors.New("use the newer program that upgraded it")
 
 func upgrade(ctx context.Context, provider *goose.Provider) error {
-	sources := provider.ListSources()
-	newest := sources[len(sources)-1].Version
-	current, err := provider.GetDBVersion(ctx)
+	at, last, err := provider.GetVersions(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the version of the users database: %w", err)
 	}
-	if current > newest {
-		return fmt.Errorf("the users database has version %d and this program knows only up to %d: %w", current, newest, errNewer)
+	if err := (Version{at, last}).known(); err != nil {
+		return err
 	}
 	if _, err = provider.Up(ctx); err != nil {
 		return fmt.Errorf("upgrading the users database: %w", err)

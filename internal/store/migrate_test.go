@@ -2,9 +2,13 @@ package store
 
 import (
 	"io/fs"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/database"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/dbtest"
 )
 
 // TestMigrationsAreForAllEngines holds what migrations/README.md says.
@@ -43,5 +47,25 @@ func TestMigrationsAreForAllEngines(t *testing.T) {
 				t.Errorf("%s: %s: %s", name, why, strings.TrimSpace(line))
 			}
 		}
+	}
+}
+
+func TestVersionIsReadWithoutAChange(t *testing.T) {
+	o := Options{Address: dbtest.New(t, engineUnderTest)}
+	for range 2 {
+		if v, err := VersionOf(t.Context(), o); err != nil || v.Current != 0 || v.Newest < 6 {
+			t.Fatalf("%+v, %v", v, err)
+		}
+	}
+	if engineUnderTest == database.SQLite {
+		if _, err := os.Stat(o.Address.Path); err == nil {
+			t.Error("looking made a file")
+		}
+	}
+	if before, err := Upgrade(t.Context(), o); err != nil || before.Current != 0 {
+		t.Errorf("%+v, %v", before, err)
+	}
+	if v, err := VersionOf(t.Context(), o); err != nil || v.Current != v.Newest {
+		t.Errorf("after the upgrade: %+v, %v", v, err)
 	}
 }

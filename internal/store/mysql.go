@@ -37,6 +37,7 @@ var mySQL = &engine{
 	alone:    aloneMySQL,
 	begin:    &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 	rowLocks: true,
+	upgraded: "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '" + versionTable + "'",
 	upsert:   "DUPLICATE KEY UPDATE",
 	fault: func(err error) fault {
 		var refusal *mysql.MySQLError

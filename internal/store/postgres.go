@@ -34,6 +34,7 @@ var postgres = &engine{
 	alone:    alonePostgres,
 	begin:    &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 	rowLocks: true,
+	upgraded: "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = '" + versionTable + "'",
 	upsert:   "CONFLICT (id) DO UPDATE",
 	fault: func(err error) fault {
 		var refusal *pgconn.PgError

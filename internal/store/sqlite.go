@@ -41,8 +41,9 @@ var sqlite = &engine{
 	words: func(context.Context, *sql.DB) (func(string) string, error) {
 		return func(migration string) string { return migration }, nil
 	},
-	alone:  func(context.Context, *sql.DB) (func(), error) { return func() {}, nil }, // each migration has the file to itself
-	upsert: "CONFLICT (id) DO UPDATE",
+	alone:    func(context.Context, *sql.DB) (func(), error) { return func() {}, nil }, // each migration has the file to itself
+	upgraded: "SELECT COUNT(*) FROM sqlite_master WHERE name = '" + versionTable + "'",
+	upsert:   "CONFLICT (id) DO UPDATE",
 	fault: func(err error) fault {
 		var refusal *driver.Error
 		if errors.As(err, &refusal) && (refusal.Code() == code.SQLITE_CONSTRAINT_UNIQUE || refusal.Code() == code.SQLITE_CONSTRAINT_PRIMARYKEY) {
