@@ -1,6 +1,10 @@
 package authz
 
-import "github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+import (
+	"iter"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+)
 
 // Rules are the settings that every decision shares.
 type Rules struct {
@@ -67,25 +71,48 @@ func (r Rules) effective(s Subject, g *Grants, on Resource) Decision {
 	case s.Admin:
 		return Decision{Level: kind.Manage, Reason: Admin}
 	}
+	if veto := g.veto(on); veto != nil {
+		return Decision{Reason: Granted, Grant: veto}
+	}
+	return r.granted(g, on)
+}
+
+// granted decides by the sources, where no role denies.
+func (r Rules) granted(g *Grants, on Resource) Decision {
 	for _, source := range g.order {
 		if grant := g.first(source, on); grant != nil {
-			return Decision{Level: grant.Level, Reason: Granted, Grant: grant}
+			return g.limited(on, Decision{Level: grant.Level, Reason: Granted, Grant: grant})
 		}
 	}
 	if on.Parent != nil {
-		return r.effective(s, g, *on.Parent)
+		return g.limited(on, r.granted(g, *on.Parent))
 	}
-	return r.otherwise(g, on)
+	return g.limited(on, r.otherwise(g, on))
 }
 
-// otherwise decides where no source holds a grant: by the level on the workspace that the resource is in. On the default
-// workspace, in which everybody is, that level is the default one where no source says another; on others it is none.
+// otherwise decides where no source holds a grant: by the level on the workspace that the resource is in. Whoever is in it
+// by a role, and does not manage it, has nothing from that on what others made there.
 func (r Rules) otherwise(g *Grants, on Resource) Decision {
+	d := r.standing(g, on)
+	if on.Kind == kind.Workspace || d.Grant == nil || d.Grant.Source != Role || d.Level == kind.Manage {
+		return d
+	}
+	if g.workspace == "" {
+		return Decision{Level: r.Default, Reason: ByDefault}
+	}
+	return Decision{Reason: ByWorkspace}
+}
+
+// standing is the level on the workspace that a resource is in. On the default workspace, in which everybody is, that level
+// is the default one where no source says another; on others it is none, or READ for whom a role gives anything in it.
+func (r Rules) standing(g *Grants, on Resource) Decision {
 	switch {
 	case !r.Workspaces:
 		return Decision{Level: r.Default, Reason: ByDefault}
 	case on.Kind == kind.Workspace && on.ID == kind.DefaultWorkspace:
 		return Decision{Level: r.Default, Reason: ByDefault}
+	case on.Kind == kind.Workspace && g.roles.present[on.ID] != nil:
+		return Decision{Level: kind.Read, Reason: Granted, Grant: g.roles.present[on.ID]}
 	case on.Kind == kind.Workspace || !g.placed:
 		return Decision{Reason: ByDefault}
 	}
@@ -98,10 +125,7 @@ func (r Rules) otherwise(g *Grants, on Resource) Decision {
 
 // place is the workspace of the request as a resource.
 func (g *Grants) place() Resource {
-	name := g.workspace
-	if name == "" {
-		name = kind.DefaultWorkspace
-	}
+	name := placeName(g.workspace)
 	return Resource{Kind: kind.Workspace, ID: name, Name: name}
 }
 
@@ -116,6 +140,9 @@ func (r Rules) Member(s Subject, g *Grants) bool {
 
 // first finds the grant of a source that speaks for the resource, nil when none does.
 func (g *Grants) first(source Source, on Resource) *Grant {
+	if source == Role {
+		return g.byRole(on)
+	}
 	if exact := g.exact[source]; exact != nil {
 		if rows := exact[g.key(on.Kind, on.ID)]; len(rows) > 0 {
 			return &rows[0]
@@ -143,8 +170,11 @@ func (r Rules) DecideCreate(s Subject, g *Grants, on Resource) Decision {
 	case s.Admin:
 		return Decision{Allowed: true, Level: kind.Manage, Reason: Admin}
 	}
+	if veto := g.veto(on); veto != nil {
+		return Decision{Reason: Granted, Grant: veto}
+	}
 	if r.Workspaces && on.Kind != kind.Workspace {
-		if d := r.otherwise(g, on); d.Level < kind.Use && (d.Reason == ByWorkspace || !g.placed) {
+		if d := r.standing(g, on); d.Level < kind.Use && (d.Reason == ByWorkspace || !g.placed) {
 			return d
 		}
 	}
@@ -152,10 +182,14 @@ func (r Rules) DecideCreate(s Subject, g *Grants, on Resource) Decision {
 		return Decision{Allowed: true, Level: kind.Manage, Reason: Creation}
 	}
 	for _, source := range g.order {
-		if source != UserPattern && source != GroupPattern {
-			continue
+		var grant *Grant
+		switch source {
+		case UserPattern, GroupPattern:
+			grant = g.first(source, on)
+		case Role: // no other permission of a role is about what is not there yet
+			grant = g.manages()
 		}
-		if grant := g.first(source, on); grant != nil {
+		if grant != nil {
 			return Decision{Allowed: grant.Level >= kind.Edit, Level: grant.Level, Reason: Granted, Grant: grant}
 		}
 	}
@@ -183,6 +217,10 @@ func (r Rules) Explain(s Subject, g *Grants, on Resource, need kind.Level) Expla
 func (g *Grants) considered(on Resource) []Grant {
 	var all []Grant
 	for _, source := range g.order {
+		if source == Role {
+			all = append(all, g.consideredRoles(on)...)
+			continue
+		}
 		all = append(all, g.exact[source][g.key(on.Kind, on.ID)]...)
 		for _, p := range g.patterns[source][on.Kind] {
 			if g.speaks(&p, on) {
@@ -193,8 +231,8 @@ func (g *Grants) considered(on Resource) []Grant {
 	return all
 }
 
-// NeedsName tells whether the subject holds patterns of the kind, or of one that shares its grants, so that a decision must
-// know the resource's name, and which of them it is.
+// NeedsName tells whether the subject holds patterns of the kind, or of one that shares its grants, or permissions of roles
+// on one of two kinds that share their names, so that a decision must know the resource's name, and which of them it is.
 func (g *Grants) NeedsName(k kind.Name) bool {
 	for _, source := range g.order {
 		for of, patterns := range g.patterns[source] {
@@ -203,7 +241,7 @@ func (g *Grants) NeedsName(k kind.Name) bool {
 			}
 		}
 	}
-	return false
+	return g.roles.tellsApart(k)
 }
 
 // Alike tells whether the subject has the same level on each of several resources, so that it need not be known which of
@@ -241,32 +279,45 @@ func (r Rules) Select(s Subject, g *Grants, k kind.Name, need kind.Level) Select
 	if entry, _ := kind.Of(k); g.NeedsName(k) || entry.Parent != "" {
 		return Selection{}
 	}
-	level := r.otherwise(g, Resource{Kind: k}).Level
-	selection := Selection{All: level >= need && level != kind.NoPermissions, Exact: true}
-	seen := map[string]bool{}
-	for _, source := range g.order {
-		for key := range g.exact[source] {
-			if key.kind != k.Kept() || seen[key.resource] || !g.here(key) {
-				continue
-			}
-			seen[key.resource] = true
-			on := Resource{Kind: k, ID: key.resource, Name: key.resource}
-			if r.Decide(s, g, on, need).Allowed != selection.All {
-				selection.IDs = append(selection.IDs, key.resource)
-			}
+	other := Resource{Kind: k, ID: "\x00", Name: "\x00"} // which no grant is on
+	selection := Selection{All: r.Decide(s, g, other, need).Allowed, Exact: true}
+	g.Each(k, func(id string) {
+		if r.Decide(s, g, Resource{Kind: k, ID: id, Name: id}, need).Allowed != selection.All {
+			selection.IDs = append(selection.IDs, id)
 		}
-	}
+	})
 	return selection
 }
 
-// Each yields the subject's exact resources of a kind that hold a grant of the source order, each once.
+// Each yields the single resources of a kind that hold a grant of the source order, each once.
 func (g *Grants) Each(k kind.Name, yield func(id string)) {
 	seen := map[string]bool{}
-	for _, source := range g.order {
-		for key := range g.exact[source] {
-			if key.kind == k.Kept() && !seen[key.resource] && g.here(key) {
-				seen[key.resource] = true
-				yield(key.resource)
+	for id := range g.named(k) {
+		if !seen[id] {
+			seen[id] = true
+			yield(id)
+		}
+	}
+}
+
+// named yields the resources of a kind that a grant is on, some of them more than once.
+func (g *Grants) named(k kind.Name) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, source := range g.order {
+			for key := range g.exact[source] {
+				if key.kind == k.Kept() && g.here(key) && !yield(key.resource) {
+					return
+				}
+			}
+		}
+		for key := range g.roles.grants {
+			if key.kind == k && (key.workspace == g.workspace || k == kind.Workspace) && key.resource != Everything && !yield(key.resource) {
+				return
+			}
+		}
+		for workspace := range g.roles.present {
+			if k == kind.Workspace && !yield(workspace) {
+				return
 			}
 		}
 	}

@@ -20,16 +20,17 @@ const (
 	Group                      // a grant to a group of the person
 	UserPattern                // a pattern of the person
 	GroupPattern               // a pattern of a group of the person
+	Role                       // a permission of a role of the person
 	sources
 )
 
-var sourceNames = [...]string{"user", "group", "regex", "group-regex"}
+var sourceNames = [...]string{"user", "group", "regex", "group-regex", "role"}
 
 // String gives the name that PERMISSION_SOURCE_ORDER uses.
 func (s Source) String() string { return sourceNames[s] }
 
 // DefaultOrder is the order of the sources when PERMISSION_SOURCE_ORDER is not set.
-func DefaultOrder() []Source { return []Source{User, Group, UserPattern, GroupPattern} }
+func DefaultOrder() []Source { return []Source{User, Group, UserPattern, GroupPattern, Role} }
 
 // ParseOrder reads PERMISSION_SOURCE_ORDER. Unknown and repeated names are errors; a source that is left out is never asked.
 func ParseOrder(names []string) ([]Source, error) {
@@ -63,6 +64,9 @@ type Grant struct {
 	Priority  int    // pattern sources: the smallest number is asked first
 	Level     kind.Level
 	Group     string // group sources: the group's name
+	Role      string // role source: the role's name; its Workspace is that of the role, and its Resource may be Everything
+	Part      string // role source: the part of the kind that is meant, such as run
+	Denies    bool   // role source: it wins over whatever any source says
 }
 
 // Everywhere is the workspace of a pattern that is for all of them, as the Python plugin writes it.
@@ -103,6 +107,7 @@ type Grants struct {
 	placed    bool   // the request is in a workspace
 	exact     [sources]map[key][]Grant
 	patterns  [sources]map[kind.Name][]pattern
+	roles     roles
 }
 
 // In gives the grants as they count in a workspace; without a name, as they count where workspaces are off.
@@ -158,6 +163,10 @@ func Compile(order []Source, rows []Grant) *Grants {
 				k.workspace = ""
 			}
 			g.exact[row.Source][k] = append(g.exact[row.Source][k], row)
+		case Role:
+			if slices.Contains(order, Role) { // what is never asked refuses nothing either
+				g.roles.add(row)
+			}
 		default:
 			row.Workspace = stored(row.Workspace)
 			p := pattern{grant: row}
@@ -172,6 +181,7 @@ func Compile(order []Source, rows []Grant) *Grants {
 			g.patterns[row.Source][row.Kind] = append(g.patterns[row.Source][row.Kind], p)
 		}
 	}
+	g.roles.finish()
 	for _, byResource := range g.exact {
 		for _, all := range byResource {
 			sort.SliceStable(all, func(i, j int) bool { return stronger(all[i].Level, all[j].Level) })

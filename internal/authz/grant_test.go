@@ -98,7 +98,7 @@ func TestParseOrder(t *testing.T) {
 	if again, err := authz.ParseOrder(names); err != nil || !slices.Equal(again, authz.DefaultOrder()) {
 		t.Errorf("the default order reads as %v, %v", again, err)
 	}
-	for _, wrong := range [][]string{nil, {}, {""}, {"role"}, {"user", "USER"}, {"user", "regex ", " regex"}} {
+	for _, wrong := range [][]string{nil, {}, {""}, {"roles"}, {"user", "USER"}, {"user", "regex ", " regex"}} {
 		if order, err := authz.ParseOrder(wrong); err == nil {
 			t.Errorf("%q gave %v", wrong, order)
 		}

@@ -57,10 +57,13 @@ func decode(data []byte) world {
 		pool = slices.Delete(pool, i, i+1)
 	}
 	for len(data) > 0 {
-		g := authz.Grant{ID: int64(len(data)), Source: authz.Source(next(4)), Kind: worldKinds[next(2)], Level: kind.Level(next(5))}
-		if g.Source == authz.User || g.Source == authz.Group {
+		g := authz.Grant{ID: int64(len(data)), Source: authz.Source(next(5)), Kind: worldKinds[next(2)], Level: kind.Level(next(5))}
+		switch g.Source {
+		case authz.User, authz.Group:
 			g.Resource = worldIDs[next(3)]
-		} else {
+		case authz.Role:
+			g = rolePermission(g, next)
+		default:
 			g.Pattern, g.Priority = worldPatterns[next(len(worldPatterns))], next(3)-1
 		}
 		w.rows = append(w.rows, g)
@@ -68,8 +71,65 @@ func decode(data []byte) world {
 	return w
 }
 
+// rolePermission is a permission as roles have them: on one resource, on all of a kind, on a part, on the workspace.
+func rolePermission(g authz.Grant, next func(int) int) authz.Grant {
+	g.Resource = append(worldIDs, authz.Everything)[next(4)]
+	if g.Level == kind.NoPermissions {
+		g.Denies = true
+	}
+	switch next(6) {
+	case 0:
+		entry, _ := kind.Of(g.Kind)
+		g.Part, g.Resource = entry.Parts[next(len(entry.Parts))], authz.Everything
+	case 1:
+		if g.Level == kind.Use || g.Level == kind.Manage {
+			g.Kind, g.Resource = kind.Workspace, authz.Everything
+		}
+	}
+	return g
+}
+
+// role is what roles say of a resource: whether they deny it, what they give, and what they hold it to.
+func (w world) role(r authz.Resource) (denied bool, gives, most kind.Level) {
+	most = kind.Manage
+	if !slices.Contains(w.order, authz.Role) {
+		return false, kind.NoPermissions, most
+	}
+	parts := map[string]kind.Level{}
+	for _, g := range w.rows {
+		switch {
+		case g.Source != authz.Role:
+		case g.Kind == kind.Workspace:
+			if g.Level == kind.Manage {
+				gives, parts = kind.Manage, nil
+			}
+		case g.Kind != r.Kind || g.Resource != r.ID && g.Resource != authz.Everything:
+		case g.Denies:
+			denied = true
+		case g.Part == "":
+			gives = max(gives, g.Level)
+		case parts != nil:
+			parts[g.Part] = max(parts[g.Part], g.Level)
+		}
+	}
+	for _, level := range parts {
+		most = min(most, level)
+	}
+	return denied, gives, most
+}
+
+func (w world) manages() bool {
+	return slices.ContainsFunc(w.rows, func(g authz.Grant) bool {
+		return g.Source == authz.Role && g.Kind == kind.Workspace && g.Level == kind.Manage
+	})
+}
+
 // say is the rules in the plainest words: what a source says of a resource, and whether it says anything.
 func (w world) say(source authz.Source, r authz.Resource) (kind.Level, bool) {
+	if source == authz.Role {
+		_, gives, _ := w.role(r)
+		return gives, gives != kind.NoPermissions
+	}
 	var speaking []authz.Grant
 	for _, g := range w.rows {
 		if g.Source != source || g.Kind != r.Kind {
@@ -138,22 +198,35 @@ func (w world) unscoped(r authz.Resource) kind.Level {
 	if w.subject.Admin {
 		return kind.Manage
 	}
+	denied, _, most := w.role(r)
+	if denied {
+		return kind.NoPermissions
+	}
 	for _, source := range w.order {
 		if level, says := w.say(source, r); says {
-			return level
+			return min(level, most)
 		}
 	}
-	return w.rules.Default
+	return min(w.rules.Default, most)
 }
 
 func (w world) mayCreate(r authz.Resource) bool {
 	if s := w.subject.Scope; s != nil && (s.ReadOnly || len(s.Kinds)+len(s.Resources) > 0 && !slices.Contains(s.Kinds, r.Kind)) {
 		return false
 	}
-	if !w.subject.Active || w.subject.Admin || !w.rules.RestrictCreation {
+	if !w.subject.Active || w.subject.Admin {
 		return w.subject.Active
 	}
+	if denied, _, _ := w.role(r); denied {
+		return false
+	}
+	if !w.rules.RestrictCreation {
+		return true
+	}
 	for _, source := range w.order {
+		if source == authz.Role && w.manages() {
+			return true
+		}
 		if source != authz.UserPattern && source != authz.GroupPattern {
 			continue
 		}
@@ -203,7 +276,7 @@ func (w world) check(t *testing.T) {
 func TestDecideAgreesWithTheModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 2_000 {
-		data := make([]byte, random.IntN(60))
+		data := make([]byte, random.IntN(80))
 		for i := range data {
 			data[i] = byte(random.IntN(256))
 		}

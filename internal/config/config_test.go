@@ -179,7 +179,7 @@ func settings(t *testing.T) map[string]setting {
 		"OIDC_WORKSPACE_DENY_DEFAULT_CREATION":    yesNo(false, func(c *Config) *bool { return &c.Workspaces.NotDefault }),
 		"PERMISSION_SOURCE_ORDER": {field: func(c *Config) any { return c.Order }, unset: order,
 			right: map[string]any{"group-regex, regex": []authz.Source{authz.GroupPattern, authz.UserPattern}, "USER": []authz.Source{authz.User}},
-			wrong: []string{"user,role", "user;group"}, message: "is not one of user, group, regex, group-regex"},
+			wrong: []string{"user,roles", "user;group"}, message: "is not one of user, group, regex, group-regex, role"},
 		"ACCESS_TOKEN_LIFETIME_DAYS":      span(365*24*time.Hour, 24*time.Hour, "days", func(c *Config) *time.Duration { return &c.TokenLifetime }),
 		"TERMINAL_TOKEN_LIFETIME_SECONDS": span(12*time.Hour, time.Second, "seconds", func(c *Config) *time.Duration { return &c.Terminal.Token }),
 		"TERMINAL_LOGIN_LIFETIME_DAYS":    span(30*24*time.Hour, 24*time.Hour, "days", func(c *Config) *time.Duration { return &c.Terminal.Login }),

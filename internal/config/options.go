@@ -56,7 +56,7 @@ var options = []Option{
 	{"OIDC_DB_POOL_RECYCLE_SECONDS", "0", "age at which such a connection is replaced by a new one; 0: at none", false, recycle},
 	{"DEFAULT_MLFLOW_PERMISSION", "NO_PERMISSIONS", "level of whoever no permission says anything about", false, level(func(c *Config) *kind.Level { return &c.Default })},
 	{"RESTRICT_RESOURCE_CREATION", "false", "creating needs EDIT on the new name, from a pattern or the default", false, boolean(func(c *Config) *bool { return &c.RestrictCreation })},
-	{"PERMISSION_SOURCE_ORDER", "user,group,regex,group-regex", "which source of permissions is asked first; the first that holds one decides", false, order},
+	{"PERMISSION_SOURCE_ORDER", "user,group,regex,group-regex,role", "which source of permissions is asked first; the first that holds one decides, but for a DENY of role, which wins wherever role is named", false, order},
 	{"MLFLOW_ENABLE_WORKSPACES", "false", "every request is in one of MLflow's workspaces, with the levels that people have there; MLflow must have them too (`--enable-workspaces`; full mode sees to that)", false, boolean(func(c *Config) *bool { return &c.Workspaces.Enabled })},
 	{"OIDC_WORKSPACE_REQUIRE_CREATION_CONTEXT", "false", "with workspaces: creating needs a request that names its workspace", false, boolean(func(c *Config) *bool { return &c.Workspaces.NameToCreate })},
 	{"OIDC_WORKSPACE_DENY_DEFAULT_CREATION", "false", "with workspaces: nothing is created in the workspace `default`, but by administrators", false, boolean(func(c *Config) *bool { return &c.Workspaces.NotDefault })},

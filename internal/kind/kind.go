@@ -2,6 +2,7 @@ package kind
 
 import (
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -60,26 +61,32 @@ type Kind struct {
 	// Everywhere is true where what grants hold means one thing in all workspaces. Else there may be another resource of
 	// the same name in each, and a grant is for that of one workspace.
 	Everywhere bool
+	// Parts are what MLflow's roles name apart, although grants on the kind govern it here too.
+	Parts []string
 }
 
 var kinds = []Kind{
 	{Name: Experiment, Title: "experiment", Segment: "experiments", Patterns: "experiment-patterns", Key: "experiment_id",
-		ByID: true, Everywhere: true, Envelope: "experiment_permission", CreatedStatus: 200, PatternIDText: true, BareMessages: true},
+		ByID: true, Everywhere: true, Envelope: "experiment_permission", CreatedStatus: 200, PatternIDText: true, BareMessages: true,
+		Parts: []string{"run", "trace", "assessment", "logged_model", "review_queue"}},
 	{Name: RegisteredModel, Title: "registered model", Segment: "registered-models", Patterns: "registered-models-patterns", Key: "name",
 		Envelope: "registered_model_permission", CreatedStatus: 201, PatternEnvelope: "registered_model_permission",
-		BareDeletion: true, Prompt: true},
+		BareDeletion: true, Prompt: true, Parts: []string{"registered_model_version"}},
 	{Name: Prompt, Title: "prompt", Segment: "prompts", Patterns: "prompts-patterns", Key: "name",
 		Envelope: "prompt_permission", CreatedStatus: 201, PatternEnvelope: "prompt_permission",
-		BareDeletion: true, Prompt: true, KeptWith: RegisteredModel, Tag: "mlflow.prompt.is_prompt"},
+		BareDeletion: true, Prompt: true, KeptWith: RegisteredModel, Tag: "mlflow.prompt.is_prompt",
+		Parts: []string{"prompt_version"}},
 	{Name: Scorer, Title: "scorer", Segment: "scorers", Patterns: "scorer-patterns", Key: "scorer_name",
-		Envelope: "scorer_permission", CreatedStatus: 201, PatternEnvelope: "pattern", Parent: Experiment, Everywhere: true},
+		Envelope: "scorer_permission", CreatedStatus: 201, PatternEnvelope: "pattern", Parent: Experiment, Everywhere: true,
+		Parts: []string{"scorer_version"}},
 	{Name: GatewayEndpoint, Title: "gateway endpoint", Segment: "gateways/endpoints", Patterns: "gateways/endpoints-patterns",
 		Key: "name", CreatedStatus: 201, Plain: true},
 	{Name: GatewaySecret, Title: "gateway secret", Segment: "gateways/secrets", Patterns: "gateways/secrets-patterns",
 		Key: "name", CreatedStatus: 201, Plain: true},
 	{Name: GatewayModel, Title: "gateway model definition", Segment: "gateways/model-definitions", Patterns: "gateways/model-definitions-patterns",
 		Key: "name", CreatedStatus: 201, Plain: true},
-	{Name: MCPServer, Title: "MCP server", Segment: "mcp-servers", Key: "name", CreatedStatus: 201, Plain: true},
+	{Name: MCPServer, Title: "MCP server", Segment: "mcp-servers", Key: "name", CreatedStatus: 201, Plain: true,
+		Parts: []string{"mcp_server_version"}},
 	{Name: Workspace, Title: "workspace", Segment: "workspaces", Patterns: "workspaces-patterns", Key: "name", CreatedStatus: 201, Plain: true,
 		Everywhere: true},
 }
@@ -137,12 +144,28 @@ func Everywhere(name Name) bool {
 // Mixed tells whether a resource's own kind does not say all of what it is: it shares its names with those of another kind,
 // or is also part of its parent.
 func Mixed(name Name) bool {
+	k, _ := Of(name)
+	return k.Parent != "" || Shared(name)
+}
+
+// Shared tells whether the kind's names are those of another kind too.
+func Shared(name Name) bool {
 	for _, k := range kinds {
-		if k.Name == name && (k.KeptWith != "" || k.Parent != "") || k.KeptWith == name {
+		if k.Name == name && k.KeptWith != "" || k.KeptWith == name {
 			return true
 		}
 	}
 	return false
+}
+
+// WithPart finds the kind of which something is a part.
+func WithPart(part string) (Kind, bool) {
+	for _, k := range kinds {
+		if slices.Contains(k.Parts, part) {
+			return k, true
+		}
+	}
+	return Kind{}, false
 }
 
 // Of finds a kind by name.

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 )
 
@@ -60,7 +62,7 @@ func TestKindsAreDistinctAndComplete(t *testing.T) {
 			}
 			seen[unique] = k.Name
 		}
-		if found, ok := kind.Of(k.Name); !ok || found != k {
+		if found, ok := kind.Of(k.Name); !ok || !cmp.Equal(found, k) {
 			t.Errorf("Of(%s) = %v, %v", k.Name, found, ok)
 		}
 	}
