@@ -46,4 +46,5 @@ type Password struct {
 	User      User
 	Hash      string // as Werkzeug writes it
 	ExpiresAt time.Time
+	Kept      bool // the account's own: it has no end, and is its owner's to change
 }

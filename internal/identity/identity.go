@@ -16,11 +16,12 @@ const (
 	Session
 	AccessToken
 	Bearer
+	Password // an account's own, which its owner chose
 )
 
 // String gives the name that logs use.
 func (c Credential) String() string {
-	return [...]string{"none", "session", "access_token", "bearer"}[c]
+	return [...]string{"none", "session", "access_token", "bearer", "password"}[c]
 }
 
 // Subject is an authenticated principal. It carries no permissions: those are decided per request.

@@ -91,10 +91,16 @@ func columns(q *bun.SelectQuery, table string) *bun.SelectQuery {
 	return q.Column("r.resource")
 }
 
-// GrantsOf gives all that is granted to a user, by itself and by its groups, in four statements.
+// GrantsOf gives all that is granted to a user, by itself, by its groups and by its roles, in five statements.
 func (db *DB) GrantsOf(ctx context.Context, userID int64) ([]authz.Grant, error) {
-	var all []authz.Grant
+	all, err := db.roleGrants(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
 	for _, source := range authz.DefaultOrder() {
+		if source == authz.Role {
+			continue
+		}
 		table := grants
 		if source == authz.UserPattern || source == authz.GroupPattern {
 			table = patterns

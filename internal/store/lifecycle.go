@@ -13,7 +13,7 @@ import (
 // its holders must not inherit the new one.
 func (db *DB) Created(ctx context.Context, k kind.Name, resource string, userID int64) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := drop(ctx, tx, k, resource); err != nil {
+		if err := db.drop(ctx, tx, k, resource); err != nil {
 			return err
 		}
 		values := map[string]any{"user_id": userID, "kind": k.Kept(), "workspace": place(ctx, k), "resource": resource, "level": kind.Manage.String()}
@@ -24,13 +24,16 @@ func (db *DB) Created(ctx context.Context, k kind.Name, resource string, userID 
 
 // Deleted drops all grants on a resource, so that its name's next owner does not inherit them.
 func (db *DB) Deleted(ctx context.Context, k kind.Name, resource string) error {
-	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error { return drop(ctx, tx, k, resource) })
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error { return db.drop(ctx, tx, k, resource) })
 }
 
 // Renamed moves all grants to the new name, and drops what an earlier resource left behind there.
 func (db *DB) Renamed(ctx context.Context, k kind.Name, from, to string) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := drop(ctx, tx, k, to); err != nil {
+		if err := db.drop(ctx, tx, k, to); err != nil {
+			return err
+		}
+		if err := db.followed(ctx, tx, k, from, to); err != nil {
 			return err
 		}
 		_, err := tx.NewUpdate().Table(grants).Set("resource = ?", to).
@@ -39,22 +42,25 @@ func (db *DB) Renamed(ctx context.Context, k kind.Name, from, to string) error {
 	})
 }
 
-func drop(ctx context.Context, tx bun.Tx, k kind.Name, resource string) error {
+func (db *DB) drop(ctx context.Context, tx bun.Tx, k kind.Name, resource string) error {
+	if err := db.forgotten(ctx, tx, k, resource); err != nil {
+		return err
+	}
 	_, err := tx.NewDelete().Table(grants).Where("kind = ? AND workspace = ? AND resource = ?", k.Kept(), place(ctx, k), resource).Exec(ctx)
 	return err
 }
 
-// WorkspaceDeleted drops all grants on a workspace, and all grants and patterns inside it, so that the next one of its name
+// WorkspaceDeleted drops all grants on a workspace, and all grants, patterns and roles inside it, so that the next one of its name
 // begins with none.
 func (db *DB) WorkspaceDeleted(ctx context.Context, name string) error {
 	if name == "" || name == kind.DefaultWorkspace { // what is held in the default one has no name of it
 		return errs.New(errs.Invalid, "the default workspace cannot be deleted")
 	}
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := drop(ctx, tx, kind.Workspace, name); err != nil {
+		if err := db.drop(ctx, tx, kind.Workspace, name); err != nil {
 			return err
 		}
-		for _, table := range []string{grants, patterns} {
+		for _, table := range []string{grants, patterns, "gw_roles"} {
 			if _, err := tx.NewDelete().Table(table).Where("workspace = ?", name).Exec(ctx); err != nil {
 				return err
 			}

@@ -67,7 +67,11 @@ func (db *DB) SetAccessToken(ctx context.Context, token directory.AccessToken) e
 func dropAccessToken(ctx context.Context, tx bun.Tx, userID int64) (int64, error) {
 	var all int64
 	for _, table := range []string{"gw_access_tokens", "gw_passwords"} {
-		result, err := tx.NewDelete().Table(table).Where("user_id = ?", userID).Exec(ctx)
+		q := tx.NewDelete().Table(table).Where("user_id = ?", userID)
+		if table == "gw_passwords" { // an account's own password is no token, and stays
+			q = q.Where("kept = ?", false)
+		}
+		result, err := q.Exec(ctx)
 		if err != nil {
 			return all, err
 		}

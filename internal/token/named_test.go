@@ -272,3 +272,42 @@ func TestUseOfATokenIsNoted(t *testing.T) {
 		t.Errorf("the use of a token empties the memory of every replica: %d became %d, %v", change, now, err)
 	}
 }
+
+// A password of a local account's own has no end, is never stored by a fast hash, however long it is, and survives what ends
+// tokens.
+func TestKeptPassword(t *testing.T) {
+	h := newHouse(t)
+	const secret = "a long sentence that its owner thought of"
+	hash, err := h.auth.HashPassword(t.Context(), secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ann, err := h.db.CreateLocal(t.Context(), directory.User{Username: "ann", ManagedBy: "manual"}, hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.clock.Advance(1000 * time.Hour)
+	for i := range 2 {
+		h.known(from(address(i), basic("ann", secret)), ann, identity.Password)
+	}
+	if p, err := h.db.PasswordOf(t.Context(), "ann"); err != nil || p.Hash != hash {
+		t.Errorf("the hash became %+v, %v", p, err)
+	}
+	if other, err := h.auth.HashPassword(t.Context(), secret); err != nil || other == hash {
+		t.Errorf("two hashes of one password are the same: %s, %v", other, err)
+	}
+	h.refused(from(address(3), basic("ann", secret+" ")), errs.Unauthenticated)
+	h.refused(from(address(4), "Bearer "+secret), errs.Unauthenticated)
+	if err := h.auth.Confirm(from(address(5)), ann, secret); err != nil {
+		t.Errorf("the right password is not confirmed: %v", err)
+	}
+	// The attack: to guess the password through a session, without the limit that guesses at the door have.
+	for range 200 {
+		if err = h.auth.Confirm(from(address(6)), ann, "a guess"); errs.Is(err, errs.Limited) {
+			break
+		}
+	}
+	if !errs.Is(err, errs.Limited) {
+		t.Errorf("guesses go on: %v", err)
+	}
+}

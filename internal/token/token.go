@@ -203,9 +203,12 @@ func (a *Authenticator) basic(r *http.Request, credential string) (*identity.Sub
 		// must not lock its owner out, and 256 random bits cannot be guessed.
 		return a.owns(owner), nil
 	}
-	user, err := a.password(r.Context(), client, username, secret)
+	known, err := a.password(r.Context(), client, username, secret)
+	if err == nil && known.Kept {
+		return Subject(known.User, identity.Password), nil
+	}
 	if err == nil {
-		return Subject(user, identity.AccessToken), nil
+		return Subject(known.User, identity.AccessToken), nil
 	}
 	return nil, a.failed(r.Context(), err, client, presented(username, secret))
 }

@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"crypto/pbkdf2"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -18,7 +19,7 @@ import (
 )
 
 // werkzeug is a hash as Werkzeug writes it, method$salt$hex (werkzeug/security.py, generate_password_hash): the predecessors
-// keep secrets so. None is ever made here.
+// keep secrets so, and the passwords of local accounts are kept so too.
 type werkzeug struct {
 	method  string // scrypt, or pbkdf2
 	n, r, p int    // of scrypt
@@ -124,18 +125,45 @@ func (s *slow) check(ctx context.Context, hash, secret string) (bool, error) {
 	if err != nil {
 		return false, errs.Wrap(errs.Unauthenticated, err, "%s", errBad.Message) // no other answer: it would tell of the account
 	}
-	ctx, cancel := context.WithTimeout(ctx, slowWait)
-	defer cancel()
-	select {
-	case s.turns <- struct{}{}:
-		defer func() { <-s.turns }()
-	case <-ctx.Done():
-		return false, errs.New(errs.Unavailable, "too many passwords are being checked right now; try again shortly")
+	done, err := s.turn(ctx)
+	if err != nil {
+		return false, err
 	}
+	defer done()
 	if ok, known := s.known(hash, secret); known { // another request has checked it while this one waited
 		return ok, nil
 	}
 	ok := parsed.of(secret)
 	s.checked.Set(pair(hash, secret), ok)
 	return ok, nil
+}
+
+// turn waits until few enough hashes are being made, and gives what ends the turn.
+func (s *slow) turn(ctx context.Context) (done func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, slowWait)
+	defer cancel()
+	select {
+	case s.turns <- struct{}{}:
+		return func() { <-s.turns }, nil
+	case <-ctx.Done():
+		return nil, errs.New(errs.Unavailable, "too many passwords are being checked right now; try again shortly")
+	}
+}
+
+// The costs of a hash that is made here are those that Werkzeug 3 chooses.
+const newN, newR, newP, newSize = 1 << 15, 8, 1, 64
+
+// hash makes a hash of a secret.
+func (s *slow) hash(ctx context.Context, secret string) (string, error) {
+	done, err := s.turn(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	salt := rand.Text()[:16]
+	sum, err := scrypt.Key([]byte(secret), []byte(salt), newN, newR, newP, newSize)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("scrypt:%d:%d:%d$%s$%x", newN, newR, newP, salt, sum), nil
 }

@@ -1,0 +1,298 @@
+package store
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/uptrace/bun"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+)
+
+type roleRow struct {
+	bun.BaseModel `bun:"table:gw_roles,alias:r"`
+	ID            int64 `bun:",pk,autoincrement"`
+	Workspace     string
+	Name          string
+	Description   *string
+	OwnerID       int64 `bun:",nullzero"`
+}
+
+type rolePermissionRow struct {
+	bun.BaseModel   `bun:"table:gw_role_permissions,alias:p"`
+	ID              int64 `bun:",pk,autoincrement"`
+	RoleID          int64
+	ResourceType    string
+	ResourcePattern string
+	Resource        string
+	Permission      string
+}
+
+func (p rolePermissionRow) permission() directory.RolePermission {
+	return directory.RolePermission{ID: p.ID, RoleID: p.RoleID, Type: p.ResourceType, Pattern: p.ResourcePattern, Resource: p.Resource, Permission: p.Permission}
+}
+
+type assignmentRow struct {
+	bun.BaseModel `bun:"table:gw_role_assignments,alias:a"`
+	ID            int64 `bun:",pk,autoincrement"`
+	UserID        int64
+	RoleID        int64
+}
+
+// roleGrants gives what the roles of a user give and deny, those that it is assigned and those of its own.
+func (db *DB) roleGrants(ctx context.Context, userID int64) ([]authz.Grant, error) {
+	var rows []struct {
+		ID           int64
+		ResourceType string
+		Resource     string
+		Permission   string
+		Workspace    string
+		Name         string
+	}
+	err := db.read.NewSelect().TableExpr("gw_role_permissions AS p").Column("p.id", "p.resource_type", "p.resource", "p.permission", "r.workspace", "r.name").
+		Join("JOIN gw_roles AS r ON r.id = p.role_id").
+		Where("r.owner_id = ? OR r.id IN (SELECT a.role_id FROM gw_role_assignments AS a WHERE a.user_id = ?)", userID, userID).Scan(ctx, &rows)
+	if err != nil {
+		return nil, db.coded(err, "")
+	}
+	all := make([]authz.Grant, 0, len(rows))
+	for _, row := range rows {
+		g := authz.Grant{ID: row.ID, Source: authz.Role, Kind: kind.Name(row.ResourceType), Workspace: row.Workspace, Resource: row.Resource,
+			Role: row.Name, Denies: row.Permission == directory.Deny}
+		if _, ok := kind.Of(g.Kind); !ok {
+			entry, ok := kind.WithPart(row.ResourceType)
+			if !ok {
+				return nil, errs.New(errs.Unavailable, "the users database holds a permission of a role on a %q, which this program does not know", row.ResourceType)
+			}
+			g.Kind, g.Part = entry.Name, row.ResourceType
+		}
+		if !g.Denies {
+			if g.Level, err = kind.ParseLevel(row.Permission); err != nil {
+				return nil, errs.Wrap(errs.Unavailable, err, "the users database holds a permission that this program does not know")
+			}
+		}
+		all = append(all, g)
+	}
+	return all, nil
+}
+
+// Role finds a role by id. Users' own roles are none to the callers of this and of all that follows, but where they say so.
+func (db *DB) Role(ctx context.Context, id int64) (directory.Role, error) {
+	all, err := db.roles(ctx, db.read, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("r.id = ?", id) })
+	if err == nil && len(all) == 0 {
+		err = noRole(id)
+	}
+	if err != nil {
+		return directory.Role{}, err
+	}
+	return all[0], nil
+}
+
+func noRole(id int64) error {
+	return errs.New(errs.NotFound, "the role with the id %d does not exist", id)
+}
+
+// RoleOf finds the role that a permission is of.
+func (db *DB) RoleOf(ctx context.Context, permission int64) (directory.Role, error) {
+	var id int64
+	err := db.read.NewSelect().Table("gw_role_permissions").Column("role_id").Where("id = ?", permission).Scan(ctx, &id)
+	if err != nil {
+		return directory.Role{}, db.coded(err, "the role permission with the id "+strconv.FormatInt(permission, 10))
+	}
+	role, err := db.Role(ctx, id)
+	if errs.Is(err, errs.NotFound) {
+		err = errs.New(errs.NotFound, "the role permission with the id %d does not exist", permission)
+	}
+	return role, err
+}
+
+// Roles lists the roles of some workspaces; of all when none is named.
+func (db *DB) Roles(ctx context.Context, workspaces ...string) ([]directory.Role, error) {
+	return db.roles(ctx, db.read, func(q *bun.SelectQuery) *bun.SelectQuery {
+		if len(workspaces) > 0 {
+			q = q.Where("r.workspace IN (?)", bun.In(workspaces))
+		}
+		return q
+	})
+}
+
+// RolesOf lists the roles that a user is assigned.
+func (db *DB) RolesOf(ctx context.Context, userID int64) ([]directory.Role, error) {
+	return db.roles(ctx, db.read, func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Where("r.id IN (SELECT a.role_id FROM gw_role_assignments AS a WHERE a.user_id = ?)", userID)
+	})
+}
+
+func (db *DB) roles(ctx context.Context, from bun.IDB, which func(*bun.SelectQuery) *bun.SelectQuery) ([]directory.Role, error) {
+	var rows []roleRow
+	if err := which(from.NewSelect().Model(&rows)).Where("r.owner_id IS NULL").Order("r.id").Scan(ctx); err != nil {
+		return nil, db.coded(err, "")
+	}
+	return db.withPermissions(ctx, from, rows)
+}
+
+func (db *DB) withPermissions(ctx context.Context, from bun.IDB, rows []roleRow) ([]directory.Role, error) {
+	all, at, ids := make([]directory.Role, len(rows)), map[int64]int{}, make([]int64, len(rows))
+	for i, row := range rows {
+		all[i] = directory.Role{ID: row.ID, Workspace: row.Workspace, Name: row.Name, Description: row.Description}
+		at[row.ID], ids[i] = i, row.ID
+	}
+	var permissions []rolePermissionRow
+	if len(ids) == 0 {
+		return all, nil
+	}
+	if err := from.NewSelect().Model(&permissions).Where("p.role_id IN (?)", bun.In(ids)).Order("p.id").Scan(ctx); err != nil {
+		return nil, db.coded(err, "")
+	}
+	for _, p := range permissions {
+		role := &all[at[p.RoleID]]
+		role.Permissions = append(role.Permissions, p.permission())
+	}
+	return all, nil
+}
+
+// AssignmentsOf lists who is assigned a role.
+func (db *DB) AssignmentsOf(ctx context.Context, role int64) ([]directory.Assignment, error) {
+	var rows []assignmentRow
+	if err := db.read.NewSelect().Model(&rows).Where("a.role_id = ?", role).Order("a.id").Scan(ctx); err != nil {
+		return nil, db.coded(err, "")
+	}
+	all := make([]directory.Assignment, len(rows))
+	for i, row := range rows {
+		all[i] = directory.Assignment{ID: row.ID, UserID: row.UserID, RoleID: row.RoleID}
+	}
+	return all, nil
+}
+
+// Assignments lists which users are assigned which roles, by the users' ids.
+func (db *DB) Assignments(ctx context.Context) (map[int64][]int64, error) {
+	var rows []assignmentRow
+	if err := db.read.NewSelect().Model(&rows).Order("a.id").Scan(ctx); err != nil {
+		return nil, db.coded(err, "")
+	}
+	all := map[int64][]int64{}
+	for _, row := range rows {
+		all[row.UserID] = append(all[row.UserID], row.RoleID)
+	}
+	return all, nil
+}
+
+// CreateRole makes a role; a name that the workspace's roles have already is errs.Conflict.
+func (db *DB) CreateRole(ctx context.Context, r directory.Role) (directory.Role, error) {
+	err := db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		row := roleRow{Workspace: r.Workspace, Name: r.Name, Description: r.Description}
+		_, err := tx.NewInsert().Model(&row).Exec(ctx)
+		r.ID = row.ID
+		return db.taken(err, r.Name, r.Workspace)
+	})
+	return r, err
+}
+
+func (db *DB) taken(err error, name, workspace string) error {
+	if errs.Is(db.coded(err, ""), errs.Conflict) {
+		return errs.New(errs.Conflict, "the role %s exists already in the workspace %s", name, workspace)
+	}
+	return err
+}
+
+// UpdateRole changes a role's name and description, where they are given.
+func (db *DB) UpdateRole(ctx context.Context, id int64, name, description *string) error {
+	return db.changeRole(ctx, id, func(ctx context.Context, tx bun.Tx, role roleRow) error {
+		q := tx.NewUpdate().Table("gw_roles").Where("id = ?", id)
+		if name != nil {
+			role.Name = *name
+			q = q.Set("name = ?", role.Name)
+		}
+		if description != nil {
+			q = q.Set("description = ?", *description)
+		}
+		_, err := q.Exec(ctx)
+		return db.taken(err, role.Name, role.Workspace)
+	})
+}
+
+// changeRole changes something about a role that is there and nobody's own.
+func (db *DB) changeRole(ctx context.Context, id int64, change func(ctx context.Context, tx bun.Tx, role roleRow) error) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		var role roleRow
+		err := db.coded(tx.NewSelect().Model(&role).Where("id = ? AND owner_id IS NULL", id).Scan(ctx), "")
+		if errs.Is(err, errs.NotFound) {
+			err = noRole(id)
+		}
+		if err != nil {
+			return err
+		}
+		return change(ctx, tx, role)
+	})
+}
+
+// DeleteRole deletes a role with its permissions and assignments.
+func (db *DB) DeleteRole(ctx context.Context, id int64) error {
+	return db.changeRole(ctx, id, func(ctx context.Context, tx bun.Tx, role roleRow) error {
+		_, err := tx.NewDelete().Model(&role).WherePK().Exec(ctx)
+		return err
+	})
+}
+
+// AddRolePermission gives a role a permission; one on the same there already is errs.Conflict.
+func (db *DB) AddRolePermission(ctx context.Context, p directory.RolePermission) (directory.RolePermission, error) {
+	err := db.changeRole(ctx, p.RoleID, func(ctx context.Context, tx bun.Tx, _ roleRow) error {
+		var err error
+		p, err = db.addPermission(ctx, tx, p)
+		return err
+	})
+	return p, err
+}
+
+func (db *DB) addPermission(ctx context.Context, tx bun.Tx, p directory.RolePermission) (directory.RolePermission, error) {
+	row := rolePermissionRow{RoleID: p.RoleID, ResourceType: p.Type, ResourcePattern: p.Pattern, Resource: p.Resource, Permission: p.Permission}
+	_, err := tx.NewInsert().Model(&row).Exec(ctx)
+	if errs.Is(db.coded(err, ""), errs.Conflict) {
+		err = errs.New(errs.Conflict, "there is a permission on the %s %s already; change it instead", p.Type, p.Pattern)
+	}
+	p.ID = row.ID
+	return p, err
+}
+
+// UpdateRolePermission changes one permission of a role.
+func (db *DB) UpdateRolePermission(ctx context.Context, role, id int64, permission string) error {
+	return db.changeRole(ctx, role, func(ctx context.Context, tx bun.Tx, _ roleRow) error {
+		result, err := tx.NewUpdate().Table("gw_role_permissions").Set("permission = ?", permission).Where("id = ? AND role_id = ?", id, role).Exec(ctx)
+		return db.changed(result, err, "the role permission")
+	})
+}
+
+// RemoveRolePermission takes one permission from a role.
+func (db *DB) RemoveRolePermission(ctx context.Context, role, id int64) error {
+	return db.changeRole(ctx, role, func(ctx context.Context, tx bun.Tx, _ roleRow) error {
+		result, err := tx.NewDelete().Table("gw_role_permissions").Where("id = ? AND role_id = ?", id, role).Exec(ctx)
+		return db.changed(result, err, "the role permission")
+	})
+}
+
+// AssignRole assigns a role to a user; one that the user has already is errs.Conflict.
+func (db *DB) AssignRole(ctx context.Context, userID, role int64) (directory.Assignment, error) {
+	row := assignmentRow{UserID: userID, RoleID: role}
+	err := db.changeRole(ctx, role, func(ctx context.Context, tx bun.Tx, _ roleRow) error {
+		if _, err := db.user(ctx, tx, "u.id = ?", userID); err != nil {
+			return err
+		}
+		_, err := tx.NewInsert().Model(&row).Exec(ctx)
+		if errs.Is(db.coded(err, ""), errs.Conflict) {
+			err = errs.New(errs.Conflict, "the user has the role already")
+		}
+		return err
+	})
+	return directory.Assignment{ID: row.ID, UserID: userID, RoleID: role}, err
+}
+
+// UnassignRole takes a role from a user.
+func (db *DB) UnassignRole(ctx context.Context, userID, role int64) error {
+	return db.changeRole(ctx, role, func(ctx context.Context, tx bun.Tx, _ roleRow) error {
+		result, err := tx.NewDelete().Table("gw_role_assignments").Where("user_id = ? AND role_id = ?", userID, role).Exec(ctx)
+		return db.changed(result, err, "an assignment of the role to the user")
+	})
+}
