@@ -73,6 +73,9 @@ type Sessions interface {
 type Options struct {
 	Store         Store
 	Identities    Identities
+	Roles         Roles
+	Passwords     Passwords
+	Locals        Locals
 	Providers     Providers
 	MLflow        *upstream.MLflow
 	Grants        Grants
@@ -131,6 +134,10 @@ func (a *API) Mount(mux *http.ServeMux) {
 		a.serviceAccounts(r)
 		a.groups(r)
 		a.permissions(r)
+		a.mlflowUsers(r)
+		a.mlflowRoles(r)
+		a.mlflowPermissions(r)
+		a.perKind(r)
 	}
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteJSON(w, http.StatusOK, public.OpenAPI())

@@ -83,6 +83,7 @@ func (c *cast) steps(t *testing.T) map[string]step {
 		"GET /permissions/groups/details":                {want: administrators(200), path: "/permissions/groups/details"},
 		"GET /permissions/groups/{group_name}/users":     {want: administrators(200), path: "/permissions/groups/" + theGroup + "/users"},
 	}
+	c.mlflowSteps(t, all)
 	for k := range kinds() {
 		if k.Parent == "" {
 			all["GET /permissions/"+k.Segment] = step{want: everybody(200), path: "/permissions/" + k.Segment}

@@ -30,10 +30,10 @@ type profile struct {
 type none struct{}
 
 func (a *API) users(r *registrar) {
-	add(r, http.MethodGet, "/users/current", 200, "Who am I", func(ctx context.Context, s *identity.Subject, _ *none) (profile, error) {
+	add(r, http.MethodGet, "/users/current", 200, "Who am I", func(ctx context.Context, s *identity.Subject, _ *none) (currentUser, error) {
 		me, err := a.profile(ctx, s.Username)
 		me.Admin = s.Admin // not with a narrowed token
-		return me, err
+		return currentUser{me, theirUser{me.ID, me.Username, me.Admin}, s.Credential == identity.Password}, err
 	})
 	add(r, http.MethodGet, "/users/{username}", 200, "One user", func(ctx context.Context, s *identity.Subject, in *UserPath) (profile, error) {
 		if err := administrator(s); err != nil {
@@ -45,6 +45,22 @@ func (a *API) users(r *registrar) {
 	add(r, http.MethodPost, "/users", 201, "Make a user, or set the roles of one that exists", a.createUser)
 	add(r, http.MethodDelete, "/users", 200, "Delete a user with all permissions", a.deleteUser)
 	add(r, http.MethodPatch, "/users/access-token", 200, "Make an access token in place of the one before", a.accessToken)
+}
+
+// words are segments of paths where usernames are others, of this API and of MLflow's.
+var words = map[string]bool{"current": true, "get": true, "list": true, "create": true, "create-ui": true, "delete": true, "update-password": true,
+	"update-admin": true, "access-token": true, "roles": true, "permissions": true, "service-account-sources": true}
+
+// newName gives the username of a new account as it is stored.
+func newName(username string) (string, error) {
+	name := canonical(username)
+	if name == "" || len(name) > 255 || strings.ContainsAny(name, ":/") || strings.ContainsFunc(name, unicode.IsControl) {
+		return "", errs.New(errs.Invalid, "username must not be empty, nor longer than 255 bytes, nor contain : or / or control characters")
+	}
+	if words[name] {
+		return "", errs.New(errs.Invalid, "the username %q is a word of the API, and nobody can have it", name)
+	}
+	return name, nil
 }
 
 // canonical gives a username as it is stored.
@@ -98,9 +114,9 @@ func (a *API) createUser(ctx context.Context, s *identity.Subject, in *newUser) 
 	if err := administrator(s); err != nil {
 		return message{}, err
 	}
-	name := canonical(in.Body.Username)
-	if name == "" || strings.ContainsAny(name, ":/") || strings.ContainsFunc(name, unicode.IsControl) {
-		return message{}, errs.New(errs.Invalid, "username must not be empty, nor contain : or / or control characters")
+	name, err := newName(in.Body.Username)
+	if err != nil {
+		return message{}, err
 	}
 	if in.Body.Service {
 		return a.createService(ctx, s, name, in)

@@ -113,7 +113,7 @@ func (a *App) build(ctx context.Context) error {
 	mux := http.NewServeMux()
 	login.New(login.Options{Choices: providers.choices(), AutoRedirect: c.OIDC.AutoRedirect, People: a.Store, Sessions: a.Sessions, Keys: keys, Origin: origin,
 		Renewal: renewal, Failures: limits.logouts, Authenticate: auth.Authenticate, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
-	api.New(api.Options{Store: a.Store, Identities: a.Store, Providers: providers, MLflow: a.MLflow, Grants: a.Cache, Sessions: a.Sessions, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
+	api.New(api.Options{Store: a.Store, Identities: a.Store, Roles: a.Store, Passwords: auth, Locals: a.Store, Providers: providers, MLflow: a.MLflow, Grants: a.Cache, Sessions: a.Sessions, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
 		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
 	terminal.New(terminal.Options{Store: a.Store, Sealer: keys, Failures: limits.credentials, Origin: origin, Authenticate: auth.Authenticate,
 		Prove: auth.Prove, ExchangeFor: exchangeFor(c), TokenLifetime: c.Terminal.Token, Lifetime: c.Terminal.Login, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
@@ -128,7 +128,8 @@ func (a *App) build(ctx context.Context) error {
 // own are the paths that the gateway answers itself, with all below them; all others are MLflow's.
 var own = []string{"/login", "/callback", "/logout", "/backchannel-logout", "/frontchannel-logout", "/providers", "/auth", "/oauth", "/.well-known/oauth-authorization-server", "/health", "/openapi.json",
 	"/api/2.0/mlflow/permissions", "/ajax-api/2.0/mlflow/permissions", "/api/3.0/mlflow/permissions", "/ajax-api/3.0/mlflow/permissions",
-	"/api/2.0/mlflow/users", "/ajax-api/2.0/mlflow/users"}
+	"/api/2.0/mlflow/users", "/ajax-api/2.0/mlflow/users", "/api/3.0/mlflow/users", "/ajax-api/3.0/mlflow/users",
+	"/api/3.0/mlflow/roles", "/ajax-api/3.0/mlflow/roles", "/api/3.0/mlflow/workspace-permissions", "/ajax-api/3.0/mlflow/workspace-permissions"}
 
 // split sends the gateway's own paths to the mux. It compares the path as it was sent: an encoded spelling of such a path
 // is MLflow's business, and there it is in no table.
@@ -140,6 +141,10 @@ func split(mux, proxy http.Handler) http.Handler {
 				mux.ServeHTTP(w, r)
 				return
 			}
+		}
+		if api.OfPermissions(path) {
+			mux.ServeHTTP(w, r)
+			return
 		}
 		proxy.ServeHTTP(w, r)
 	})

@@ -35,6 +35,8 @@ const (
 	TokenExchanged    Name = "token_exchanged"
 	ExchangeRefused   Name = "token_exchange_refused"
 	PasswordUpgraded  Name = "password_hash_upgraded"
+	PasswordChanged   Name = "password_changed"
+	RolesChanged      Name = "roles_changed"
 	ServiceMade       Name = "service_account_made"
 	ServiceBound      Name = "service_account_bound"
 	IdentityLinked    Name = "identity_linked"
@@ -68,6 +70,8 @@ var meanings = []struct {
 	{TokenExchanged, "an issuer's token was exchanged for one of ours, of which `token` is the number; `actor` is who acts with it"},
 	{ExchangeRefused, "no token was given for another one; `reason` says why"},
 	{PasswordUpgraded, "a predecessor's slow hash was replaced by that of an access token"},
+	{PasswordChanged, "a local account got a password in place of the one before"},
+	{RolesChanged, "a role of MLflow's API, its permissions, who has it, or a direct permission of `account` was changed; `cause` says how"},
 	{ServiceMade, "a service account was made"},
 	{ServiceBound, "by what a service account is known was changed"},
 	{IdentityLinked, "an account got one more identity"},

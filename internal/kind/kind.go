@@ -61,6 +61,11 @@ type Kind struct {
 	// Everywhere is true where what grants hold means one thing in all workspaces. Else there may be another resource of
 	// the same name in each, and a grant is for that of one workspace.
 	Everywhere bool
+	// Basic is where MLflow's basic-auth app up to 3.10 has the permissions of users on the kind: the version of its API, and the
+	// path. Empty: nowhere.
+	Basic [2]string
+	// MLflowID is the field by which MLflow's API names a resource of the kind, where it is not Key.
+	MLflowID string
 	// Parts are what MLflow's roles name apart, although grants on the kind govern it here too.
 	Parts []string
 }
@@ -68,23 +73,23 @@ type Kind struct {
 var kinds = []Kind{
 	{Name: Experiment, Title: "experiment", Segment: "experiments", Patterns: "experiment-patterns", Key: "experiment_id",
 		ByID: true, Everywhere: true, Envelope: "experiment_permission", CreatedStatus: 200, PatternIDText: true, BareMessages: true,
-		Parts: []string{"run", "trace", "assessment", "logged_model", "review_queue"}},
+		Basic: [2]string{"2.0", "/experiments"}, Parts: []string{"run", "trace", "assessment", "logged_model", "review_queue"}},
 	{Name: RegisteredModel, Title: "registered model", Segment: "registered-models", Patterns: "registered-models-patterns", Key: "name",
 		Envelope: "registered_model_permission", CreatedStatus: 201, PatternEnvelope: "registered_model_permission",
-		BareDeletion: true, Prompt: true, Parts: []string{"registered_model_version"}},
+		BareDeletion: true, Prompt: true, Basic: [2]string{"2.0", "/registered-models"}, Parts: []string{"registered_model_version"}},
 	{Name: Prompt, Title: "prompt", Segment: "prompts", Patterns: "prompts-patterns", Key: "name",
 		Envelope: "prompt_permission", CreatedStatus: 201, PatternEnvelope: "prompt_permission",
 		BareDeletion: true, Prompt: true, KeptWith: RegisteredModel, Tag: "mlflow.prompt.is_prompt",
 		Parts: []string{"prompt_version"}},
 	{Name: Scorer, Title: "scorer", Segment: "scorers", Patterns: "scorer-patterns", Key: "scorer_name",
 		Envelope: "scorer_permission", CreatedStatus: 201, PatternEnvelope: "pattern", Parent: Experiment, Everywhere: true,
-		Parts: []string{"scorer_version"}},
+		Basic: [2]string{"3.0", "/scorers"}, Parts: []string{"scorer_version"}},
 	{Name: GatewayEndpoint, Title: "gateway endpoint", Segment: "gateways/endpoints", Patterns: "gateways/endpoints-patterns",
-		Key: "name", CreatedStatus: 201, Plain: true},
+		Key: "name", CreatedStatus: 201, Plain: true, Basic: [2]string{"3.0", "/gateway/endpoints"}, MLflowID: "endpoint_id"},
 	{Name: GatewaySecret, Title: "gateway secret", Segment: "gateways/secrets", Patterns: "gateways/secrets-patterns",
-		Key: "name", CreatedStatus: 201, Plain: true},
+		Key: "name", CreatedStatus: 201, Plain: true, Basic: [2]string{"3.0", "/gateway/secrets"}, MLflowID: "secret_id"},
 	{Name: GatewayModel, Title: "gateway model definition", Segment: "gateways/model-definitions", Patterns: "gateways/model-definitions-patterns",
-		Key: "name", CreatedStatus: 201, Plain: true},
+		Key: "name", CreatedStatus: 201, Plain: true, Basic: [2]string{"3.0", "/gateway/model-definitions"}, MLflowID: "model_definition_id"},
 	{Name: MCPServer, Title: "MCP server", Segment: "mcp-servers", Key: "name", CreatedStatus: 201, Plain: true,
 		Parts: []string{"mcp_server_version"}},
 	{Name: Workspace, Title: "workspace", Segment: "workspaces", Patterns: "workspaces-patterns", Key: "name", CreatedStatus: 201, Plain: true,

@@ -18,6 +18,7 @@ type Item struct {
 	Kind        kind.Name // where kinds share a search: which of them it is
 	ID          string
 	Name        string
+	Opaque      string // MLflow's own id of what grants hold by its name, where it has one
 	Description string
 	Tags        map[string]string
 	Aliases     map[string]string
@@ -45,13 +46,26 @@ type found struct {
 	ExperimentID string `json:"experiment_id"`
 	Name         string `json:"name"`
 	SecretName   string `json:"secret_name"` // a secret has no other name
+	SecretID     string `json:"secret_id"`   // endpoints have one too, of what they use
+	EndpointID   string `json:"endpoint_id"`
+	DefinitionID string `json:"model_definition_id"`
 	Description  string `json:"description"`
 	Tags         []pair `json:"tags"`
 	Aliases      []pair `json:"aliases"`
 }
 
+func (f found) opaque() string {
+	switch {
+	case f.SecretName != "":
+		return f.SecretID
+	case f.EndpointID != "":
+		return f.EndpointID
+	}
+	return f.DefinitionID
+}
+
 func (f found) item() Item {
-	i := Item{ID: f.ExperimentID, Name: f.Name, Description: f.Description, Tags: map[string]string{}, Aliases: map[string]string{}}
+	i := Item{ID: f.ExperimentID, Name: f.Name, Opaque: f.opaque(), Description: f.Description, Tags: map[string]string{}, Aliases: map[string]string{}}
 	if i.Name == "" {
 		i.Name = f.SecretName
 	}
