@@ -103,7 +103,7 @@ func TestAttackExchanges(t *testing.T) {
 		return w.idp.Token(name, claims)
 	}
 	ann, bob := of("ann", nil), of("bob", nil)
-	narrow := w.mustExchange(ann, "scope", "read experiment:7 prompt")
+	narrow := w.mustExchange(ann, "scope", "read experiment:7 registered_model:7 prompt")
 	acted := w.mustExchange(ann, "actor_token", bob, "actor_token_type", accessType)
 	signedIn := w.signIn("ann")
 	user, err := w.db.User(t.Context(), "ann")
@@ -121,7 +121,7 @@ func TestAttackExchanges(t *testing.T) {
 		"wider: everything":            {narrow, []string{"scope", "read"}, "invalid_scope"},
 		"wider: another resource":      {narrow, []string{"scope", "read experiment:8"}, "invalid_scope"},
 		"wider: the whole kind":        {narrow, []string{"scope", "read experiment"}, "invalid_scope"},
-		"wider: another workspace":     {narrow, []string{"scope", "read experiment@team:7"}, "invalid_scope"},
+		"wider: another workspace":     {narrow, []string{"scope", "read registered_model@team:7"}, "invalid_scope"},
 		"wider: writing":               {narrow, []string{"scope", "experiment:7"}, "invalid_scope"},
 		"a scope that is none":         {ann, []string{"scope", "admin"}, "invalid_scope"},
 		"a scope of nothing":           {ann, []string{"scope", " "}, "invalid_scope"},
