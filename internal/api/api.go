@@ -85,6 +85,7 @@ type Options struct {
 	Origin        *httpx.Origin
 	Cookie        string // the name of the session cookie, for the OpenAPI document
 	TokenLifetime time.Duration
+	FreshFor      time.Duration // after a sign-in, for critical operations by browser; 0: as long as the session
 	Audit         audit.Recorder
 	Log           *slog.Logger
 	Now           func() time.Time
@@ -247,12 +248,15 @@ func (reg *registrar) authenticate(ctx huma.Context, next func(huma.Context)) {
 	if err == nil {
 		err = inScope(subject, ctx.Operation(), reg.prefix)
 	}
+	if err == nil {
+		err = a.stepUp(subject, r.Method+" "+strings.TrimPrefix(ctx.Operation().Path, reg.prefix))
+	}
 	if err != nil {
 		if errs.Is(err, errs.Denied) && subject != nil {
 			a.refused(r.Context(), subject, ctx.Operation().Method+" "+ctx.Operation().Path, err)
 		}
 		if errs.Is(err, errs.Unauthenticated) {
-			w.Header()["WWW-Authenticate"] = []string{`Basic realm="mlflow"`, `Bearer realm="mlflow"`}
+			w.Header()["WWW-Authenticate"] = a.challenges(err)
 		}
 		httpx.WriteError(w, r, a.Log, err)
 		return
@@ -274,7 +278,7 @@ func (a *API) refused(ctx context.Context, s *identity.Subject, route string, er
 // done records what somebody did about an account, if it was done.
 func (a *API) done(ctx context.Context, err error, s *identity.Subject, e audit.Event) error {
 	if err == nil {
-		e.By = s.Username
+		e.By, e.Actor = s.Username, s.Actor
 		a.Audit.Record(ctx, e)
 	}
 	return err

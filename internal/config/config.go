@@ -48,6 +48,7 @@ type Config struct {
 	Database       database.Address
 	Pool           Pool
 	TokenLifetime  time.Duration
+	StepUp         time.Duration // after a sign-in, for critical acts; 0: as long as the session
 	Terminal       Terminal
 	Exchange       Exchange
 	FailuresMinute int

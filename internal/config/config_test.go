@@ -180,6 +180,8 @@ func settings(t *testing.T) map[string]setting {
 		"PERMISSION_SOURCE_ORDER": {field: func(c *Config) any { return c.Order }, unset: order,
 			right: map[string]any{"group-regex, regex": []authz.Source{authz.GroupPattern, authz.UserPattern}, "USER": []authz.Source{authz.User}},
 			wrong: []string{"user,roles", "user;group"}, message: "is not one of user, group, regex, group-regex, role"},
+		"STEP_UP_SECONDS": {field: func(c *Config) any { return c.StepUp }, unset: time.Duration(0),
+			right: map[string]any{"": time.Duration(0), "300": 5 * time.Minute}, wrong: []string{"0", "-1", "5m"}, message: "it must be a whole number of seconds, at least 1"},
 		"ACCESS_TOKEN_LIFETIME_DAYS":      span(365*24*time.Hour, 24*time.Hour, "days", func(c *Config) *time.Duration { return &c.TokenLifetime }),
 		"TERMINAL_TOKEN_LIFETIME_SECONDS": span(12*time.Hour, time.Second, "seconds", func(c *Config) *time.Duration { return &c.Terminal.Token }),
 		"TERMINAL_LOGIN_LIFETIME_DAYS":    span(30*24*time.Hour, 24*time.Hour, "days", func(c *Config) *time.Duration { return &c.Terminal.Login }),

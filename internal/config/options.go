@@ -61,6 +61,7 @@ var options = []Option{
 	{"OIDC_WORKSPACE_REQUIRE_CREATION_CONTEXT", "false", "with workspaces: creating needs a request that names its workspace", false, boolean(func(c *Config) *bool { return &c.Workspaces.NameToCreate })},
 	{"OIDC_WORKSPACE_DENY_DEFAULT_CREATION", "false", "with workspaces: nothing is created in the workspace `default`, but by administrators", false, boolean(func(c *Config) *bool { return &c.Workspaces.NotDefault })},
 	{"ACCESS_TOKEN_LIFETIME_DAYS", "365", "how long an access token is good when its maker does not say", false, days(func(c *Config) *time.Duration { return &c.TokenLifetime })},
+	{"STEP_UP_SECONDS", "", "how long ago administrators may have shown the provider who they are to make administrators, tokens or other credentials by browser; after that `/login?fresh=1` asks them again; empty: as long as the session", false, unlessEmpty(seconds(func(c *Config) *time.Duration { return &c.StepUp }))},
 	{"TERMINAL_TOKEN_LIFETIME_SECONDS", "43200", "how long the token of `mlflow-oidc-auth login` is good before it is renewed", false, seconds(func(c *Config) *time.Duration { return &c.Terminal.Token })},
 	{"TERMINAL_LOGIN_LIFETIME_DAYS", "30", "how long `mlflow-oidc-auth login` signs a program in, with all renewals", false, days(func(c *Config) *time.Duration { return &c.Terminal.Login })},
 	{"TOKEN_EXCHANGE", "false", "`/oauth/token` gives an access token of ours for the token of a provider or a job (RFC 8693)", false, boolean(func(c *Config) *bool { return &c.Exchange.Enabled })},

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -204,6 +205,9 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		_ = page.Execute(w, people)
 		return
 	}
+	if q.Has("max_age") {
+		person = person.shownAt(p.Now())
+	}
 	code, session := random(), random()
 	p.mu.Lock()
 	p.codes[code] = grant{person, q.Get("nonce"), q.Get("code_challenge"), redirect, session,
@@ -312,6 +316,16 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	_, _ = fmt.Fprintln(w, "signed out")
+}
+
+// shownAt says when the person was asked who they are, as is asked for by max_age (OpenID Connect Core §3.1.2.1).
+func (person Person) shownAt(now time.Time) Person {
+	if _, given := person.Claims["auth_time"]; !given {
+		claims := map[string]any{"auth_time": now.Unix()}
+		maps.Copy(claims, person.Claims)
+		person.Claims = claims
+	}
+	return person
 }
 
 func (person Person) claims() map[string]any {

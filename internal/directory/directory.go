@@ -53,12 +53,22 @@ type Bearer struct {
 	MayAct   any
 }
 
+// SignIn is what a sign-in asks a provider for, and what its answer has to fit.
+type SignIn struct {
+	Redirect string    // the page of ours that the answer comes to
+	State    string    // comes back as it is
+	Nonce    string    // is in the ID token
+	Verifier string    // of PKCE
+	Since    time.Time // the person shows the provider who they are later than this; zero: when they like
+}
+
 // Tokens are what a provider gives beside a sign-in.
 type Tokens struct {
 	ID       string    // the ID token
 	Refresh  string    // asks the provider again; "" for none
 	Session  string    // the provider's own session (sid), "" when it has no name
 	IssuedAt time.Time // when it signed in, by its own clock
+	ShownAt  time.Time // when the person showed it who they are; zero: it does not say
 	Until    time.Time // when what it says ends; zero: it does not say
 }
 

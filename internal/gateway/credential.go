@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 )
 
@@ -36,7 +37,7 @@ func callers(r *http.Request, route *policy.Route) (*http.Request, error) {
 // foreign tells whether a credential can be a provider's: those of the gateway are Basic, or begin in their own way.
 func foreign(credential string) bool {
 	scheme, key, _ := strings.Cut(credential, " ")
-	return strings.EqualFold(scheme, "Bearer") && !strings.HasPrefix(strings.TrimSpace(key), "mlo_")
+	return strings.EqualFold(scheme, "Bearer") && !identity.Ours(strings.TrimSpace(key))
 }
 
 // providers gives the Authorization that MLflow hands on to the provider; "" when the header was the caller's own credential.

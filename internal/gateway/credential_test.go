@@ -84,6 +84,7 @@ func TestTheCallersCredentialBesideAProvidersKey(t *testing.T) {
 		"twice":                       {chat, http.StatusBadRequest, func(h http.Header) { h.Add("X-MLflow-Authorization", "Basic x") }},
 		"beside the same":             {chat, http.StatusBadRequest, func(h http.Header) { h.Set("Authorization", h.Get("X-MLflow-Authorization")) }},
 		"beside one's own token":      {chat, http.StatusBadRequest, func(h http.Header) { h.Set("Authorization", "Bearer "+s.owner.Token) }},
+		"beside a refresh token":      {chat, http.StatusBadRequest, func(h http.Header) { h.Set("Authorization", "Bearer mlr_a.b") }},
 		"beside two keys":             {chat, http.StatusBadRequest, func(h http.Header) { h.Add("Authorization", "Bearer sk-2") }},
 		"beside a key without scheme": {chat, http.StatusBadRequest, func(h http.Header) { h.Set("Authorization", "sk-2") }},
 		"instead of the right one":    {chat, http.StatusUnauthorized, func(h http.Header) { h.Del("X-MLflow-Authorization") }},

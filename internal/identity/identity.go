@@ -3,6 +3,8 @@ package identity
 
 import (
 	"context"
+	"strings"
+	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 )
@@ -33,6 +35,7 @@ type Subject struct {
 	Active      bool
 	Service     bool // a service account, which cannot sign in with a browser
 	Credential  Credential
+	ShownAt     time.Time    // when the person showed a provider who they are, by a session; zero: nobody knows
 	Session     string       // the hashed id of the session; "" without one
 	Scope       *authz.Scope // what the credential is narrowed to; nil: it is not
 	Actor       string       // who acts for the subject with an exchanged token; "": the subject itself
@@ -50,6 +53,24 @@ func (s *Subject) Narrow(to *authz.Scope) {
 // Decider is the subject as decisions see it.
 func (s *Subject) Decider() authz.Subject {
 	return authz.Subject{Admin: s.Admin || s.All, Active: s.Active, Scope: s.Scope}
+}
+
+// How all begin that programs hold of us, so that people and scanners of secrets know one.
+const (
+	AccessPrefix  = "mlo_"
+	RefreshPrefix = "mlr_"
+	DevicePrefix  = "mld_" // codes of sign-ins at a terminal
+	CodePrefix    = "mlc_"
+)
+
+// Ours tells whether a secret is one of ours, or was to be, in whatever case it is written: nobody else is shown it.
+func Ours(secret string) bool {
+	for _, prefix := range []string{AccessPrefix, RefreshPrefix, DevicePrefix, CodePrefix} {
+		if len(secret) >= len(prefix) && strings.EqualFold(secret[:len(prefix)], prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 type contextKey struct{}

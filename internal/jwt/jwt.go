@@ -200,6 +200,9 @@ func (r Rules) checkClaims(claims map[string]any) (Token, error) {
 	if t.Audience, ok = audience(claims); !ok || r.Audience == "" || !slices.Contains(t.Audience, r.Audience) {
 		return t, bad(nil, "it is for another audience")
 	}
+	if _, bound := claims["cnf"]; bound { // whoever brings it would have to prove that the key is theirs (RFC 8705 §3, RFC 9449 §7.2)
+		return t, bad(nil, "it is bound to a key")
+	}
 	if err := r.checkTimes(&t); err != nil {
 		return t, err
 	}

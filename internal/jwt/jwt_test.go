@@ -253,6 +253,7 @@ func TestAttackTokens(t *testing.T) {
 		"no subject":                    i.token("sub", nil),
 		"a blank subject":               i.token("sub", "  "),
 		"a subject of a number":         i.token("sub", 7),
+		"bound to a key":                i.token("cnf", map[string]any{"jkt": "x"}),
 		"another type":                  rs(map[string]any{"kid": "k1", "typ": "logout+jwt"}, i.claims()),
 		"a proof of possession":         rs(map[string]any{"kid": "k1", "typ": "dpop+jwt"}, i.claims()),
 		"type of a number":              unsigned(`{"alg":"RS256","kid":"k1","typ":1}`, claims) + good[2],

@@ -28,8 +28,8 @@ import (
 
 // Provider signs people in at an identity provider.
 type Provider interface {
-	Start(ctx context.Context, redirect, state, nonce, verifier string) (string, error)
-	Finish(ctx context.Context, answer url.Values, redirect, nonce, verifier string) (directory.Login, directory.Tokens, error)
+	Start(ctx context.Context, ask directory.SignIn) (string, error)
+	Finish(ctx context.Context, answer url.Values, ask directory.SignIn) (directory.Login, directory.Tokens, error)
 	Refresh(ctx context.Context, before directory.Tokens) (directory.Login, directory.Tokens, error)
 	Logout(ctx context.Context, idToken, returnTo, state string) string
 	LogoutToken(ctx context.Context, raw string) (directory.Logout, error)
@@ -95,6 +95,11 @@ type state struct {
 	Verifier string    `json:"verifier"`
 	Next     string    `json:"next"`
 	Until    time.Time `json:"until"`
+	Since    time.Time `json:"since,omitzero"` // see directory.SignIn
+}
+
+func (s state) ask(redirect string) directory.SignIn {
+	return directory.SignIn{Redirect: redirect, State: s.State, Nonce: s.Nonce, Verifier: s.Verifier, Since: s.Since}
 }
 
 const (
@@ -124,7 +129,11 @@ func (l *Login) address(page string) string { return l.Origin.Prefix + page }
 func (l *Login) page(w http.ResponseWriter, r *http.Request) {
 	v := view{Title: "Sign in to MLflow"}
 	for _, c := range l.Choices {
-		v.Choices = append(v.Choices, link{l.startAt(c.ID, l.next(r)), c.DisplayName})
+		to := l.startAt(c.ID, l.next(r))
+		if fresh(r) {
+			to += "&fresh=1"
+		}
+		v.Choices = append(v.Choices, link{to, c.DisplayName})
 	}
 	if l.signedOut(w, r) {
 		render(w, http.StatusOK, view{Title: signedOutTitle, Choices: []link{{l.address("/login"), "Sign in again"}}})
@@ -140,6 +149,9 @@ func (l *Login) page(w http.ResponseWriter, r *http.Request) {
 	}
 	render(w, http.StatusOK, v)
 }
+
+// fresh tells whether the person is to show the provider anew who they are.
+func fresh(r *http.Request) bool { return r.URL.Query().Get("fresh") == "1" }
 
 // atOnce tells whether the sign-in page leads on by itself.
 func (l *Login) atOnce() bool { return l.AutoRedirect && len(l.Choices) == 1 }
@@ -164,7 +176,10 @@ func (l *Login) start(w http.ResponseWriter, r *http.Request) {
 	}
 	s := state{Provider: c.ID, State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(),
 		Next: l.next(r), Until: l.Now().Add(stateFor)}
-	to, err := c.Start(r.Context(), l.redirect(r, c), s.State, s.Nonce, s.Verifier)
+	if fresh(r) {
+		s.Since = l.Now().UTC()
+	}
+	to, err := c.Start(r.Context(), s.ask(l.redirect(r, c)))
 	if err == nil {
 		err = l.keep(w, r, s)
 	}
@@ -224,7 +239,7 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 		l.refuse(w, r, about, err)
 		return
 	}
-	login, tokens, err := c.Finish(r.Context(), r.URL.Query(), l.redirect(r, c), s.Nonce, s.Verifier)
+	login, tokens, err := c.Finish(r.Context(), r.URL.Query(), s.ask(l.redirect(r, c)))
 	if err != nil {
 		l.refuse(w, r, about, err)
 		return
@@ -236,7 +251,7 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	record := session.Record{UserID: user.ID, Provider: login.Identity.Provider, Subject: login.Identity.Subject,
-		AtIssuer: tokens.Session, IssuedAt: tokens.IssuedAt, Client: l.Origin.Client(r)}
+		AtIssuer: tokens.Session, IssuedAt: tokens.IssuedAt, ShownAt: tokens.ShownAt, Client: l.Origin.Client(r)}
 	if record, err = l.sealed(record, tokens); err == nil {
 		err = l.Sessions.Start(w, r, record)
 	}

@@ -32,6 +32,7 @@ type Record struct {
 	SealedRefresh []byte `json:"sealed_refresh,omitempty"` // the refresh token, sealed
 
 	IssuedAt     time.Time `json:"issued_at,omitzero"`     // when the provider signed in, by its own clock
+	ShownAt      time.Time `json:"shown_at,omitzero"`      // when the person showed the provider who they are; zero: it did not say
 	RenewAt      time.Time `json:"renew_at,omitzero"`      // when the provider is asked again
 	TrustedUntil time.Time `json:"trusted_until,omitzero"` // when what it said ends; zero: with the session
 	ClaimedUntil time.Time `json:"claimed_until,omitzero"` // until then somebody is asking it

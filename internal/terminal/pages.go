@@ -276,7 +276,7 @@ func (s *Server) answerAuthorize(w http.ResponseWriter, r *http.Request) {
 	}
 	said := url.Values{"state": {t.State}, "iss": {s.Origin.Base(r)}} // RFC 9207
 	if err == nil && approved {
-		code, now := "mlc_"+word(), s.Now()
+		code, now := identity.CodePrefix+word(), s.Now()
 		said.Set("code", code)
 		err = s.Store.CreateAsk(r.Context(), directory.Ask{Secret: sum(code), Name: t.From.Name, Scope: t.From.Scope, Place: s.Origin.Client(r),
 			Redirect: t.Redirect, Challenge: t.Challenge, State: directory.AskApproved, UserID: who.UserID, CreatedAt: now, ExpiresAt: now.Add(codeFor)})

@@ -14,6 +14,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/token"
 )
 
@@ -46,7 +47,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	secret, now := "mld_"+word(), s.Now()
+	secret, now := identity.DevicePrefix+word(), s.Now()
 	one := directory.Ask{Secret: sum(secret), UserCode: newUserCode(), Name: from.Name, Scope: from.Scope, Place: s.Origin.Client(r),
 		State: directory.AskPending, CreatedAt: now, ExpiresAt: now.Add(askFor), Pause: pause}
 	if err := s.Store.CreateAsk(r.Context(), one); err != nil {
@@ -183,7 +184,7 @@ func (s *Server) issue(t *directory.Terminal, key string, now time.Time) issued 
 	return issued{Access: secret, Type: "Bearer", Expires: int(t.Token.ExpiresAt.Sub(now).Seconds()), Refresh: refresh}
 }
 
-const refreshPrefix = "mlr_"
+const refreshPrefix = identity.RefreshPrefix
 
 // keyOf gives the part that all refresh tokens of a sign-in begin with.
 func keyOf(refresh string) (string, bool) {

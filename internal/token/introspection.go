@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 )
 
 // Introspector asks the issuer of tokens that are no JWTs whose one is (RFC 7662). errs.Unauthenticated says that it is nobody's.
@@ -86,9 +86,7 @@ func opaqueToken(raw string) bool {
 	if len(raw) < minOpaque || len(raw) > maxOpaque || strings.Count(raw, ".") == 4 && strings.HasPrefix(raw, "eyJ") {
 		return false
 	}
-	if slices.ContainsFunc(ours, func(prefix string) bool {
-		return len(raw) >= len(prefix) && strings.EqualFold(raw[:len(prefix)], prefix)
-	}) {
+	if identity.Ours(raw) {
 		return false
 	}
 	plain := strings.TrimRight(raw, "=")

@@ -176,7 +176,7 @@ func (a *Authenticator) signedIn(ctx context.Context, record session.Record, key
 		return nil, err
 	}
 	subject := Subject(user, identity.Session)
-	subject.Session = string(key)
+	subject.Session, subject.ShownAt = string(key), record.ShownAt
 	return subject, nil
 }
 
@@ -407,11 +407,8 @@ func damaged(secret string) bool {
 	return strings.HasPrefix(secret, secretPrefix) && end == len(secretPrefix)+randomLength && secret[end:] != checksum(secret[:end])
 }
 
-// ours are how all begin that programs hold of us: access tokens, refresh tokens, and codes of sign-ins at a terminal.
-var ours = []string{secretPrefix, "mlr_", "mld_", "mlc_"}
-
 // secretPrefix is how every access token begins, so that people and scanners of secrets know one.
-const secretPrefix = "mlo_"
+const secretPrefix = identity.AccessPrefix
 
 // Prefix is the part of a secret that listings show, so that its owner knows it again. It leaves 208 bits to guess.
 func Prefix(secret string) string { return secret[:len(secretPrefix)+8] }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/assertion"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/jwt"
 )
@@ -64,7 +65,7 @@ func TestAttackProviderWithTheEndpointOfAnother(t *testing.T) {
 				_, _ = w.Write([]byte(`{"issuer": "` + evil.url + `", "authorization_endpoint": "` + evil.url + `/authorize", "token_endpoint": "` + honest.URL + `/token", "jwks_uri": "` + evil.url + `/jwks"}`))
 			})
 			evil.intercept.Store(&discovery)
-			_, _, err := evil.Finish(t.Context(), url.Values{"code": {"c"}, "iss": {evil.url}}, "http://127.0.0.1/callback", "n", "v")
+			_, _, err := evil.Finish(t.Context(), url.Values{"code": {"c"}, "iss": {evil.url}}, directory.SignIn{Redirect: "http://127.0.0.1/callback", Nonce: "n", Verifier: "v"})
 			wantCode(t, err, errs.Unauthenticated)
 			want := evil.url // which the honest one does not take
 			if audience == config.ForEndpoint {

@@ -92,27 +92,31 @@ func (p *Provider) oauth(f *found, redirect string) *oauth2.Config {
 }
 
 // Start gives the address at the provider where signing in begins.
-func (p *Provider) Start(ctx context.Context, redirect, state, nonce, verifier string) (string, error) {
+func (p *Provider) Start(ctx context.Context, ask directory.SignIn) (string, error) {
 	f, err := p.discovered(ctx)
 	if err != nil {
 		return "", err
 	}
-	config, asking := p.oauth(f, redirect), []oauth2.AuthCodeOption{gooidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)}
+	config, asking := p.oauth(f, ask.Redirect), []oauth2.AuthCodeOption{gooidc.Nonce(ask.Nonce), oauth2.S256ChallengeOption(ask.Verifier)}
 	if p.settings.Refresh {
 		scopes, further := f.offline(config.Scopes)
 		config.Scopes, asking = scopes, append(asking, further...)
 	}
-	if p.settings.MaxAge > 0 {
+	prompt := p.settings.Prompt
+	switch {
+	case !ask.Since.IsZero(): // the answer says when, because it is asked for; and not every provider asks anew for max_age alone
+		asking, prompt = append(asking, oauth2.SetAuthURLParam("max_age", "0")), "login"
+	case p.settings.MaxAge > 0:
 		asking = append(asking, oauth2.SetAuthURLParam("max_age", strconv.Itoa(int(p.settings.MaxAge/time.Second))))
 	}
-	if p.settings.Prompt != "" {
-		asking = append(asking, oauth2.SetAuthURLParam("prompt", p.settings.Prompt))
+	if prompt != "" {
+		asking = append(asking, oauth2.SetAuthURLParam("prompt", prompt))
 	}
-	return config.AuthCodeURL(state, asking...), nil
+	return config.AuthCodeURL(ask.State, asking...), nil
 }
 
 // Finish turns the provider's answer into a verified sign-in. It also gives the tokens, for what the provider is asked later.
-func (p *Provider) Finish(ctx context.Context, answer url.Values, redirect, nonce, verifier string) (directory.Login, directory.Tokens, error) {
+func (p *Provider) Finish(ctx context.Context, answer url.Values, ask directory.SignIn) (directory.Login, directory.Tokens, error) {
 	refused := func(err error) (directory.Login, directory.Tokens, error) {
 		return directory.Login{}, directory.Tokens{}, err
 	}
@@ -123,7 +127,7 @@ func (p *Provider) Finish(ctx context.Context, answer url.Values, redirect, nonc
 	if err := f.checkAnswer(answer); err != nil {
 		return refused(err)
 	}
-	tokens, err := p.oauth(f, redirect).Exchange(p.asking(ctx, f), answer.Get("code"), oauth2.VerifierOption(verifier))
+	tokens, err := p.oauth(f, ask.Redirect).Exchange(p.asking(ctx, f), answer.Get("code"), oauth2.VerifierOption(ask.Verifier))
 	if err != nil {
 		var rejected *oauth2.RetrieveError
 		if errors.As(err, &rejected) && rejected.Response != nil && rejected.Response.StatusCode < 500 {
@@ -132,6 +136,9 @@ func (p *Provider) Finish(ctx context.Context, answer url.Values, redirect, nonc
 		return refused(unreachable(err))
 	}
 	if f.keys == nil {
+		if !ask.Since.IsZero() {
+			return refused(errs.New(errs.Denied, "this identity provider cannot say when you signed in there"))
+		}
 		login, err := p.fromUserInfo(ctx, f, tokens)
 		return login, p.kept(tokens, "", jwt.Token{}), err
 	}
@@ -147,7 +154,7 @@ func (p *Provider) Finish(ctx context.Context, answer url.Values, redirect, nonc
 	}
 	id, err := p.idTokens(f).Verify(ctx, raw)
 	if err == nil {
-		err = p.checkIDToken(id, nonce, tokens)
+		err = p.checkIDToken(id, ask, tokens)
 	}
 	if err == nil {
 		err = p.addUserInfo(ctx, f, id.Claims, tokens.AccessToken)

@@ -206,11 +206,14 @@ func TestOneDiscoveryForAllWhoWait(t *testing.T) {
 	})
 	w.intercept.Store(&hang)
 	first := make(chan error)
-	go func() { _, err := w.Start(context.Background(), "", "s", "n", "v"); first <- err }()
+	go func() {
+		_, err := w.Start(context.Background(), directory.SignIn{State: "s", Nonce: "n", Verifier: "v"})
+		first <- err
+	}()
 	<-arrived
 	impatient, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := w.Start(impatient, "", "s", "n", "v")
+	_, err := w.Start(impatient, directory.SignIn{State: "s", Nonce: "n", Verifier: "v"})
 	wantCode(t, err, errs.Unavailable)
 	close(release)
 	wantCode(t, <-first, errs.Unavailable)
@@ -249,7 +252,7 @@ func TestDiscoveryDocuments(t *testing.T) {
 				_ = json.NewEncoder(rw).Encode(document)
 			})
 			w.intercept.Store(&serve)
-			_, err := w.Start(t.Context(), "", "s", "n", "v")
+			_, err := w.Start(t.Context(), directory.SignIn{State: "s", Nonce: "n", Verifier: "v"})
 			if (err == nil) != tc.good || (err != nil && !errs.Is(err, errs.Unavailable)) {
 				t.Errorf("start gave %v", err)
 			}
@@ -270,7 +273,7 @@ func TestEmptyNonceIsNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, w.checkIDToken(id, "", nil), errs.Unauthenticated)
+	wantCode(t, w.checkIDToken(id, directory.SignIn{}, nil), errs.Unauthenticated)
 }
 
 func FuzzUsername(f *testing.F) {

@@ -49,6 +49,9 @@ func (p *Provider) kept(tokens *oauth2.Token, raw string, id jwt.Token) director
 	if !id.Issued.IsZero() {
 		kept.IssuedAt = id.Issued.UTC()
 	}
+	if at, says, err := jwt.Moment(id.Claims, "auth_time"); says && err == nil {
+		kept.ShownAt = at.UTC()
+	}
 	if !id.Expires.IsZero() {
 		kept.Until = id.Expires.UTC()
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/jwt"
 )
 
@@ -51,7 +52,7 @@ func TestOffline(t *testing.T) {
 func TestPrompt(t *testing.T) {
 	for _, prompt := range []string{"", "consent", "login consent"} {
 		w := newWorld(t, func(o *config.OIDC) { o.Prompt, o.Refresh = prompt, true })
-		address, err := w.Start(t.Context(), "", "s", "n", "v")
+		address, err := w.Start(t.Context(), directory.SignIn{State: "s", Nonce: "n", Verifier: "v"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +66,7 @@ func TestPrompt(t *testing.T) {
 func TestMaxAgeIsAskedFor(t *testing.T) {
 	for age, want := range map[time.Duration]string{0: "", time.Hour: "3600"} {
 		w := newWorld(t, func(o *config.OIDC) { o.MaxAge = age })
-		address, err := w.Start(t.Context(), "", "s", "n", "v")
+		address, err := w.Start(t.Context(), directory.SignIn{State: "s", Nonce: "n", Verifier: "v"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 )
 
 // The attack (cross-JWT confusion, RFC 8725 §2.8): a token of one kind at the door of another. All of them are of the same
@@ -32,7 +33,7 @@ func TestAttackTokensOfAnotherKind(t *testing.T) {
 		"sign-in": func(raw string) error {
 			id, err := w.idTokens(f).Verify(t.Context(), raw)
 			if err == nil {
-				err = w.checkIDToken(id, "n", &oauth2.Token{})
+				err = w.checkIDToken(id, directory.SignIn{Nonce: "n"}, &oauth2.Token{})
 			}
 			return err
 		},

@@ -188,7 +188,7 @@ func TestDiscoveryOfTenants(t *testing.T) {
 			if e.document["issuer"] = c.issuer; strings.HasPrefix(c.issuer, "/") {
 				e.document["issuer"] = e.url + c.issuer
 			}
-			_, err := e.Start(t.Context(), "", "s", "n", "v")
+			_, err := e.Start(t.Context(), directory.SignIn{State: "s", Nonce: "n", Verifier: "v"})
 			if c.says == "" {
 				if err != nil {
 					t.Error(err)
@@ -209,7 +209,7 @@ func TestDiscoveryOfTenants(t *testing.T) {
 func TestAttackAnswerOfAnotherTenant(t *testing.T) {
 	e := newEntra(t, ours, theirs)
 	for _, tenant := range []string{another, "{tenantid}", ""} {
-		_, _, err := e.Finish(t.Context(), url.Values{"code": {"x"}, "iss": {e.issuer(tenant)}}, "", "n", "v")
+		_, _, err := e.Finish(t.Context(), url.Values{"code": {"x"}, "iss": {e.issuer(tenant)}}, directory.SignIn{Nonce: "n", Verifier: "v"})
 		wantCode(t, err, errs.Unauthenticated)
 		if err == nil || !strings.Contains(err.Error(), "not from the identity provider that was asked") {
 			t.Errorf("%q: %v", tenant, err)

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"io"
 	"strings"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -51,24 +52,28 @@ func (p *Provider) bearers(f *found) jwt.Rules {
 
 // checkIDToken checks what an ID token must show beyond a bearer: that it was made for us alone, in this very sign-in
 // (OpenID Connect Core §3.1.3.7).
-func (p *Provider) checkIDToken(id jwt.Token, nonce string, tokens *oauth2.Token) error {
-	if given, _ := id.Claims["nonce"].(string); nonce == "" || subtle.ConstantTimeCompare([]byte(given), []byte(nonce)) != 1 {
+func (p *Provider) checkIDToken(id jwt.Token, ask directory.SignIn, tokens *oauth2.Token) error {
+	if given, _ := id.Claims["nonce"].(string); ask.Nonce == "" || subtle.ConstantTimeCompare([]byte(given), []byte(ask.Nonce)) != 1 {
 		return errs.New(errs.Unauthenticated, "the identity provider's answer belongs to another sign-in; start again")
 	}
-	if err := p.checkAge(id.Claims); err != nil {
+	if err := p.checkAge(id.Claims, ask.Since); err != nil {
 		return err
 	}
 	return p.checkFresh(id, tokens)
 }
 
-// checkAge checks when the person showed the provider who they are, where the settings say how long ago that may be. The answer
-// says it because it was asked for (OpenID Connect Core §3.1.2.1, §3.1.3.7).
-func (p *Provider) checkAge(claims map[string]any) error {
-	if p.settings.MaxAge == 0 {
+// checkAge checks when the person showed the provider who they are, where the settings say how long ago that may be, or this
+// sign-in asks for it. The answer says it because it was asked for (OpenID Connect Core §3.1.2.1, §3.1.3.7).
+func (p *Provider) checkAge(claims map[string]any, since time.Time) error {
+	oldest := since
+	if longest := p.now().Add(-p.settings.MaxAge); p.settings.MaxAge > 0 && longest.After(since) {
+		oldest = longest
+	}
+	if oldest.IsZero() {
 		return nil
 	}
 	at, says, err := jwt.Moment(claims, "auth_time")
-	if err != nil || !says || at.Add(p.settings.MaxAge+jwt.Leeway).Before(p.now()) {
+	if err != nil || !says || at.Add(jwt.Leeway).Before(oldest) {
 		return errs.New(errs.Unauthenticated, "the identity provider does not say that you signed in there lately; sign out there, and start again")
 	}
 	return nil
