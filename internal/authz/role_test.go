@@ -102,6 +102,9 @@ func TestRoles(t *testing.T) {
 		{"a role of the default one by its name", "", experiment, []authz.Grant{inRoleOf("default", ofRole(kind.Experiment, edit))}, none, edit, authz.Granted},
 
 		{"in its workspace", "a", experiment, []authz.Grant{inRoleOf("a", ofRole(kind.Experiment, edit))}, none, edit, authz.Granted},
+		{"on one in its workspace", "a", experiment, []authz.Grant{inRoleOf("a", onOne(kind.Experiment, "17", edit))}, none, edit, authz.Granted},
+		{"on one of the default workspace, in another", "a", model, []authz.Grant{onOne(kind.RegisteredModel, "m", edit)}, none, none, authz.ByWorkspace},
+		{"DENY on one in its workspace", "a", experiment, []authz.Grant{denies(inRoleOf("a", onOne(kind.Experiment, "17", none))), direct(manage)}, none, none, authz.Granted},
 		{"in another workspace, even of what is one in all", "b", experiment, []authz.Grant{inRoleOf("a", onOne(kind.Experiment, "17", edit))}, none, none, authz.ByWorkspace},
 		{"of the default one, in another", "a", experiment, []authz.Grant{inRoleOf("default", ofRole(kind.Experiment, edit))}, none, none, authz.ByWorkspace},
 		{"DENY in another workspace", "b", experiment, []authz.Grant{denies(inRoleOf("a", ofRole(kind.Experiment, none))), direct(edit)}, none, edit, authz.Granted},
