@@ -92,6 +92,8 @@ func (c *Cache) Watch(ctx context.Context) {
 // look reads the change counter once. What was read is as old as the beginning of the reading.
 func (c *Cache) look(ctx context.Context) {
 	started := time.Since(c.began)
+	ctx, cancel := context.WithTimeout(ctx, fresh) // what comes later is of no use, and the next reading has another connection
+	defer cancel()
 	value, err := c.source.Change(ctx)
 	if err != nil {
 		return

@@ -215,6 +215,30 @@ func (s *Server) empty(name string) error {
 	})
 }
 
+// Cut ends all connections to a database, as an administrator or a restart of the server does, and says how many there were.
+func Cut(t testing.TB, a database.Address) int {
+	t.Helper()
+	if a.Engine == database.SQLite {
+		return 0
+	}
+	others, kill := "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()", "SELECT pg_terminate_backend(%s)"
+	if a.Engine == database.MySQL {
+		others, kill = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()", "KILL %s"
+	}
+	var ids []string
+	err := server(t, a.Engine).in(a.Name, func(db *sql.Conn) (err error) {
+		ids, err = column(db, others)
+		for _, id := range ids {
+			_ = run(db, fmt.Sprintf(kill, id)) // it may have ended meanwhile
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(ids)
+}
+
 func column(db *sql.Conn, query string) (all []string, err error) {
 	rows, err := db.QueryContext(context.Background(), query)
 	if err != nil {
