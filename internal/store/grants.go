@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -91,33 +93,60 @@ func columns(q *bun.SelectQuery, table string) *bun.SelectQuery {
 	return q.Column("r.resource")
 }
 
-// GrantsOf gives all that is granted to a user, by itself, by its groups and by its roles, in five statements.
+// GrantsOf gives all that is granted to a user, by itself, by its groups and by its roles, in one statement.
 func (db *DB) GrantsOf(ctx context.Context, userID int64) ([]authz.Grant, error) {
-	all, err := db.roleGrants(ctx, userID)
-	if err != nil {
-		return nil, err
-	}
+	var q *bun.SelectQuery
 	for _, source := range authz.DefaultOrder() {
-		if source == authz.Role {
-			continue
-		}
-		table := grants
-		if source == authz.UserPattern || source == authz.GroupPattern {
-			table = patterns
-		}
-		q := columns(db.read.NewSelect(), table)
-		if source == authz.User || source == authz.UserPattern {
-			q = q.Where("r.user_id = ?", userID)
+		if part := db.held(source, userID); q == nil {
+			q = part
 		} else {
-			q = q.ColumnExpr("g.name AS by_group").Join("JOIN gw_groups AS g ON g.id = r.group_id").Where(memberOf, userID)
+			q = q.UnionAll(part)
 		}
-		found, err := db.rules(ctx, q, source)
-		if err != nil {
+	}
+	var rows []heldRow
+	if err := q.Scan(ctx, &rows); err != nil {
+		return nil, db.coded(err, "")
+	}
+	slices.SortFunc(rows, func(a, b heldRow) int { return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.ID, b.ID)) })
+	all := make([]authz.Grant, len(rows))
+	for i, row := range rows {
+		var err error
+		if all[i], err = row.grant(); err != nil {
 			return nil, err
 		}
-		all = append(all, found...)
 	}
 	return all, nil
+}
+
+// heldRow is what one source gives: a rule, or a permission of a role.
+type heldRow struct {
+	ruleRow
+	Source authz.Source
+	ByRole string
+}
+
+func (r heldRow) grant() (authz.Grant, error) {
+	if r.Source == authz.Role {
+		return r.ofRole()
+	}
+	return r.ruleRow.grant(r.Source)
+}
+
+// held selects what one source gives to a user. All sources have the same columns, in one order.
+func (db *DB) held(source authz.Source, userID int64) *bun.SelectQuery {
+	q := db.read.NewSelect().ColumnExpr("? AS source", int(source))
+	switch source {
+	case authz.Role:
+		return ofRoles(q, userID)
+	case authz.UserPattern, authz.GroupPattern:
+		q = q.TableExpr("? AS r", bun.Ident(patterns)).Column("r.id", "r.kind", "r.workspace", "r.level").ColumnExpr("'' AS resource").Column("r.pattern", "r.priority")
+	default:
+		q = q.TableExpr("? AS r", bun.Ident(grants)).Column("r.id", "r.kind", "r.workspace", "r.level", "r.resource").ColumnExpr("'' AS pattern, 0 AS priority")
+	}
+	if source == authz.User || source == authz.UserPattern {
+		return q.ColumnExpr("'' AS by_group, '' AS by_role").Where("r.user_id = ?", userID)
+	}
+	return q.ColumnExpr("g.name AS by_group, '' AS by_role").Join("JOIN gw_groups AS g ON g.id = r.group_id").Where(memberOf, userID)
 }
 
 func (db *DB) rules(ctx context.Context, q *bun.SelectQuery, source authz.Source) ([]authz.Grant, error) {

@@ -42,41 +42,30 @@ type assignmentRow struct {
 	RoleID        int64
 }
 
-// roleGrants gives what the roles of a user give and deny, those that it is assigned and those of its own.
-func (db *DB) roleGrants(ctx context.Context, userID int64) ([]authz.Grant, error) {
-	var rows []struct {
-		ID           int64
-		ResourceType string
-		Resource     string
-		Permission   string
-		Workspace    string
-		Name         string
-	}
-	err := db.read.NewSelect().TableExpr("gw_role_permissions AS p").Column("p.id", "p.resource_type", "p.resource", "p.permission", "r.workspace", "r.name").
-		Join("JOIN gw_roles AS r ON r.id = p.role_id").
-		Where("r.owner_id = ? OR r.id IN (SELECT a.role_id FROM gw_role_assignments AS a WHERE a.user_id = ?)", userID, userID).Scan(ctx, &rows)
-	if err != nil {
-		return nil, db.coded(err, "")
-	}
-	all := make([]authz.Grant, 0, len(rows))
-	for _, row := range rows {
-		g := authz.Grant{ID: row.ID, Source: authz.Role, Kind: kind.Name(row.ResourceType), Workspace: row.Workspace, Resource: row.Resource,
-			Role: row.Name, Denies: row.Permission == directory.Deny}
-		if _, ok := kind.Of(g.Kind); !ok {
-			entry, ok := kind.WithPart(row.ResourceType)
-			if !ok {
-				return nil, errs.New(errs.Unavailable, "the users database holds a permission of a role on a %q, which this program does not know", row.ResourceType)
-			}
-			g.Kind, g.Part = entry.Name, row.ResourceType
+// ofRoles selects what the roles of a user give and deny, those that it is assigned and those of its own, in the columns of held.
+func ofRoles(q *bun.SelectQuery, userID int64) *bun.SelectQuery {
+	return q.TableExpr("gw_role_permissions AS p").Join("JOIN gw_roles AS r ON r.id = p.role_id").
+		ColumnExpr("p.id, p.resource_type AS kind, r.workspace, p.permission AS level, p.resource, '' AS pattern, 0 AS priority, '' AS by_group, r.name AS by_role").
+		Where("r.owner_id = ? OR r.id IN (SELECT a.role_id FROM gw_role_assignments AS a WHERE a.user_id = ?)", userID, userID)
+}
+
+func (r heldRow) ofRole() (authz.Grant, error) {
+	g := authz.Grant{ID: r.ID, Source: authz.Role, Kind: r.Kind, Workspace: r.Workspace, Resource: r.Resource, Role: r.ByRole, Denies: r.Level == directory.Deny}
+	if _, ok := kind.Of(g.Kind); !ok {
+		entry, ok := kind.WithPart(string(r.Kind))
+		if !ok {
+			return g, errs.New(errs.Unavailable, "the users database holds a permission of a role on a %q, which this program does not know", r.Kind)
 		}
-		if !g.Denies {
-			if g.Level, err = kind.ParseLevel(row.Permission); err != nil {
-				return nil, errs.Wrap(errs.Unavailable, err, "the users database holds a permission that this program does not know")
-			}
-		}
-		all = append(all, g)
+		g.Kind, g.Part = entry.Name, string(r.Kind)
 	}
-	return all, nil
+	if g.Denies {
+		return g, nil
+	}
+	var err error
+	if g.Level, err = kind.ParseLevel(r.Level); err != nil {
+		err = errs.Wrap(errs.Unavailable, err, "the users database holds a permission that this program does not know")
+	}
+	return g, err
 }
 
 // Role finds a role by id. Users' own roles are none to the callers of this and of all that follows, but where they say so.
