@@ -70,6 +70,8 @@ func command() *cobra.Command {
 				}
 				return app.PrintClientKeys(c.OutOrStdout(), settings)
 			}},
+		&cobra.Command{Use: "openapi", Short: "Print the OpenAPI document of the REST API", Args: cobra.NoArgs,
+			RunE: func(c *cobra.Command, _ []string) error { return app.OpenAPI(c.OutOrStdout()) }},
 		routes(), login(), logout(), accessToken(), db(load),
 	)
 	return root

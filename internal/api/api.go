@@ -32,6 +32,10 @@ type Store interface {
 	Users(ctx context.Context, service bool) ([]directory.User, error)
 	CreateUser(ctx context.Context, u directory.User) (directory.User, error)
 	SetRoles(ctx context.Context, username string, admin, service bool) error
+	SetActive(ctx context.Context, username string, active bool) error
+	Deactivate(ctx context.Context, username string) error
+	HandOver(ctx context.Context, username, to string, memberships bool) (directory.Handover, error)
+	ServiceSources(ctx context.Context) (map[int64]string, error)
 	DeleteUser(ctx context.Context, username string) error
 	Groups(ctx context.Context) ([]directory.Group, error)
 	CreateGroup(ctx context.Context, name string) error
@@ -47,6 +51,7 @@ type Store interface {
 	Tokens(ctx context.Context, userID int64) ([]directory.Token, error)
 	DeleteToken(ctx context.Context, userID, id int64) error
 	DeleteTokens(ctx context.Context, userID int64) (int64, error)
+	ExperimentGone(ctx context.Context, id string) error
 	Grants(ctx context.Context, p store.Principal, k kind.Name) ([]authz.Grant, error)
 	Patterns(ctx context.Context, p store.Principal, k kind.Name) ([]authz.Grant, error)
 	GrantsOn(ctx context.Context, k kind.Name, resource string) (users, groups []store.Holder, err error)
@@ -86,6 +91,7 @@ type Options struct {
 	Cookie        string // the name of the session cookie, for the OpenAPI document
 	TokenLifetime time.Duration
 	FreshFor      time.Duration // after a sign-in, for critical operations by browser; 0: as long as the session
+	Cleaner       Cleaner       // nil: nothing can be deleted for good from here
 	Audit         audit.Recorder
 	Log           *slog.Logger
 	Now           func() time.Time
@@ -110,7 +116,7 @@ var setHuma = sync.OnceFunc(func() {
 
 // Mount adds every operation to a mux, under both of MLflow's prefixes, and the OpenAPI document of the first. The document
 // needs no sign-in: it tells nothing but what this program can do.
-func (a *API) Mount(mux *http.ServeMux) {
+func (a *API) Mount(mux *http.ServeMux) *huma.OpenAPI {
 	setHuma()
 	settings := huma.DefaultConfig("mlflow-oidc-auth", "1")
 	settings.DocsPath, settings.SchemasPath, settings.CreateHooks = "", "", nil
@@ -127,22 +133,32 @@ func (a *API) Mount(mux *http.ServeMux) {
 	}
 	public := humago.New(mux, settings)
 	for i, prefix := range prefixes {
-		r := &registrar{api: public, prefix: prefix, hidden: i > 0, use: a}
-		a.users(r)
-		a.identities(r)
-		a.sessions(r)
-		a.personalTokens(r)
-		a.serviceAccounts(r)
-		a.groups(r)
-		a.permissions(r)
-		a.mlflowUsers(r)
-		a.mlflowRoles(r)
-		a.mlflowPermissions(r)
-		a.perKind(r)
+		a.operations(&registrar{api: public, prefix: prefix, hidden: i > 0, use: a})
 	}
+	atRoot := &registrar{api: public, use: a}
+	a.webhooks(atRoot)
+	a.trash(atRoot)
+	elsewhere(public.OpenAPI())
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteJSON(w, http.StatusOK, public.OpenAPI())
 	})
+	return public.OpenAPI()
+}
+
+// operations registers all that there is under a prefix.
+func (a *API) operations(r *registrar) {
+	a.users(r)
+	a.lifecycle(r)
+	a.identities(r)
+	a.sessions(r)
+	a.personalTokens(r)
+	a.serviceAccounts(r)
+	a.groups(r)
+	a.permissions(r)
+	a.mlflowUsers(r)
+	a.mlflowRoles(r)
+	a.mlflowPermissions(r)
+	a.perKind(r)
 }
 
 // Problem is an error in the form of the rest of the gateway.
@@ -183,7 +199,7 @@ func problem(status int, message string, details []error) *Problem {
 
 // problem gives an error of ours its status.
 func (a *API) problem(ctx context.Context, err error) error {
-	var known *Problem
+	var known huma.StatusError
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
@@ -220,10 +236,7 @@ func add[I any, O any](r *registrar, method, path string, status int, summary st
 	huma.Register(r.api, r.operation(method, path, status, summary), func(ctx context.Context, in *I) (*output, error) {
 		result, err := do(ctx, identity.From(ctx), in)
 		if err != nil {
-			if errs.Is(err, errs.Denied) {
-				r.use.refused(ctx, identity.From(ctx), method+" "+r.prefix+path, err)
-			}
-			return nil, r.use.problem(ctx, err)
+			return nil, r.failed(ctx, method, path, err)
 		}
 		out := &output{status, result}
 		if m, ok := any(result).(message); ok && m.status != 0 {
@@ -231,6 +244,14 @@ func add[I any, O any](r *registrar, method, path string, status int, summary st
 		}
 		return out, nil
 	})
+}
+
+// failed gives an operation's error its form, and records a refusal.
+func (r *registrar) failed(ctx context.Context, method, path string, err error) error {
+	if errs.Is(err, errs.Denied) {
+		r.use.refused(ctx, identity.From(ctx), method+" "+r.prefix+path, err)
+	}
+	return r.use.problem(ctx, err)
 }
 
 // authenticate is the one door of the API: who is it, does a browser's request come from a page of ours, and is it in the

@@ -103,7 +103,7 @@ func TestRequestsForgedByAnotherSiteAreRefused(t *testing.T) {
 		}
 		for attack, header := range forged {
 			t.Run(name+" with "+attack, func(t *testing.T) {
-				request := c.admin.Request(t, method, base+s.path, s.body)
+				request := c.admin.Request(t, method, s.at(base), s.body)
 				request.Header.Del("Origin")
 				request.Header.Set("Content-Type", "text/plain")
 				for key, values := range header {

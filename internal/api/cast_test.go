@@ -201,7 +201,7 @@ func wants(t *testing.T, got world.Answer, status int, want any) {
 		t.Fatalf("%v in %q", err, got.Body)
 	}
 	if object, ok := body.(map[string]any); ok {
-		for _, key := range []string{"message", "detail"} {
+		for _, key := range []string{"message", "detail", "error"} {
 			if text, ok := object[key].(string); ok && text != "" {
 				object[key] = said
 			}

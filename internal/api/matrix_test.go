@@ -53,16 +53,30 @@ func (c *cast) steps(t *testing.T) map[string]step {
 	t.Helper()
 	c.Browser(t, "idle", world.Members) // whose sessions can be ended without harm to the other rows
 	all := map[string]step{
-		"GET /users/current":                  {want: everybody(200), path: "/users/current"},
-		"GET /users/{username}":               {want: administrators(200), path: "/users/" + c.target.Username},
-		"GET /users":                          {want: everybody(200), path: "/users"},
-		"POST /users":                         {want: administrators(201), path: "/users", body: object{"username": "made@example.com", "display_name": "Made"}},
-		"DELETE /users":                       {want: administrators(404), path: "/users", body: object{"username": "none@example.com"}},
-		"PATCH /users/access-token":           {want: everybody(200), path: "/users/access-token"},
-		"GET /users/{username}/identities":    {want: administrators(200), path: "/users/" + c.target.Username + "/identities"},
-		"POST /users/{username}/identities":   {want: administrators(409), path: "/users/" + c.target.Username + "/identities", body: object{"provider_id": "oidc", "subject": "subject of target"}},
-		"DELETE /users/{username}/identities": {want: administrators(404), path: "/users/" + c.target.Username + "/identities?provider_id=oidc&subject=none"},
-		"GET /users/service-account-sources":  {want: administrators(200), path: "/users/service-account-sources"},
+		"GET /users/current":                                   {want: everybody(200), path: "/users/current"},
+		"GET /users/{username}":                                {want: administrators(200), path: "/users/" + c.target.Username},
+		"GET /users":                                           {want: everybody(200), path: "/users"},
+		"POST /users":                                          {want: administrators(201), path: "/users", body: object{"username": "made@example.com", "display_name": "Made"}},
+		"DELETE /users":                                        {want: administrators(404), path: "/users", body: object{"username": "none@example.com"}},
+		"PATCH /users/access-token":                            {want: everybody(200), path: "/users/access-token"},
+		"GET /users/details":                                   {want: administrators(200), path: "/users/details"},
+		"PATCH /users/{username}/active":                       {want: administrators(200), path: "/users/" + c.member.Username + "/active", body: object{"active": true}},
+		"PATCH /users/ownership":                               {want: administrators(404), path: "/users/ownership", body: object{"username": "none@example.com", "managed_by": "manual"}},
+		"GET /oidc/webhook":                                    {want: administrators(200), path: "/oidc/webhook"},
+		"POST /oidc/webhook":                                   {want: administrators(200), path: "/oidc/webhook", body: object{"name": "matrix", "url": "https://1.1.1.1/hook", "events": list{"prompt.created"}, "status": "DISABLED"}},
+		"GET /oidc/webhook/{webhook_id}":                       {want: administrators(404), path: "/oidc/webhook/none"},
+		"PUT /oidc/webhook/{webhook_id}":                       {want: administrators(404), path: "/oidc/webhook/none", body: object{"name": "other"}},
+		"DELETE /oidc/webhook/{webhook_id}":                    {want: administrators(404), path: "/oidc/webhook/none"},
+		"POST /oidc/webhook/{webhook_id}/test":                 {want: administrators(404), path: "/oidc/webhook/none/test"},
+		"GET /oidc/trash/experiments":                          {want: administrators(200), path: "/oidc/trash/experiments"},
+		"GET /oidc/trash/runs":                                 {want: administrators(200), path: "/oidc/trash/runs"},
+		"POST /oidc/trash/experiments/{experiment_id}/restore": {want: administrators(404), path: "/oidc/trash/experiments/987654321/restore"},
+		"POST /oidc/trash/runs/{run_id}/restore":               {want: administrators(404), path: "/oidc/trash/runs/none/restore"},
+		"POST /oidc/trash/cleanup":                             {want: administrators(400), path: "/oidc/trash/cleanup"}, // MLflow is not the gateway's own here
+		"GET /users/{username}/identities":                     {want: administrators(200), path: "/users/" + c.target.Username + "/identities"},
+		"POST /users/{username}/identities":                    {want: administrators(409), path: "/users/" + c.target.Username + "/identities", body: object{"provider_id": "oidc", "subject": "subject of target"}},
+		"DELETE /users/{username}/identities":                  {want: administrators(404), path: "/users/" + c.target.Username + "/identities?provider_id=oidc&subject=none"},
+		"GET /users/service-account-sources":                   {want: administrators(200), path: "/users/service-account-sources"},
 		"PUT /users/{username}/service-account-source": {want: administrators(404), path: "/users/none/service-account-source",
 			body: object{"source": "internal"}},
 		"GET /users/current/tokens":                      {want: everybody(200), path: "/users/current/tokens"},
@@ -107,6 +121,9 @@ const third = "/api/3.0/mlflow"
 
 // at is the step's path under a prefix of version 2.
 func (s step) at(prefix string) string {
+	if strings.HasPrefix(s.path, "/oidc/") { // has one spelling
+		return s.path
+	}
 	if rest, ok := strings.CutPrefix(s.path, third); ok {
 		return strings.Replace(prefix, "2.0", "3.0", 1) + rest
 	}
@@ -156,14 +173,17 @@ func (c *cast) patternSteps(all map[string]step, k kind.Kind, s side) {
 func operations(t *testing.T, c *cast) map[string]bool {
 	t.Helper()
 	var document struct {
-		Paths map[string]map[string]any `json:"paths"`
+		Paths map[string]map[string]struct{ Security []any } `json:"paths"`
 	}
 	if err := json.Unmarshal(c.nobody.Do(t, http.MethodGet, "/openapi.json", nil).Body, &document); err != nil {
 		t.Fatal(err)
 	}
 	all := map[string]bool{}
 	for path, methods := range document.Paths {
-		for method := range methods {
+		for method, operation := range methods {
+			if operation.Security == nil { // anybody's; see TestPublicOperations
+				continue
+			}
 			all[strings.ToUpper(method)+" "+strings.TrimPrefix(path, base)] = true
 		}
 	}
@@ -182,28 +202,62 @@ func TestEveryOperationForEveryCaller(t *testing.T) {
 	for name, s := range steps {
 		method, _, _ := strings.Cut(name, " ")
 		for i, caller := range callers {
+			if _, api := strings.CutPrefix(s.at(base), "/api/"); !api {
+				t.Run(name+" by "+caller, func(t *testing.T) { c.calls(t, c.caller(caller), method, s, base, s.want[i]) })
+				continue
+			}
 			for _, prefix := range []string{base, "/ajax-api/2.0/mlflow"} {
 				want := s.want[i]
 				if want == 201 && s.ready == nil && prefix != base { // made by the call under the other prefix
 					continue
 				}
-				t.Run(fmt.Sprintf("%s%s by %s", prefix[:5], name, caller), func(t *testing.T) {
-					if s.ready != nil {
-						s.ready(t)
-					}
-					got := c.caller(caller).Do(t, method, s.at(prefix), s.body)
-					if got.Status != want {
-						t.Errorf("%d, want %d: %s", got.Status, want, got.Body)
-					}
-					if strings.Contains(string(got.Body), "$schema") || strings.TrimSpace(string(got.Body)) == "null" {
-						t.Errorf("the body is %s", got.Body)
-					}
-					if got.Header.Get("Cache-Control") != "no-store" {
-						t.Errorf("a cache may keep the answer: %v", got.Header)
-					}
-				})
+				t.Run(fmt.Sprintf("%s%s by %s", prefix[:5], name, caller), func(t *testing.T) { c.calls(t, c.caller(caller), method, s, prefix, want) })
 			}
 		}
+	}
+}
+
+// calls has a caller call an operation, and compares the status of the answer.
+func (c *cast) calls(t *testing.T, who *world.Client, method string, s step, prefix string, want int) {
+	t.Helper()
+	if s.ready != nil {
+		s.ready(t)
+	}
+	got := who.Do(t, method, s.at(prefix), s.body)
+	if got.Status != want {
+		t.Errorf("%d, want %d: %s", got.Status, want, got.Body)
+	}
+	if strings.Contains(string(got.Body), "$schema") || strings.TrimSpace(string(got.Body)) == "null" {
+		t.Errorf("the body is %s", got.Body)
+	}
+	if got.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("a cache may keep the answer: %v", got.Header)
+	}
+}
+
+// Nobody has to be signed in for these, and there are no others.
+func TestPublicOperations(t *testing.T) {
+	c := newCast(t)
+	want := map[string]int{"GET /login": 200, "GET /login/{provider_id}": 404, "GET /callback": 400, "GET /callback/{provider_id}": 400, "GET /logout": 303,
+		"POST /logout": 303, "GET /providers": 200, "GET /auth/status": 200, "GET /health": 200, "GET /health/live": 200, "GET /health/ready": 200,
+		"GET /health/startup": 200, "GET /oidc/ui": 307, "GET /oidc/ui/": 200, "GET /oidc/ui/{filename}": 200, "GET /oidc/ui/config.json": 200}
+	got := map[string]int{}
+	var document struct {
+		Paths map[string]map[string]struct{ Security []any } `json:"paths"`
+	}
+	if err := json.Unmarshal(c.nobody.Do(t, http.MethodGet, "/openapi.json", nil).Body, &document); err != nil {
+		t.Fatal(err)
+	}
+	for path, methods := range document.Paths {
+		for method, operation := range methods {
+			if operation.Security == nil {
+				method = strings.ToUpper(method)
+				got[method+" "+path] = c.nobody.Do(t, method, strings.NewReplacer("{provider_id}", "none", "{filename}", "users").Replace(path), nil).Status
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -54,18 +54,29 @@ func addPaged[I any, P interface {
 	*I
 	pages
 }, T any](r *registrar, path, summary string, do func(ctx context.Context, s *identity.Subject, in P) (listing[T], error)) {
+	addPagedIn(r, path, summary, func(ctx context.Context, s *identity.Subject, in P) (listing[T], func([]T) []T, error) {
+		all, err := do(ctx, s, in)
+		return all, func(rows []T) []T { return rows }, err
+	})
+}
+
+// addPagedIn is addPaged for rows that are in something.
+func addPagedIn[I any, P interface {
+	*I
+	pages
+}, T, B any](r *registrar, path, summary string, do func(ctx context.Context, s *identity.Subject, in P) (listing[T], func([]T) B, error)) {
 	type output struct {
 		Total string `header:"X-Total-Count" doc:"the number of all matches, where a limit or search was given"`
-		Body  []T
+		Body  B
 	}
 	huma.Register(r.api, r.operation(http.MethodGet, path, http.StatusOK, summary), func(ctx context.Context, in *I) (*output, error) {
-		all, err := do(ctx, identity.From(ctx), in)
+		all, within, err := do(ctx, identity.From(ctx), in)
 		if err != nil {
-			return nil, r.use.problem(ctx, err)
+			return nil, r.failed(ctx, http.MethodGet, path, err)
 		}
 		p := P(in).paging()
 		rows, total := page(all.rows, all.name, p)
-		out := &output{Body: append([]T{}, rows...)}
+		out := &output{Body: within(append([]T{}, rows...))}
 		if p.Limit > 0 || p.Search != "" {
 			out.Total = strconv.Itoa(total)
 		}

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/api"
@@ -42,6 +43,8 @@ type App struct {
 	settings *config.Config
 	log      *slog.Logger
 	unready  sync.Map // names of checks that failed the last time
+	started  atomic.Bool
+	cleaner  api.Cleaner // nil: MLflow is not ours
 	handler  http.Handler
 	closers  []func() error
 	uses     *token.Uses
@@ -49,7 +52,12 @@ type App struct {
 
 // New builds the gateway from its settings. Close takes it down again.
 func New(ctx context.Context, c *config.Config, log *slog.Logger) (*App, error) {
-	a := &App{settings: c, log: log}
+	return newApp(ctx, c, nil, log)
+}
+
+// newApp builds the gateway in front of an MLflow of whose trash a cleaner takes care; nil where it is somebody else's.
+func newApp(ctx context.Context, c *config.Config, cleaner api.Cleaner, log *slog.Logger) (*App, error) {
+	a := &App{settings: c, cleaner: cleaner, log: log}
 	if err := a.build(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -114,10 +122,11 @@ func (a *App) build(ctx context.Context) error {
 	login.New(login.Options{Choices: providers.choices(), AutoRedirect: c.OIDC.AutoRedirect, People: a.Store, Sessions: a.Sessions, Keys: keys, Origin: origin,
 		Renewal: renewal, Failures: limits.logouts, Authenticate: auth.Authenticate, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
 	api.New(api.Options{Store: a.Store, Identities: a.Store, Roles: a.Store, Passwords: auth, Locals: a.Store, Providers: providers, MLflow: a.MLflow, Grants: a.Cache, Sessions: a.Sessions, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
-		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, FreshFor: c.StepUp, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
+		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, FreshFor: c.StepUp, Cleaner: a.cleaner, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
 	terminal.New(terminal.Options{Store: a.Store, Sealer: keys, Failures: limits.credentials, Origin: origin, Authenticate: auth.Authenticate,
 		Prove: auth.Prove, ExchangeFor: exchangeFor(c), TokenLifetime: c.Terminal.Token, Lifetime: c.Terminal.Login, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
 	a.mountHealth(mux)
+	a.mountUI(mux, origin.Prefix, auth.Authenticate)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteError(w, r, a.log, errs.New(errs.NotFound, "there is no %s %s", r.Method, r.URL.Path))
 	})
@@ -129,7 +138,8 @@ func (a *App) build(ctx context.Context) error {
 var own = []string{"/login", "/callback", "/logout", "/backchannel-logout", "/frontchannel-logout", "/providers", "/auth", "/oauth", "/.well-known/oauth-authorization-server", "/health", "/openapi.json",
 	"/api/2.0/mlflow/permissions", "/ajax-api/2.0/mlflow/permissions", "/api/3.0/mlflow/permissions", "/ajax-api/3.0/mlflow/permissions",
 	"/api/2.0/mlflow/users", "/ajax-api/2.0/mlflow/users", "/api/3.0/mlflow/users", "/ajax-api/3.0/mlflow/users",
-	"/api/3.0/mlflow/roles", "/ajax-api/3.0/mlflow/roles", "/api/3.0/mlflow/workspace-permissions", "/ajax-api/3.0/mlflow/workspace-permissions"}
+	"/api/3.0/mlflow/roles", "/ajax-api/3.0/mlflow/roles", "/api/3.0/mlflow/workspace-permissions", "/ajax-api/3.0/mlflow/workspace-permissions",
+	"/api/3.0/mlflow/workspace-rules", "/ajax-api/3.0/mlflow/workspace-rules", "/oidc"}
 
 // split sends the gateway's own paths to the mux. It compares the path as it was sent: an encoded spelling of such a path
 // is MLflow's business, and there it is in no table.

@@ -59,7 +59,7 @@ var arrows = map[string][]string{
 		"internal/policy", "internal/rewrite", "internal/upstream", "internal/workspace"},
 	"internal/api": {"internal/audit", "internal/authz", "internal/directory", "internal/errs", "internal/extract", "internal/httpx", "internal/identity",
 		"internal/kind", "internal/policy", "internal/session", "internal/store", "internal/token", "internal/upstream", "internal/workspace"},
-	"internal/app": {"internal/api", "internal/audit", "internal/authz", "internal/config", "internal/directory", "internal/errs", "internal/gateway", "internal/httpx", "internal/limit", "internal/limit/redis",
+	"internal/app": {"internal/api", "internal/audit", "internal/authz", "internal/config", "internal/directory", "internal/errs", "internal/gateway", "internal/httpx", "internal/identity", "internal/limit", "internal/limit/redis",
 		"internal/login", "internal/login/oidc", "internal/policy", "internal/session", "internal/session/filesystem",
 		"internal/session/redis", "internal/store", "internal/supervise", "internal/terminal", "internal/token", "internal/upstream", "internal/workload"},
 

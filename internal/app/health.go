@@ -10,19 +10,32 @@ import (
 )
 
 func (a *App) mountHealth(mux *http.ServeMux) {
-	up := func(w http.ResponseWriter, _ *http.Request) {
-		httpx.WriteJSON(w, http.StatusOK, map[string]string{"status": "healthy"})
+	says := func(status string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			httpx.WriteJSON(w, http.StatusOK, map[string]string{"status": status})
+		}
 	}
-	mux.HandleFunc("GET /health", up)
-	mux.HandleFunc("GET /health/live", up)
+	mux.HandleFunc("GET /health", says("ok"))
+	mux.HandleFunc("GET /health/live", says("live"))
 	mux.HandleFunc("GET /health/ready", a.ready)
+	mux.HandleFunc("GET /health/startup", a.startup)
 }
 
 // ready tells whether requests can be served now: MLflow, the users database and the session store answer.
 func (a *App) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	checks, ready := a.check(r.Context())
+	status, code := "ready", http.StatusOK
+	if !ready {
+		status, code = "not_ready", http.StatusServiceUnavailable
+	}
+	httpx.WriteJSON(w, code, map[string]any{"status": status, "checks": checks})
+}
+
+// check asks all that requests need.
+func (a *App) check(ctx context.Context) (map[string]bool, bool) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	checks, status, code := map[string]string{}, "ready", http.StatusOK
+	checks, ready := map[string]bool{}, true
 	all := map[string]func(context.Context) error{"mlflow": a.MLflow.Healthy, "database": a.Store.Ping, "sessions": a.Sessions.Store.Ping}
 	if a.settings.Workspaces.Enabled {
 		all["workspaces"] = a.MLflow.HasWorkspaces
@@ -30,11 +43,35 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	for name, check := range all {
 		err := check(ctx)
 		a.noteCheck(name, err)
-		if checks[name] = "ok"; err != nil {
-			checks[name], status, code = "unavailable", "not ready", http.StatusServiceUnavailable
+		checks[name], ready = err == nil, ready && err == nil
+	}
+	if ready {
+		a.started.Store(true)
+	}
+	return checks, ready
+}
+
+// startup tells whether all that requests need has been there once since the start: an MLflow of full mode takes its time. The
+// identity providers are not asked: whoever has a session or token does not need them.
+func (a *App) startup(w http.ResponseWriter, r *http.Request) {
+	type answer struct {
+		Status    string          `json:"status"`
+		OIDC      bool            `json:"oidc_initialized"`
+		Providers map[string]bool `json:"providers"`
+		Message   string          `json:"message,omitempty"`
+	}
+	says := answer{Status: "started", OIDC: true, Providers: map[string]bool{}}
+	for _, one := range a.settings.Providers {
+		says.Providers[one.ID] = true
+	}
+	if !a.started.Load() {
+		if _, ready := a.check(r.Context()); !ready {
+			says.Status, says.Message = "initializing", "MLflow, the users database or the session store has not answered yet; /health/ready says which"
+			httpx.WriteJSON(w, http.StatusServiceUnavailable, says)
+			return
 		}
 	}
-	httpx.WriteJSON(w, code, map[string]any{"status": status, "checks": checks})
+	httpx.WriteJSON(w, http.StatusOK, says)
 }
 
 // compareWorkspaces asks MLflow, as soon as it answers, whether it has the workspaces that the settings say, and logs it

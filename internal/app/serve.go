@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/api"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/supervise"
@@ -37,6 +38,7 @@ func Serve(ctx context.Context, c *config.Config, mlflowArgs []string, output io
 		return fmt.Errorf("listening on LISTEN_ADDR %s: %w", c.Listen, err)
 	}
 	defer listener.Close()
+	var own api.Cleaner
 	if c.Upstream == "" {
 		if c.SocketPrefix, err = prefixOf(mlflowArgs); err != nil {
 			return err
@@ -53,11 +55,11 @@ func Serve(ctx context.Context, c *config.Config, mlflowArgs []string, output io
 				log.Warn("MLflow's folder could not be removed", "error", err)
 			}
 		}()
-		c.Upstream = server.Address()
+		c.Upstream, own = server.Address(), cleaner{server}
 	} else if len(mlflowArgs) > 0 {
 		return errors.New("arguments after -- are for the MLflow server of full mode, and MLFLOW_UPSTREAM names another one; leave one of the two out")
 	}
-	a, err := New(ctx, c, log)
+	a, err := newApp(ctx, c, own, log)
 	if err != nil {
 		return err
 	}

@@ -17,34 +17,42 @@ type Name string
 
 // The names.
 const (
-	SignedIn          Name = "sign_in_succeeded"
-	SignInRefused     Name = "sign_in_refused"
-	CredentialRefused Name = "credential_refused"
-	RateLimited       Name = "rate_limited"
-	RequestRefused    Name = "request_refused"
-	SessionMade       Name = "session_made"
-	SessionRenewed    Name = "session_renewed"
-	SessionEnded      Name = "session_ended"
-	LogoutRefused     Name = "logout_refused"
-	TokenMade         Name = "token_made"
-	TokenRotated      Name = "token_rotated"
-	TokenRevoked      Name = "token_revoked"
-	TerminalAnswered  Name = "terminal_answered"
-	TerminalSignedIn  Name = "terminal_signed_in"
-	TerminalReused    Name = "terminal_token_reused"
-	TokenExchanged    Name = "token_exchanged"
-	ExchangeRefused   Name = "token_exchange_refused"
-	PasswordUpgraded  Name = "password_hash_upgraded"
-	PasswordChanged   Name = "password_changed"
-	RolesChanged      Name = "roles_changed"
-	ServiceMade       Name = "service_account_made"
-	ServiceBound      Name = "service_account_bound"
-	IdentityLinked    Name = "identity_linked"
-	IdentityUnlinked  Name = "identity_unlinked"
-	AccountMade       Name = "account_created"
-	AccountDeleted    Name = "account_deleted"
-	AdminGained       Name = "administrator_gained"
-	AdminLost         Name = "administrator_lost"
+	SignedIn           Name = "sign_in_succeeded"
+	SignInRefused      Name = "sign_in_refused"
+	CredentialRefused  Name = "credential_refused"
+	RateLimited        Name = "rate_limited"
+	RequestRefused     Name = "request_refused"
+	SessionMade        Name = "session_made"
+	SessionRenewed     Name = "session_renewed"
+	SessionEnded       Name = "session_ended"
+	LogoutRefused      Name = "logout_refused"
+	TokenMade          Name = "token_made"
+	TokenRotated       Name = "token_rotated"
+	TokenRevoked       Name = "token_revoked"
+	TerminalAnswered   Name = "terminal_answered"
+	TerminalSignedIn   Name = "terminal_signed_in"
+	TerminalReused     Name = "terminal_token_reused"
+	TokenExchanged     Name = "token_exchanged"
+	ExchangeRefused    Name = "token_exchange_refused"
+	PasswordUpgraded   Name = "password_hash_upgraded"
+	PasswordChanged    Name = "password_changed"
+	RolesChanged       Name = "roles_changed"
+	ServiceMade        Name = "service_account_made"
+	ServiceBound       Name = "service_account_bound"
+	IdentityLinked     Name = "identity_linked"
+	IdentityUnlinked   Name = "identity_unlinked"
+	AccountMade        Name = "account_created"
+	AccountDeleted     Name = "account_deleted"
+	AccountDeactivated Name = "account_deactivated"
+	AccountActivated   Name = "account_activated"
+	AccountHandedOver  Name = "account_handed_over"
+	TrashRestored      Name = "trash_restored"
+	TrashCleaned       Name = "trash_cleaned"
+	WebhookMade        Name = "webhook_made"
+	WebhookChanged     Name = "webhook_changed"
+	WebhookDeleted     Name = "webhook_deleted"
+	AdminGained        Name = "administrator_gained"
+	AdminLost          Name = "administrator_lost"
 )
 
 // meanings is the table of the documentation.
@@ -78,6 +86,14 @@ var meanings = []struct {
 	{IdentityUnlinked, "an account lost an identity"},
 	{AccountMade, "an account was made: by an administrator, or, where `cause` is provider, for a person whom a provider vouches for"},
 	{AccountDeleted, "an account was deleted"},
+	{AccountDeactivated, "an administrator deactivated an account; its sessions and tokens ended"},
+	{AccountActivated, "an administrator activated an account again"},
+	{AccountHandedOver, "an administrator said which source, `provider`, manages an account"},
+	{TrashRestored, "an administrator took what `route` names out of the trash"},
+	{TrashCleaned, "an administrator deleted `count` experiments and runs of the trash for good"},
+	{WebhookMade, "an administrator made the webhook that `route` names"},
+	{WebhookChanged, "an administrator changed the webhook that `route` names"},
+	{WebhookDeleted, "an administrator deleted the webhook that `route` names"},
 	{AdminGained, "an account became an administrator: by another one, or, where `cause` is provider, by a group that a provider names"},
 	{AdminLost, "an account is no administrator any more, in the same ways"},
 }
@@ -132,7 +148,7 @@ func (l *Log) Record(ctx context.Context, e Event) {
 	if e.UserID != 0 {
 		attributes = append(attributes, slog.Int64("user_id", e.UserID))
 	}
-	if e.Name == SessionEnded {
+	if e.Name == SessionEnded || e.Name == TrashCleaned {
 		attributes = append(attributes, slog.Int("count", e.Count))
 	}
 	l.log.LogAttrs(ctx, level, string(e.Name), attributes...)

@@ -30,6 +30,15 @@ type Identity struct {
 	Subject  string
 }
 
+// Handover is what changed its source with an account.
+type Handover struct {
+	Previous    string
+	Memberships []Membership
+}
+
+// Membership is a group of a user, and the source that it is held from.
+type Membership struct{ Group, From string }
+
 // Login is what a verified sign-in says about a person.
 type Login struct {
 	Identity    Identity

@@ -433,11 +433,11 @@ func (l *Login) status(w http.ResponseWriter, r *http.Request) {
 	if subject.Credential == identity.Session {
 		if record, _, err := l.Sessions.Load(r); err == nil {
 			if c, ok := l.Choices.of(record.Provider); ok {
-				says.Provider = &c.ID
+				says.Provider = &c.DisplayName
 			}
 		}
 	} else if c, ok := l.Choices.chosen(""); ok {
-		says.Provider = &c.ID
+		says.Provider = &c.DisplayName
 	}
 	httpx.WriteJSON(w, http.StatusOK, says)
 }

@@ -36,7 +36,7 @@ func TestSignInStoresWhoAndLeadsBack(t *testing.T) {
 	if diff := cmp.Diff([]string{"mlflow", "red"}, w.groups("ann@example.com")); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(map[string]any{"authenticated": true, "username": "ann@example.com", "provider": "oidc"}, status(t, b)); diff != "" {
+	if diff := cmp.Diff(map[string]any{"authenticated": true, "username": "ann@example.com", "provider": w.settings.DisplayName}, status(t, b)); diff != "" {
 		t.Error(diff)
 	}
 	if _, err := w.db.UserByIdentity(t.Context(), directory.Identity{Provider: w.idpURL, Subject: "s-ann"}); err != nil {

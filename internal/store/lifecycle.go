@@ -27,6 +27,17 @@ func (db *DB) Deleted(ctx context.Context, k kind.Name, resource string) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error { return db.drop(ctx, tx, k, resource) })
 }
 
+// ExperimentGone drops all grants on an experiment that is deleted for good, and on what has its name within it.
+func (db *DB) ExperimentGone(ctx context.Context, id string) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := db.drop(ctx, tx, kind.Experiment, id); err != nil {
+			return err
+		}
+		_, err := tx.NewDelete().Table(grants).Where("kind = ? AND resource LIKE ?", kind.Scorer, kind.Within(id, "%")).Exec(ctx)
+		return err
+	})
+}
+
 // Renamed moves all grants to the new name, and drops what an earlier resource left behind there.
 func (db *DB) Renamed(ctx context.Context, k kind.Name, from, to string) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {

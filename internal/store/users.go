@@ -145,15 +145,32 @@ func (db *DB) keepAdmin(ctx context.Context, tx bun.Tx, username string) error {
 
 // SetActive activates or deactivates a user.
 func (db *DB) SetActive(ctx context.Context, username string, active bool) error {
-	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if !active {
-			if err := db.keepAdmin(ctx, tx, username); err != nil {
-				return err
-			}
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error { return db.setActive(ctx, tx, username, active) })
+}
+
+func (db *DB) setActive(ctx context.Context, tx bun.Tx, username string, active bool) error {
+	if !active {
+		if err := db.keepAdmin(ctx, tx, username); err != nil {
+			return err
 		}
-		result, err := tx.NewUpdate().Table("gw_users").Set("active = ?", active).Set("updated_at = ?", db.now()).
-			Where("username = ?", username).Exec(ctx)
-		return db.changed(result, err, "the user "+username)
+	}
+	result, err := tx.NewUpdate().Table("gw_users").Set("active = ?", active).Set("updated_at = ?", db.now()).
+		Where("username = ?", username).Exec(ctx)
+	return db.changed(result, err, "the user "+username)
+}
+
+// Deactivate deactivates a user and takes all tokens away, so that none is good again with the account.
+func (db *DB) Deactivate(ctx context.Context, username string) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := db.setActive(ctx, tx, username, false); err != nil {
+			return err
+		}
+		user, err := db.user(ctx, tx, "u.username = ?", username)
+		if err != nil {
+			return err
+		}
+		_, err = dropTokens(ctx, tx, user.ID)
+		return err
 	})
 }
 
