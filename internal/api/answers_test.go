@@ -112,6 +112,9 @@ func (c *cast) patternForm(t *testing.T, k kind.Kind, s side, id, regex string, 
 		form["id"], form["group_id"], form["kind"] = number, c.id(t, s.holder), "group"
 	case !k.PatternIDText:
 		form["id"], form["user_id"] = number, c.id(t, s.holder)
+		if k.Plain {
+			form["kind"] = "user"
+		}
 	}
 	if k.Prompt {
 		form["prompt"] = k.Name == kind.Prompt

@@ -54,6 +54,7 @@ type Store interface {
 	ExperimentGone(ctx context.Context, id string) error
 	Grants(ctx context.Context, p store.Principal, k kind.Name) ([]authz.Grant, error)
 	Patterns(ctx context.Context, p store.Principal, k kind.Name) ([]authz.Grant, error)
+	PatternHolders(ctx context.Context, k kind.Name, ofGroups bool) ([]store.HeldPattern, error)
 	GrantsOn(ctx context.Context, k kind.Name, resource string) (users, groups []store.Holder, err error)
 	CreateGrant(ctx context.Context, p store.Principal, k kind.Name, resource string, level kind.Level) error
 	UpdateGrant(ctx context.Context, p store.Principal, k kind.Name, resource string, level kind.Level) error
@@ -91,6 +92,7 @@ type Options struct {
 	Cookie        string // the name of the session cookie, for the OpenAPI document
 	TokenLifetime time.Duration
 	FreshFor      time.Duration // after a sign-in, for critical operations by browser; 0: as long as the session
+	Attacher      *Attacher     // with workspaces alone
 	Cleaner       Cleaner       // nil: nothing can be deleted for good from here
 	Audit         audit.Recorder
 	Log           *slog.Logger
@@ -159,6 +161,12 @@ func (a *API) operations(r *registrar) {
 	a.mlflowRoles(r)
 	a.mlflowPermissions(r)
 	a.perKind(r)
+	if a.Rules.Workspaces {
+		third := *r
+		third.prefix = strings.Replace(r.prefix, "/2.0/", "/3.0/", 1)
+		a.workspacePermissions(&third)
+		a.rules(&third)
+	}
 }
 
 // Problem is an error in the form of the rest of the gateway.

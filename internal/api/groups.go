@@ -83,6 +83,9 @@ func (a *API) createGroup(ctx context.Context, s *identity.Subject, in *newGroup
 		return message{}, err
 	}
 	err = a.Store.CreateGroup(ctx, name)
+	if err == nil && a.Attacher != nil {
+		a.Attacher.Arrived(ctx, []string{name}, s.Username)
+	}
 	if errs.Is(err, errs.Conflict) {
 		return message{Status: "success", Message: "Group " + name + " exists already", status: http.StatusOK}, nil
 	}

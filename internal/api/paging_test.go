@@ -59,8 +59,12 @@ func TestTotalLeavesOutWhatIsHidden(t *testing.T) {
 			one = object{"name": c.names[k.Name], "display_name": nil, "description": nil, "status": nil, "latest_version": nil, "workspace": "default"}
 		case k.ByID:
 			one["id"] = c.on[k.Name]
-		case k.Plain:
-			delete(one, "tags")
+		case k.Name == kind.GatewayEndpoint:
+			one = object{"name": c.names[k.Name], "type": "", "description": "", "route_type": "", "auth_type": ""}
+		case k.Name == kind.GatewaySecret:
+			one = object{"name": c.names[k.Name], "key": c.names[k.Name]}
+		case k.Name == kind.GatewayModel:
+			one = object{"name": c.names[k.Name], "source": "openai"}
 		default:
 			one["description"], one["aliases"] = "", object{}
 		}

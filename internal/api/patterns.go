@@ -61,7 +61,7 @@ func (a *API) patterns(r *registrar, k kind.Kind, side side) {
 		return row{"status": "success", "message": "The pattern has been created"}, nil
 	})
 	add(r, http.MethodGet, base+"/{id}", 200, "One pattern", func(ctx context.Context, s *identity.Subject, in *PatternPath) (row, error) {
-		id, err := patternID(s, side, in.ID)
+		id, err := patternID(s, k, side, in.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +72,7 @@ func (a *API) patterns(r *registrar, k kind.Kind, side side) {
 
 func (a *API) patternChanges(r *registrar, k kind.Kind, side side, path string) {
 	add(r, http.MethodPatch, path, 200, "Change a pattern", func(ctx context.Context, s *identity.Subject, in *patternChange) (row, error) {
-		id, err := patternID(s, side, in.ID)
+		id, err := patternID(s, k, side, in.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +90,7 @@ func (a *API) patternChanges(r *registrar, k kind.Kind, side side, path string) 
 		return row{"status": "success", "message": "The pattern has been changed"}, nil
 	})
 	add(r, http.MethodDelete, path, 200, "Delete a pattern", func(ctx context.Context, s *identity.Subject, in *PatternPath) (message, error) {
-		id, err := patternID(s, side, in.ID)
+		id, err := patternID(s, k, side, in.ID)
 		if err != nil {
 			return message{}, err
 		}
@@ -102,8 +102,8 @@ func (a *API) patternChanges(r *registrar, k kind.Kind, side side, path string) 
 	})
 }
 
-// patternID reads the id of a path. What is not a number is another error on each side in the plugin, and so here.
-func patternID(s *identity.Subject, side side, text string) (int64, error) {
+// patternID reads the id of a path. What is not a number is another error for some kinds of users' patterns in the plugin, and so here.
+func patternID(s *identity.Subject, k kind.Kind, side side, text string) (int64, error) {
 	if err := administrator(s); err != nil {
 		return 0, err
 	}
@@ -111,7 +111,7 @@ func patternID(s *identity.Subject, side side, text string) (int64, error) {
 	switch {
 	case err == nil:
 		return id, nil
-	case side.user:
+	case side.user && !k.Plain && k.Parent == "":
 		return 0, errs.New(errs.Invalid, "the id of a pattern is a number")
 	}
 	return 0, huma.Error422UnprocessableEntity("the id of a pattern is a number")
@@ -150,6 +150,9 @@ func (a *API) patternRow(k kind.Kind, side side, holder int64, g authz.Grant) ro
 		one["id"] = strconv.FormatInt(g.ID, 10)
 	default:
 		one["user_id"] = holder
+		if k.Plain {
+			one["kind"] = side.kind
+		}
 	}
 	if k.Prompt {
 		one["prompt"] = k.Name == kind.Prompt

@@ -88,8 +88,8 @@ type revocation struct {
 // personalTokens are a user's tokens with names: one's own, and those of others to who handles them.
 func (a *API) personalTokens(r *registrar) {
 	const own, others = "/users/current/tokens", "/users/{username}/tokens"
-	add(r, http.MethodGet, own, 200, "One's own tokens with names", func(ctx context.Context, s *identity.Subject, in *Paging) (personals, error) {
-		return a.listTokens(ctx, s, s.Username, *in)
+	addPagedIn(r, own, "One's own tokens with names", func(ctx context.Context, s *identity.Subject, _ *Paging) (listing[personal], func([]personal) personals, error) {
+		return a.listTokens(ctx, s, s.Username)
 	})
 	add(r, http.MethodPost, own, 201, "Make a token with a name", func(ctx context.Context, s *identity.Subject, in *newPersonal) (madePersonal, error) {
 		return a.makeToken(ctx, s, s.Username, in.RawBody, in.Body)
@@ -97,8 +97,8 @@ func (a *API) personalTokens(r *registrar) {
 	add(r, http.MethodDelete, own+"/{token_id}", 200, "Revoke one of one's own tokens", func(ctx context.Context, s *identity.Subject, in *tokenPath) (deletion, error) {
 		return a.revokeToken(ctx, s, s.Username, in.ID)
 	})
-	add(r, http.MethodGet, others, 200, "The tokens with names of a user", func(ctx context.Context, s *identity.Subject, in *userTokens) (personals, error) {
-		return a.listTokens(ctx, s, in.Username, in.Paging)
+	addPagedIn(r, others, "The tokens with names of a user", func(ctx context.Context, s *identity.Subject, in *userTokens) (listing[personal], func([]personal) personals, error) {
+		return a.listTokens(ctx, s, in.Username)
 	})
 	add(r, http.MethodPost, others, 201, "Make a token with a name for a user", func(ctx context.Context, s *identity.Subject, in *newPersonalOf) (madePersonal, error) {
 		return a.makeToken(ctx, s, in.Username, in.RawBody, in.Body)
@@ -153,21 +153,18 @@ func (a *API) supplied(ctx context.Context, s *identity.Subject, username string
 	return user, err
 }
 
-func (a *API) listTokens(ctx context.Context, s *identity.Subject, username string, p Paging) (personals, error) {
+func (a *API) listTokens(ctx context.Context, s *identity.Subject, username string) (listing[personal], func([]personal) personals, error) {
+	all := listing[personal]{name: func(p personal) string { return p.Name }}
+	within := func(rows []personal) personals { return personals{rows} }
 	user, err := a.handled(ctx, s, username)
 	if err != nil {
-		return personals{}, err
+		return all, within, err
 	}
 	tokens, err := a.Store.Tokens(ctx, user.ID)
-	if err != nil {
-		return personals{}, err
+	for _, t := range tokens {
+		all.rows = append(all.rows, a.listed(t, user))
 	}
-	rows, _ := page(tokens, func(t directory.Token) string { return t.Name }, p)
-	all := personals{Tokens: make([]personal, len(rows))}
-	for i, t := range rows {
-		all.Tokens[i] = a.listed(t, user)
-	}
-	return all, nil
+	return all, within, err
 }
 
 func (a *API) listed(t directory.Token, user directory.User) personal {

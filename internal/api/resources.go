@@ -7,6 +7,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/upstream"
 )
 
 type resourcePath struct {
@@ -81,11 +82,24 @@ func (a *API) managed(ctx context.Context, s *identity.Subject, k kind.Kind) (li
 		case k.ByID:
 			one["id"] = item.ID
 		case k.Plain:
-			delete(one, "tags")
+			one = plainRow(k.Name, item)
 		default:
 			one["description"], one["aliases"] = item.Description, item.Aliases
 		}
 		managed.rows = append(managed.rows, one)
 	}
 	return managed, nil
+}
+
+// plainRow is what the plugin lists of a thing of the AI gateway. What it says of an endpoint beside the name is empty.
+func plainRow(k kind.Name, item upstream.Item) row {
+	switch k {
+	case kind.GatewayEndpoint:
+		return row{"name": item.Name, "type": "", "description": "", "route_type": "", "auth_type": ""}
+	case kind.GatewaySecret:
+		return row{"key": item.Name, "name": item.Name}
+	case kind.GatewayModel:
+		return row{"name": item.Name, "source": item.Provider}
+	}
+	return row{"name": item.Name}
 }

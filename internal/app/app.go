@@ -96,7 +96,12 @@ func (a *App) build(ctx context.Context) error {
 	}
 	events := audit.NewLog(a.log)
 	a.Store.OnPerson(func(ctx context.Context, change directory.PersonChange) { events.Record(ctx, became(change)) })
-	renewal := a.renewal(providers.choices(), keys, events)
+	attacher, err := a.attacher(ctx, providers, events)
+	if err != nil {
+		return err
+	}
+	people := arrivals{a.Store, attacher}
+	renewal := a.renewal(people, providers.choices(), keys, events)
 	if err := a.openSessions(origin, renewal, events); err != nil {
 		return err
 	}
@@ -105,7 +110,7 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.uses = token.NewUses(a.Store, a.log, time.Now)
-	auth, err := token.New(token.Options{Sessions: a.Sessions, People: a.Cache, Verifier: issuers, Asking: providers.introspector(), Recorder: a.Store, Failures: limits.credentials,
+	auth, err := token.New(token.Options{Sessions: a.Sessions, People: a.Cache, Verifier: issuers, Asking: providers.introspector(), Recorder: people, Failures: limits.credentials,
 		Upgrades: a.Store, Uses: a.uses, Client: origin.Client, Audit: events, Log: a.log, Now: time.Now})
 	if err != nil {
 		return err
@@ -119,10 +124,10 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	login.New(login.Options{Choices: providers.choices(), AutoRedirect: c.OIDC.AutoRedirect, People: a.Store, Sessions: a.Sessions, Keys: keys, Origin: origin,
+	login.New(login.Options{Choices: providers.choices(), AutoRedirect: c.OIDC.AutoRedirect, People: people, Sessions: a.Sessions, Keys: keys, Origin: origin,
 		Renewal: renewal, Failures: limits.logouts, Authenticate: auth.Authenticate, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
 	api.New(api.Options{Store: a.Store, Identities: a.Store, Roles: a.Store, Passwords: auth, Locals: a.Store, Providers: providers, MLflow: a.MLflow, Grants: a.Cache, Sessions: a.Sessions, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
-		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, FreshFor: c.StepUp, Cleaner: a.cleaner, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
+		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, FreshFor: c.StepUp, Cleaner: a.cleaner, Attacher: attacher, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
 	terminal.New(terminal.Options{Store: a.Store, Sealer: keys, Failures: limits.credentials, Origin: origin, Authenticate: auth.Authenticate,
 		Prove: auth.Prove, ExchangeFor: exchangeFor(c), TokenLifetime: c.Terminal.Token, Lifetime: c.Terminal.Login, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
 	a.mountHealth(mux)

@@ -25,6 +25,7 @@ var arrows = map[string][]string{
 	"internal/authz":    {"internal/kind"},
 
 	"internal/workspace": {"internal/errs", "internal/kind"},
+	"internal/attach":    {"internal/errs", "internal/kind"},
 
 	"internal/httpx":    {"internal/errs"},
 	"internal/graphql":  {"internal/errs", "internal/extract", "internal/httpx", "internal/kind", "internal/policy", "internal/rewrite"},
@@ -45,7 +46,7 @@ var arrows = map[string][]string{
 	"internal/session/filesystem":  {"internal/errs", "internal/session"},
 	"internal/session/redis":       {"internal/errs", "internal/session"},
 	"internal/session/sessiontest": {"internal/session"},
-	"internal/store":               {"internal/authz", "internal/database", "internal/directory", "internal/errs", "internal/kind", "internal/session", "internal/workspace"},
+	"internal/store":               {"internal/attach", "internal/authz", "internal/database", "internal/directory", "internal/errs", "internal/kind", "internal/session", "internal/workspace"},
 	"internal/jwt":                 {"internal/errs", "internal/httpx"},
 	"internal/workload":            {"internal/config", "internal/directory", "internal/errs", "internal/jwt"},
 	"internal/token":               {"internal/audit", "internal/directory", "internal/errs", "internal/identity", "internal/jwt", "internal/session"},
@@ -57,9 +58,9 @@ var arrows = map[string][]string{
 	"internal/login/oidc": {"internal/assertion", "internal/config", "internal/directory", "internal/errs", "internal/jwt"},
 	"internal/gateway": {"internal/audit", "internal/authz", "internal/errs", "internal/extract", "internal/graphql", "internal/httpx", "internal/identity", "internal/kind",
 		"internal/policy", "internal/rewrite", "internal/upstream", "internal/workspace"},
-	"internal/api": {"internal/audit", "internal/authz", "internal/directory", "internal/errs", "internal/extract", "internal/httpx", "internal/identity",
+	"internal/api": {"internal/attach", "internal/audit", "internal/authz", "internal/directory", "internal/errs", "internal/extract", "internal/httpx", "internal/identity",
 		"internal/kind", "internal/policy", "internal/session", "internal/store", "internal/token", "internal/upstream", "internal/workspace"},
-	"internal/app": {"internal/api", "internal/audit", "internal/authz", "internal/config", "internal/directory", "internal/errs", "internal/gateway", "internal/httpx", "internal/identity", "internal/limit", "internal/limit/redis",
+	"internal/app": {"internal/api", "internal/attach", "internal/audit", "internal/authz", "internal/config", "internal/directory", "internal/errs", "internal/gateway", "internal/httpx", "internal/identity", "internal/limit", "internal/limit/redis",
 		"internal/login", "internal/login/oidc", "internal/policy", "internal/session", "internal/session/filesystem",
 		"internal/session/redis", "internal/store", "internal/supervise", "internal/terminal", "internal/token", "internal/upstream", "internal/workload"},
 

@@ -15,7 +15,7 @@ import (
 // OpenAPI writes the OpenAPI document of everything that a gateway can have. It reads no settings and opens nothing.
 func OpenAPI(w io.Writer) error {
 	log := slog.New(slog.DiscardHandler)
-	document := api.New(api.Options{Rules: authz.Rules{Workspaces: true}, Origin: &httpx.Origin{}, Cookie: "session", Audit: audit.NewLog(log), Log: log}).
+	document := api.New(api.Options{Rules: authz.Rules{Workspaces: true}, Origin: &httpx.Origin{}, Cookie: "session", Attacher: &api.Attacher{}, Audit: audit.NewLog(log), Log: log}).
 		Mount(http.NewServeMux())
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)

@@ -23,11 +23,11 @@ import (
 )
 
 // renewal has sessions follow the provider; nil where they do not.
-func (a *App) renewal(choices login.Choices, keys *session.Keys, events audit.Recorder) *login.Renewal {
+func (a *App) renewal(people login.People, choices login.Choices, keys *session.Keys, events audit.Recorder) *login.Renewal {
 	if !a.settings.OIDC.Refresh {
 		return nil
 	}
-	return &login.Renewal{Choices: choices, People: a.Store, Keys: keys, Leeway: a.settings.OIDC.RefreshLeeway, Audit: events, Log: a.log, Now: time.Now}
+	return &login.Renewal{Choices: choices, People: people, Keys: keys, Leeway: a.settings.OIDC.RefreshLeeway, Audit: events, Log: a.log, Now: time.Now}
 }
 
 func (a *App) openSessions(origin *httpx.Origin, renewal *login.Renewal, events audit.Recorder) error {

@@ -51,6 +51,9 @@ const (
 	WebhookMade        Name = "webhook_made"
 	WebhookChanged     Name = "webhook_changed"
 	WebhookDeleted     Name = "webhook_deleted"
+	RuleSaved          Name = "workspace_rule_saved"
+	RuleDeleted        Name = "workspace_rule_deleted"
+	WorkspaceAttached  Name = "workspace_attached"
 	AdminGained        Name = "administrator_gained"
 	AdminLost          Name = "administrator_lost"
 )
@@ -94,6 +97,9 @@ var meanings = []struct {
 	{WebhookMade, "an administrator made the webhook that `route` names"},
 	{WebhookChanged, "an administrator changed the webhook that `route` names"},
 	{WebhookDeleted, "an administrator deleted the webhook that `route` names"},
+	{RuleSaved, "an administrator made or changed the workspace rule that `route` names"},
+	{RuleDeleted, "an administrator deleted the workspace rule that `route` names"},
+	{WorkspaceAttached, "a rule gave or took, as `cause` says, the level of the group `account` in the workspace `route`; `by` is who or what had it do so"},
 	{AdminGained, "an account became an administrator: by another one, or, where `cause` is provider, by a group that a provider names"},
 	{AdminLost, "an account is no administrator any more, in the same ways"},
 }

@@ -78,6 +78,7 @@ type Workspaces struct {
 	Enabled      bool
 	NameToCreate bool // creating asks for a request that names its workspace
 	NotDefault   bool // nothing is created in the default workspace
+	MostByRule   kind.Level
 }
 
 // OIDC are the settings of an identity provider.

@@ -173,6 +173,8 @@ func settings(t *testing.T) map[string]setting {
 		"DEFAULT_MLFLOW_PERMISSION": {field: func(c *Config) any { return c.Default }, unset: kind.NoPermissions,
 			right: map[string]any{"READ": kind.Read, "use": kind.Use, "EDIT": kind.Edit, "MANAGE": kind.Manage, "NO_PERMISSIONS": kind.NoPermissions},
 			wrong: []string{"", "NONE", "ADMIN", "4"}, message: "it must be one of NO_PERMISSIONS, READ, USE, EDIT, MANAGE"},
+		"WORKSPACE_RULES_MAX_PERMISSION": {field: func(c *Config) any { return c.Workspaces.MostByRule }, unset: kind.Edit,
+			right: map[string]any{"READ": kind.Read, "MANAGE": kind.Manage}, wrong: []string{"", "NONE"}, message: "it must be one of NO_PERMISSIONS, READ, USE, EDIT, MANAGE"},
 		"RESTRICT_RESOURCE_CREATION":              yesNo(false, func(c *Config) *bool { return &c.RestrictCreation }),
 		"MLFLOW_ENABLE_WORKSPACES":                yesNo(false, func(c *Config) *bool { return &c.Workspaces.Enabled }),
 		"OIDC_WORKSPACE_REQUIRE_CREATION_CONTEXT": yesNo(false, func(c *Config) *bool { return &c.Workspaces.NameToCreate }),

@@ -16,11 +16,11 @@ func TestUnheededSettingsAreNamed(t *testing.T) {
 	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Load(lookup(map[string]string{"WORKSPACE_RULES_MAX_PERMISSION": "READ", "SESSION_TOKEN_ENCRYPTION_KEY": "secret"}), path, nil)
+	c, err := Load(lookup(map[string]string{"WORKSPACE_CACHE_MAX_SIZE": "1", "SESSION_TOKEN_ENCRYPTION_KEY": "secret"}), path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"OIDC_ALEMBIC_VERSION_TABLE", "OIDC_GROUPNAME", "SESSION_TOKEN_ENCRYPTION_KEY", "WORKSPACE_RULES_MAX_PERMISSION"}
+	want := []string{"OIDC_ALEMBIC_VERSION_TABLE", "OIDC_GROUPNAME", "SESSION_TOKEN_ENCRYPTION_KEY", "WORKSPACE_CACHE_MAX_SIZE"}
 	if diff := cmp.Diff(want, c.Unheeded()); diff != "" {
 		t.Error(diff)
 	}

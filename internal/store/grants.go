@@ -205,6 +205,26 @@ func source(p Principal, table string) authz.Source {
 	return authz.GroupPattern
 }
 
+// HeldPattern is a pattern with the name of who holds it.
+type HeldPattern struct {
+	Name  string
+	Grant authz.Grant
+}
+
+// PatternHolders lists the patterns of a kind of all users, or of all groups.
+func (db *DB) PatternHolders(ctx context.Context, k kind.Name, ofGroups bool) ([]HeldPattern, error) {
+	q, source := columns(db.read.NewSelect(), patterns).ColumnExpr("h.username AS by_group").Join("JOIN gw_users AS h ON h.id = r.user_id"), authz.UserPattern
+	if ofGroups {
+		q, source = columns(db.read.NewSelect(), patterns).ColumnExpr("h.name AS by_group").Join("JOIN gw_groups AS h ON h.id = r.group_id"), authz.GroupPattern
+	}
+	found, err := db.rules(ctx, q.Where("r.kind = ?", k).Order("r.id"), source)
+	all := make([]HeldPattern, len(found))
+	for i, g := range found {
+		all[i] = HeldPattern{g.Group, g}
+	}
+	return all, err
+}
+
 // GrantsOn lists who holds a grant on one resource: users, then groups.
 func (db *DB) GrantsOn(ctx context.Context, k kind.Name, resource string) (users, groups []Holder, err error) {
 	type row struct {
@@ -271,7 +291,8 @@ func (db *DB) UpdateGrant(ctx context.Context, p Principal, k kind.Name, resourc
 		if err != nil {
 			return err
 		}
-		result, err := tx.NewUpdate().Table(grants).Set("level = ?", level.String()).ApplyQueryBuilder(h.where).
+		// from now on it is a person's, whatever rule has given it
+		result, err := tx.NewUpdate().Table(grants).Set("level = ?", level.String()).Set("rule_id = NULL").ApplyQueryBuilder(h.where).
 			Where("kind = ? AND workspace = ? AND resource = ?", k.Kept(), place(ctx, k), resource).Exec(ctx)
 		return db.changed(result, err, "a permission of "+p.String()+" there")
 	})

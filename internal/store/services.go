@@ -83,7 +83,7 @@ func (db *DB) BindService(ctx context.Context, username string, as directory.Ide
 			return err
 		}
 		if !u.Service {
-			return errs.New(errs.Invalid, "%s is a person, whom the provider knows by signing in", username)
+			return errs.New(errs.Conflict, "%s is a person, whom the provider knows by signing in", username)
 		}
 		if _, err := tx.NewDelete().Model((*identityRow)(nil)).Where("user_id = ?", u.ID).Exec(ctx); err != nil {
 			return err

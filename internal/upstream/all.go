@@ -22,6 +22,7 @@ type Item struct {
 	Description string
 	Tags        map[string]string
 	Aliases     map[string]string
+	Provider    string  // of a model definition
 	Server      *Server // of an MCP server, what the permissions API shows of it
 }
 
@@ -50,6 +51,7 @@ type found struct {
 	EndpointID   string `json:"endpoint_id"`
 	DefinitionID string `json:"model_definition_id"`
 	Description  string `json:"description"`
+	Provider     string `json:"provider"`
 	Tags         []pair `json:"tags"`
 	Aliases      []pair `json:"aliases"`
 }
@@ -65,7 +67,7 @@ func (f found) opaque() string {
 }
 
 func (f found) item() Item {
-	i := Item{ID: f.ExperimentID, Name: f.Name, Opaque: f.opaque(), Description: f.Description, Tags: map[string]string{}, Aliases: map[string]string{}}
+	i := Item{ID: f.ExperimentID, Name: f.Name, Opaque: f.opaque(), Description: f.Description, Provider: f.Provider, Tags: map[string]string{}, Aliases: map[string]string{}}
 	if i.Name == "" {
 		i.Name = f.SecretName
 	}

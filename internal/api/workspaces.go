@@ -1,0 +1,206 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
+)
+
+// The plugin has the permissions of workspaces under version 3 of the API, starting from the workspace; they are the same ones as
+// those under version 2, which have the form of all other kinds.
+
+// SpacePath names a workspace.
+type SpacePath struct {
+	Workspace string `path:"workspace" maxLength:"63"`
+}
+
+// SpaceHolderPath names a principal's permission on a workspace.
+type SpaceHolderPath struct {
+	SpacePath
+	Principal string `path:"principal" maxLength:"255"`
+}
+
+type spaceBody struct {
+	Username   string `json:"username,omitempty" maxLength:"255"`
+	Group      string `json:"group_name,omitempty" maxLength:"255"`
+	Permission string `json:"permission"`
+}
+
+type newSpaceGrant struct {
+	SpacePath
+	Body spaceBody
+}
+
+type spaceChange struct {
+	SpaceHolderPath
+	Body spaceBody
+}
+
+func (b spaceBody) holder(side side) string {
+	if side.user {
+		return b.Username
+	}
+	return b.Group
+}
+
+const spacesAt = "/permissions/workspaces"
+
+// workspacePermissions registers these. The prefix is of version 3.
+func (a *API) workspacePermissions(r *registrar) {
+	k, _ := kind.Of(kind.Workspace)
+	for _, side := range sides {
+		at := spacesAt + "/{workspace}/" + side.segment
+		add(r, http.MethodGet, at, 200, "Which "+side.segment+" hold a permission on a workspace", func(ctx context.Context, s *identity.Subject, in *SpacePath) ([]row, error) {
+			return a.spaceHolders(ctx, s, side, in.Workspace)
+		})
+		add(r, http.MethodPost, at, 201, "Give a permission on a workspace", func(ctx context.Context, s *identity.Subject, in *newSpaceGrant) (row, error) {
+			return a.putSpace(ctx, s, k, side, in.Workspace, in.Body.holder(side), in.Body.Permission, a.Store.CreateGrant)
+		})
+		add(r, http.MethodPatch, at+"/{principal}", 200, "Change a permission on a workspace", func(ctx context.Context, s *identity.Subject, in *spaceChange) (row, error) {
+			return a.putSpace(ctx, s, k, side, in.Workspace, in.Principal, in.Body.Permission, a.Store.UpdateGrant)
+		})
+		add(r, http.MethodDelete, at+"/{principal}", 204, "Take a permission on a workspace away", func(ctx context.Context, s *identity.Subject, in *SpaceHolderPath) (*none, error) {
+			if err := a.manages(ctx, s, k, in.Workspace); err != nil {
+				return nil, err
+			}
+			return nil, a.Store.DeleteGrant(ctx, side.of(in.Principal), kind.Workspace, in.Workspace)
+		})
+		a.workspacePatterns(r, k, side)
+	}
+}
+
+// field is what answers call the holder.
+func (s side) field() string {
+	if s.user {
+		return "username"
+	}
+	return "group_name"
+}
+
+func (a *API) spaceHolders(ctx context.Context, s *identity.Subject, side side, name string) ([]row, error) {
+	k, _ := kind.Of(kind.Workspace)
+	if err := a.manages(ctx, s, k, name); err != nil {
+		return nil, err
+	}
+	users, groups, err := a.Store.GrantsOn(ctx, kind.Workspace, name)
+	if err != nil {
+		return nil, err
+	}
+	rows := []row{}
+	if side.user {
+		for _, h := range users {
+			rows = append(rows, row{"workspace": name, "username": h.Name, "permission": h.Level.String()})
+		}
+		return rows, nil
+	}
+	rules, err := a.Attacher.Store.RuleOf(ctx, name)
+	for _, h := range groups {
+		one := row{"workspace": name, "group_name": h.Name, "permission": h.Level.String(), "rule_id": nil}
+		if rule, ok := rules[h.Name]; ok {
+			one["rule_id"] = rule
+		}
+		rows = append(rows, one)
+	}
+	return rows, err
+}
+
+func (a *API) putSpace(ctx context.Context, s *identity.Subject, k kind.Kind, side side, name, holder, permission string,
+	put func(context.Context, store.Principal, kind.Name, string, kind.Level) error) (row, error) {
+	if err := a.manages(ctx, s, k, name); err != nil {
+		return nil, err
+	}
+	level, err := parseLevel(permission)
+	if err == nil && holder == "" {
+		err = errs.New(errs.Invalid, "%s must not be empty", side.field())
+	}
+	if err != nil {
+		return nil, err
+	}
+	one := row{"workspace": name, side.field(): holder, "permission": level.String()}
+	if !side.user {
+		one["rule_id"] = nil
+	}
+	return one, put(ctx, side.of(holder), kind.Workspace, name, level)
+}
+
+type spacePatternBody struct {
+	Username   string `json:"username,omitempty" maxLength:"255"`
+	Group      string `json:"group_name,omitempty" maxLength:"255"`
+	Permission string `json:"permission"`
+	Regex      string `json:"regex"`
+	Priority   int32  `json:"priority"`
+}
+
+func (b spacePatternBody) holder(side side) string {
+	return spaceBody{b.Username, b.Group, ""}.holder(side)
+}
+
+type newSpacePattern struct{ Body spacePatternBody }
+
+type changedSpacePattern struct {
+	ID   int64 `path:"permission_id"`
+	Body spacePatternBody
+}
+
+type spacePatternOf struct {
+	ID       int64  `path:"permission_id"`
+	Username string `query:"username" maxLength:"255" doc:"of a user's pattern"`
+	Group    string `query:"group_name" maxLength:"255" doc:"of a group's pattern"`
+}
+
+// workspacePatterns are for administrators, as all patterns are.
+func (a *API) workspacePatterns(r *registrar, k kind.Kind, side side) {
+	at := spacesAt + "/regex/" + side.kind
+	add(r, http.MethodGet, at, 200, "The workspace patterns of all "+side.segment, func(ctx context.Context, s *identity.Subject, _ *none) ([]row, error) {
+		if err := administrator(s); err != nil {
+			return nil, err
+		}
+		held, err := a.Store.PatternHolders(ctx, kind.Workspace, !side.user)
+		rows := []row{}
+		for _, h := range held {
+			rows = append(rows, spacePattern(side, h.Name, h.Grant))
+		}
+		return rows, err
+	})
+	put := func(ctx context.Context, s *identity.Subject, b spacePatternBody, id int64) (row, error) {
+		g, err := pattern(s, k, patternBody{b.Regex, b.Priority, b.Permission})
+		if err != nil {
+			return nil, err
+		}
+		p := side.of(b.holder(side))
+		if g.ID = id; id != 0 {
+			return spacePattern(side, b.holder(side), g), a.Store.UpdatePattern(ctx, p, g)
+		}
+		if err := a.Store.CreatePattern(ctx, p, g); err != nil {
+			return nil, err
+		}
+		all, err := a.Store.Patterns(ctx, p, kind.Workspace)
+		for _, one := range all {
+			if one.Pattern == g.Pattern {
+				g.ID = one.ID
+			}
+		}
+		return spacePattern(side, b.holder(side), g), err
+	}
+	add(r, http.MethodPost, at, 201, "Make a workspace pattern", func(ctx context.Context, s *identity.Subject, in *newSpacePattern) (row, error) {
+		return put(ctx, s, in.Body, 0)
+	})
+	add(r, http.MethodPatch, at+"/{permission_id}", 200, "Change a workspace pattern", func(ctx context.Context, s *identity.Subject, in *changedSpacePattern) (row, error) {
+		return put(ctx, s, in.Body, in.ID)
+	})
+	add(r, http.MethodDelete, at+"/{permission_id}", 204, "Delete a workspace pattern", func(ctx context.Context, s *identity.Subject, in *spacePatternOf) (*none, error) {
+		if err := administrator(s); err != nil {
+			return nil, err
+		}
+		return nil, a.Store.DeletePattern(ctx, side.of(spaceBody{Username: in.Username, Group: in.Group}.holder(side)), kind.Workspace, in.ID)
+	})
+}
+
+func spacePattern(side side, holder string, g authz.Grant) row {
+	return row{"id": g.ID, "regex": g.Pattern, "priority": g.Priority, "permission": g.Level.String(), side.field(): holder}
+}
