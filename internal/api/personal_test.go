@@ -243,7 +243,7 @@ func TestServiceAccountsBoundToTheProvider(t *testing.T) {
 	}
 	bind := base + "/users/robot/service-account-source"
 	wants(t, c.admin.Do(t, http.MethodPut, bind, object{"source": "oidc", "subject": "subject of target"}), 409, conflict) // a person
-	wants(t, c.admin.Do(t, http.MethodPut, base+"/users/"+c.target.Username+"/service-account-source", object{"source": "oidc", "subject": "x"}), 400, invalid)
+	wants(t, c.admin.Do(t, http.MethodPut, base+"/users/"+c.target.Username+"/service-account-source", object{"source": "oidc", "subject": "x"}), 409, conflict)
 	wants(t, c.admin.Do(t, http.MethodPut, bind, object{"source": "oidc", "subject": "another"}), 200, object{"username": "robot", "service_account_source": "oidc"})
 	if before, now := as("subject of robot").Status, as("another").Status; before != 401 || now != 200 {
 		t.Errorf("the subject before is answered with %d, the new one with %d", before, now)

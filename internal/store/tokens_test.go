@@ -116,7 +116,7 @@ func TestServiceAccounts(t *testing.T) {
 	_, err = db.CreateService(t.Context(), directory.User{Username: "root", Admin: true}, "ann", directory.Identity{})
 	wantCode(t, err, errs.Invalid)
 	wantCode(t, db.SetServiceOwner(t.Context(), "ann", "ann"), errs.Invalid)
-	wantCode(t, db.BindService(t.Context(), "ann", directory.Identity{Provider: "oidc", Subject: "x"}), errs.Invalid)
+	wantCode(t, db.BindService(t.Context(), "ann", directory.Identity{Provider: "oidc", Subject: "x"}), errs.Conflict)
 	if err := db.BindService(t.Context(), "robot", directory.Identity{}); err != nil {
 		t.Fatal(err)
 	}
