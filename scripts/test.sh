@@ -36,6 +36,7 @@ package chromium chromium chromium-browser google-chrome
 if [ ! -x .venv/bin/python ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then install python3-venv; fi
 for older in '' 2.22.0 3.5.0; do ./scripts/mlflow.sh $older; done
 ./scripts/providers.sh
+./scripts/plugin.sh || [ $? = 3 ] # without a Python for it, nothing is compared, and the test says so
 if ! cmp -s test/e2e/requirements.txt .venv/e2e; then
   .venv/bin/python -m pip install --quiet --disable-pip-version-check -r test/e2e/requirements.txt >&2
   cp test/e2e/requirements.txt .venv/e2e
