@@ -1,0 +1,137 @@
+package directory_test
+
+import (
+	"database/sql"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/database"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/dbtest"
+)
+
+const grantsEach = 10
+
+// digits numbers rows from 0 to 10^n-1 in words that all engines have.
+func digits(n int) (from, number string) {
+	var tables, sum []string
+	for i := range n {
+		tables = append(tables, fmt.Sprintf("(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9) AS d%d", i))
+		sum = append(sum, fmt.Sprintf("d%d.d * 1%s", i, strings.Repeat("0", i)))
+	}
+	return strings.Join(tables, " CROSS JOIN "), strings.Join(sum, " + ")
+}
+
+// filled gives a database with 10^n users of ten grants each.
+func filled(tb testing.TB, engine database.Engine, n int) *store.DB {
+	tb.Helper()
+	a := dbtest.New(tb, engine)
+	db, err := store.Connect(tb.Context(), store.Options{Address: a})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = db.Close() })
+	driver, dsn := "sqlite", a.Path
+	switch engine {
+	case database.PostgreSQL:
+		driver, dsn = "pgx", a.URL()
+	case database.MySQL:
+		driver, dsn = "mysql", fmt.Sprintf("%s@tcp(%s:%d)/%s", a.User, a.Host, a.Port, a.Name)
+	}
+	raw, err := sql.Open(driver, dsn)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer raw.Close()
+	from, number := digits(n)
+	users := "INSERT INTO gw_users (username, display_name, is_admin, active, is_service, managed_by, created_at, updated_at) " +
+		"SELECT CONCAT('u', n), '', FALSE, TRUE, FALSE, 'oidc', '2026-01-01 00:00:00', '2026-01-01 00:00:00' FROM (SELECT " + number + " AS n FROM " + from + ") AS numbers"
+	ten, digit := digits(1)
+	rules := "INSERT INTO gw_grants (user_id, kind, workspace, resource, level) SELECT u.id, '" + string(kind.Experiment) + "', '', CONCAT('', u.id * 10 + " + digit + "), 'READ' FROM gw_users AS u CROSS JOIN " + ten
+	for _, statement := range []string{users, rules} {
+		if _, err := raw.ExecContext(tb.Context(), statement); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return db
+}
+
+// TestManyUsersAndGrants shows that what one request costs does not grow with how many people and grants there are.
+func TestManyUsersAndGrants(t *testing.T) {
+	for _, engine := range dbtest.Engines {
+		t.Run(engine.String(), func(t *testing.T) { measure(t, engine, 4, 500) })
+	}
+}
+
+// BenchmarkMillionGrants is TestManyUsersAndGrants at full size: go test -bench MillionGrants -benchtime 1x ./internal/directory.
+func BenchmarkMillionGrants(b *testing.B) {
+	for _, engine := range dbtest.Engines {
+		b.Run(engine.String(), func(b *testing.B) {
+			for b.Loop() {
+				measure(b, engine, 5, 30_000) // more than are kept in memory
+			}
+		})
+	}
+}
+
+// measure loads some of the 10^n users, and asks for one again and again.
+func measure(tb testing.TB, engine database.Engine, n int, some int64) {
+	began := time.Now()
+	db := filled(tb, engine, n)
+	filling := time.Since(began)
+	c, err := directory.NewCache(db, authz.DefaultOrder())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	last := int64(1)
+	for range n {
+		last *= 10
+	}
+	decide := func(id int64) {
+		g, err := c.Of(tb.Context(), id)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if !(authz.Rules{}.Decide(authz.Subject{Active: true}, g, authz.Resource{Kind: kind.Experiment, ID: fmt.Sprint(id*10 + 3)}, kind.Read).Allowed) {
+			tb.Fatalf("user %d has not what was granted", id)
+		}
+	}
+	var loads []time.Duration
+	for id := int64(1); id <= last; id += max(1, last/some) {
+		c.Look(tb.Context())
+		before, at := db.Queries(), time.Now()
+		decide(id)
+		loads = append(loads, time.Since(at))
+		if statements := db.Queries() - before; statements != 1 {
+			tb.Fatalf("loading what a user holds took %d statements", statements)
+		}
+	}
+	slices.Sort(loads)
+	c.Look(tb.Context())
+	decide(last / 2)
+	const again = 1000
+	before, at := db.Queries(), time.Now()
+	for range again {
+		decide(last / 2)
+	}
+	known := time.Since(at) / again
+	if statements := db.Queries() - before; statements != 0 && time.Since(at) < time.Second/2 {
+		tb.Errorf("%d statements for a user who is known", statements)
+	}
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	tb.Logf("%d grants of %d users in %v: loading a user takes %v (the slowest percent %v), deciding for one who is known %v; %d MB in use, %d MB of the system",
+		last*grantsEach, last, filling.Round(time.Millisecond), loads[len(loads)/2], loads[len(loads)*99/100], known, m.HeapAlloc>>20, m.Sys>>20)
+	if m.HeapAlloc > 200<<20 {
+		tb.Errorf("%d MB are in use", m.HeapAlloc>>20)
+	}
+	runtime.KeepAlive(c)
+}
