@@ -85,7 +85,7 @@ func TestServerKilledAmidWrites(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				if stored = append(stored, name); len(stored) == 60 {
-					go server.Kill()
+					wg.Go(server.Kill)
 				}
 			})
 			if !errs.Is(err, errs.Unavailable) {
