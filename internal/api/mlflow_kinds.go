@@ -43,7 +43,9 @@ func (a *API) perKind(second *registrar) {
 		r, base, one := second.version(k.Basic[0]), k.Basic[1]+"/permissions/", append(idFields(k), "username")
 		with := append(append([]string{}, one...), "permission")
 		r.mlflow(theirs{method: http.MethodPost, path: base + "create", summary: "Give a user a permission on a " + k.Title, fields: with,
-			do: a.changeOn(k, a.Store.CreateGrant)})
+			do: func(ctx context.Context, s *identity.Subject, in params) (any, error) {
+				return a.changeOn(k, a.Store.CreateGrant)(ctx, s, in)
+			}})
 		r.mlflow(theirs{method: http.MethodGet, path: base + "get", summary: "A user's permission on a " + k.Title, fields: one, do: a.getOn(k)})
 		r.mlflow(theirs{method: http.MethodPatch, path: base + "update", summary: "Change a user's permission on a " + k.Title, fields: with,
 			do: func(ctx context.Context, s *identity.Subject, in params) (any, error) {
