@@ -21,7 +21,7 @@ func TestIdentities(t *testing.T) {
 	wants(t, c.admin.Do(t, http.MethodPost, at, object{"provider_id": "nobody", "subject": "x"}), 404, missing)
 	wants(t, c.admin.Do(t, http.MethodPost, at, object{"provider_id": "oidc", "subject": " "}), 400, invalid)
 	wants(t, c.admin.Do(t, http.MethodPost, base+"/users/nobody/identities", object{"provider_id": "oidc", "subject": "x"}), 404, missing)
-	knows(own, further)
+	knows(further, own)
 	one := at + "?provider_id=oidc&subject=" + url.QueryEscape("a/b c?")
 	if got := c.admin.JSON(t, http.MethodDelete, one, nil); got["deleted"] != 1.0 {
 		t.Errorf("answered %v", got)

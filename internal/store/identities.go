@@ -9,7 +9,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 )
 
-// Identities lists by which identities a user is known, the longest known first.
+// Identities lists by which identities a user is known, by provider and subject.
 func (db *DB) Identities(ctx context.Context, username string) ([]directory.Identity, error) {
 	user, err := db.User(ctx, username)
 	if err != nil {
