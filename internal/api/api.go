@@ -157,6 +157,7 @@ func (a *API) operations(r *registrar) {
 	a.serviceAccounts(r)
 	a.groups(r)
 	a.permissions(r)
+	a.explanations(r)
 	a.mlflowUsers(r)
 	a.mlflowRoles(r)
 	a.mlflowPermissions(r)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/world"
 )
 
@@ -97,6 +98,8 @@ func (c *cast) steps(t *testing.T) map[string]step {
 		"GET /permissions/groups/details":                {want: administrators(200), path: "/permissions/groups/details"},
 		"GET /permissions/groups/{group_name}/users":     {want: administrators(200), path: "/permissions/groups/" + theGroup + "/users"},
 	}
+	all["GET /permissions/explain"] = step{want: statuses{401, 403, 403, 200, 200, 200}, ready: func(t *testing.T) { c.give(t, store.Principal{User: c.target.Username}, kind.Experiment, kind.Read) },
+		path: strings.TrimPrefix(explainAt(c.target.Username, kind.Experiment, c.on[kind.Experiment]), base)}
 	c.mlflowSteps(t, all)
 	for k := range kinds() {
 		if k.Parent == "" {
