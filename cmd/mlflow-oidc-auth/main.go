@@ -62,6 +62,14 @@ func command() *cobra.Command {
 				}
 				return settings.Print(c.OutOrStdout())
 			}},
+		&cobra.Command{Use: "doctor", Short: "Look at all that the gateway needs, and say how to mend what is wrong", Args: cobra.NoArgs,
+			RunE: func(c *cobra.Command, _ []string) error {
+				settings, err := load(c)
+				if err != nil {
+					return err
+				}
+				return app.Doctor(c.Context(), settings, c.OutOrStdout())
+			}},
 		&cobra.Command{Use: "client-keys", Short: "Print the public keys (JWKS) by which the gateway proves itself to identity providers", Args: cobra.NoArgs,
 			RunE: func(c *cobra.Command, _ []string) error {
 				settings, err := load(c)

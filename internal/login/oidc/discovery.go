@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -166,6 +167,27 @@ func (p *Provider) keysAt(address string) *jwt.Keys {
 	}
 	return jwt.NewKeys(jwt.KeysOptions{Locate: func(context.Context) (string, error) { return address, nil }, Client: p.client,
 		TTL: p.settings.KeysTTL, Now: p.now})
+}
+
+// MaxSkew is by how much our clock may differ from a provider's before its tokens are refused.
+const MaxSkew = jwt.Leeway
+
+// ClockSkew is by how much our clock is ahead of the provider's, to the second, as the answer to discovery says.
+func (p *Provider) ClockSkew(ctx context.Context) (time.Duration, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.settings.DiscoveryURL, nil)
+	if err != nil {
+		return 0, fmt.Errorf("asking the provider for the time: %w", err)
+	}
+	answer, err := p.client.Do(request)
+	if err != nil {
+		return 0, fmt.Errorf("asking the provider for the time: %w", err)
+	}
+	_ = answer.Body.Close()
+	theirs, err := http.ParseTime(answer.Header.Get("Date"))
+	if err != nil {
+		return 0, fmt.Errorf("reading the provider's time: %w", err)
+	}
+	return p.now().Sub(theirs).Round(time.Second), nil
 }
 
 // document are the parts of a discovery document that are used (OpenID Connect Discovery 1.0 §3).
