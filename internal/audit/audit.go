@@ -54,6 +54,7 @@ const (
 	RuleSaved          Name = "workspace_rule_saved"
 	RuleDeleted        Name = "workspace_rule_deleted"
 	WorkspaceAttached  Name = "workspace_attached"
+	GlassBroken        Name = "break_glass"
 	AdminGained        Name = "administrator_gained"
 	AdminLost          Name = "administrator_lost"
 )
@@ -100,6 +101,7 @@ var meanings = []struct {
 	{RuleSaved, "an administrator made or changed the workspace rule that `route` names"},
 	{RuleDeleted, "an administrator deleted the workspace rule that `route` names"},
 	{WorkspaceAttached, "a rule gave or took, as `cause` says, the level of the group `account` in the workspace `route`; `by` is who or what had it do so"},
+	{GlassBroken, "somebody on the machine made an administrator's token of the account break-glass, for a while; `reason` says why. The command itself writes it"},
 	{AdminGained, "an account became an administrator: by another one, or, where `cause` is provider, by a group that a provider names"},
 	{AdminLost, "an account is no administrator any more, in the same ways"},
 }
