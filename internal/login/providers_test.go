@@ -74,7 +74,7 @@ func TestSeveralProviders(t *testing.T) {
 	if who := b.whoami(); who != "bob@partner.example admin=false" {
 		t.Errorf("signed in as %q", who)
 	}
-	if says := status(t, b); says["provider"] != "partner" {
+	if says := status(t, b); says["provider"] != "Partner" {
 		t.Errorf("the status is %v", says)
 	}
 	if got := b.do("POST", w.gateway.URL+"/logout", "", "Origin", w.gateway.URL); !strings.HasPrefix(got.leads(), w.others[0].Provider.(*oidc.Provider).Logout(t.Context(), "", "", "")[:20]) {

@@ -221,7 +221,7 @@ func TestRecipeOfEntraForTenants(t *testing.T) {
 	if len(known) != 1 || known[0].Provider != w.idpURL+"/"+ours+"/v2.0" {
 		t.Errorf("known by %v", known)
 	}
-	if c, ok := status(t, b)["provider"]; !ok || c != config.Single {
+	if c, ok := status(t, b)["provider"]; !ok || c != "Sign in with Microsoft" {
 		t.Errorf("signed in at %v", c)
 	}
 }
