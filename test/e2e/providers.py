@@ -237,7 +237,7 @@ def password_of(person):
 
 
 class OIDCProvider(Site):
-    """oidc-provider, whose groups are inside another claim."""
+    """oidc-provider, which names people and groups at the user-info endpoint alone, the groups inside another claim."""
 
     button = "Login with OIDC"
     groups = {MEMBERS: "mlflow", ADMINS: "mlflow-admin", TEAM: "team-vision", VISITORS: "visitors"}
@@ -246,7 +246,7 @@ class OIDCProvider(Site):
         self.issuer = f"http://localhost:{self.port}"
         self.open_gateway(world, directory, {
             "OIDC_DISCOVERY_URL": self.issuer + "/.well-known/openid-configuration", "OIDC_CLIENT_ID": "mlflow",
-            "OIDC_CLIENT_SECRET": f"'{SECRET}'", "OIDC_SCOPE": "openid email profile groups", "OIDC_GROUPS_ATTRIBUTE": "account.groups",
+            "OIDC_CLIENT_SECRET": f"'{SECRET}'", "OIDC_SCOPE": "openid email profile groups", "OIDC_GROUPS_ATTRIBUTE": "account.groups", "OIDC_USERINFO_GROUPS": "true",
             "OIDC_AUDIENCE": "mlflow-api", "OIDC_USE_REFRESH_TOKEN": "true"})
         program = {"token_endpoint_auth_method": "none", "redirect_uris": [LEADS_BACK]}
         clients = directory / "clients.json"

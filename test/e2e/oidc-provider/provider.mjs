@@ -35,8 +35,8 @@ policy.get('login').checks.add(new interactionPolicy.Check('no_account', 'the ac
 const provider = new Provider(issuer, {
   clients: JSON.parse(readFileSync(clients, 'utf8')),
   findAccount: account,
-  // Claims of a scope are in the ID token too: that is where the gateway reads the groups.
-  conformIdTokenClaims: false,
+  // The claims of a scope are at the user-info endpoint alone (OpenID Connect Core §5.4), which is the default.
+  conformIdTokenClaims: true,
   claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'preferred_username'], groups: ['account'] },
   scopes: ['openid', 'email', 'profile', 'groups', 'offline_access'],
   cookies: { keys: [randomBytes(32).toString('hex')] },
