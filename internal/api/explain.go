@@ -84,10 +84,10 @@ func (a *API) explain(ctx context.Context, s *identity.Subject, in *explanationQ
 	if self && !e.Allowed {
 		return explanation{}, hidden
 	}
-	return a.explained(user.Username, in, e), nil
+	return explained(user.Username, in, e), nil
 }
 
-func (a *API) explained(username string, in *explanationQuery, e authz.Explanation) explanation {
+func explained(username string, in *explanationQuery, e authz.Explanation) explanation {
 	said := explanation{User: username, Kind: in.Kind, ID: in.ID, Permission: e.Level.String(), Reason: string(e.Reason), Considered: []consideredRow{}}
 	for _, g := range e.Considered {
 		row := consideredRow{ID: g.ID, Source: g.Source.String(), Group: g.Group, Role: g.Role, Kind: string(g.Kind), Workspace: g.Workspace, Resource: g.Resource,

@@ -170,17 +170,11 @@ func (a *API) setOwnership(ctx context.Context, s *identity.Subject, in *ownersh
 	return answer, a.done(ctx, nil, s, audit.Event{Name: audit.AccountHandedOver, Account: name, Provider: to, Count: len(done.Memberships)})
 }
 
-// Sources that are no identity provider.
-const (
-	manual = "manual"
-	scim   = "scim"
-)
-
 const byOIDC = "oidc:" // begins the name that the plugin's API has for a provider as a source
 
 // owner reads the name of a source. One that is none would keep every other out for good.
 func (a *API) owner(ctx context.Context, text string) (string, error) {
-	if text == manual || text == scim {
+	if text == directory.Manual || text == directory.SCIM {
 		return text, nil
 	}
 	if id, ok := strings.CutPrefix(text, byOIDC); ok {
@@ -193,7 +187,7 @@ func (a *API) owner(ctx context.Context, text string) (string, error) {
 }
 
 func (a *API) shownOwner(name string) string {
-	if name == manual || name == scim {
+	if name == directory.Manual || name == directory.SCIM {
 		return name
 	}
 	return byOIDC + a.Providers.ID(name)

@@ -19,6 +19,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 )
 
 // What follows is the API of MLflow's own basic-auth app, 3.17.2, which AuthServiceClient and MLflow's pages call, with its paths,
@@ -265,15 +266,15 @@ func (o over) workspace(name string) bool {
 
 // any tells whether the subject administers the roles of some workspace.
 func (o over) any(ctx context.Context) (bool, error) {
-	if o.workspace("default") {
+	if o.workspace(kind.DefaultWorkspace) {
 		return true, nil
 	}
 	found := false
-	o.grants.Each("workspace", func(name string) { found = found || o.workspace(name) })
-	if found || !o.api.Rules.Workspaces || !o.grants.NeedsName("workspace") {
+	o.grants.Each(kind.Workspace, func(name string) { found = found || o.workspace(name) })
+	if found || !o.api.Rules.Workspaces || !o.grants.NeedsName(kind.Workspace) {
 		return found, nil
 	}
-	all, err := o.api.MLflow.All(ctx, "workspace")
+	all, err := o.api.MLflow.All(ctx, kind.Workspace)
 	for _, item := range all {
 		found = found || o.workspace(item.Name)
 	}

@@ -24,8 +24,8 @@ func OfPermissions(path string) bool {
 	if !ok {
 		return false
 	}
-	for k := range kind.All() {
-		if k.Basic[1] != "" && strings.HasPrefix(rest, k.Basic[0]+"/mlflow"+k.Basic[1]+"/permissions/") {
+	for _, prefix := range ofPermissions { // every request comes by here
+		if strings.HasPrefix(rest, prefix) {
 			return true
 		}
 	}
@@ -33,6 +33,16 @@ func OfPermissions(path string) bool {
 	name, permissions := strings.CutSuffix(name, "/permissions")
 	return ok && permissions && !strings.Contains(name, "/")
 }
+
+// ofPermissions are where the paths of each kind begin.
+var ofPermissions = func() (all []string) {
+	for k := range kind.All() {
+		if k.Basic[1] != "" {
+			all = append(all, k.Basic[0]+"/mlflow"+k.Basic[1]+"/permissions/")
+		}
+	}
+	return all
+}()
 
 // perKind derives the operations of each kind.
 func (a *API) perKind(second *registrar) {

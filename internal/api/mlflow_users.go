@@ -73,7 +73,7 @@ func (a *API) createLocal(ctx context.Context, s *identity.Subject, in params) (
 	if err != nil {
 		return nil, err
 	}
-	user, err := a.Locals.CreateLocal(ctx, directory.User{Username: name, DisplayName: name, ManagedBy: "manual"}, hash)
+	user, err := a.Locals.CreateLocal(ctx, directory.User{Username: name, DisplayName: name, ManagedBy: directory.Manual}, hash)
 	if a.made(ctx, err, s, audit.AccountMade, user) != nil {
 		return nil, err
 	}
@@ -224,7 +224,7 @@ func (a *API) mayHavePassword(ctx context.Context, user directory.User) error {
 	if err != nil {
 		return err
 	}
-	if user.Service || len(known) > 0 || user.ManagedBy != "manual" {
+	if user.Service || len(known) > 0 || user.ManagedBy != directory.Manual {
 		return errs.New(errs.Invalid, "%s signs in through an identity provider, or by tokens, and has no password", user.Username)
 	}
 	return nil

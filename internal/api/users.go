@@ -126,7 +126,7 @@ func (a *API) createUser(ctx context.Context, s *identity.Subject, in *newUser) 
 			return message{}, errs.New(errs.Invalid, "service_account_source, subject and owner are of service accounts")
 		}
 	}
-	user, err := a.Store.CreateUser(ctx, directory.User{Username: name, DisplayName: in.Body.DisplayName, Admin: in.Body.Admin, ManagedBy: "manual"})
+	user, err := a.Store.CreateUser(ctx, directory.User{Username: name, DisplayName: in.Body.DisplayName, Admin: in.Body.Admin, ManagedBy: directory.Manual})
 	if errs.Is(err, errs.Conflict) {
 		return a.setRoles(ctx, s, name, in)
 	}
@@ -171,7 +171,7 @@ func (a *API) createService(ctx context.Context, s *identity.Subject, name strin
 		owner = canonical(*in.Body.Owner)
 	}
 	if _, err := a.Store.User(ctx, name); errs.Is(err, errs.NotFound) {
-		user, err := a.Store.CreateService(ctx, directory.User{Username: name, DisplayName: in.Body.DisplayName, Admin: in.Body.Admin, ManagedBy: "manual"}, owner, as)
+		user, err := a.Store.CreateService(ctx, directory.User{Username: name, DisplayName: in.Body.DisplayName, Admin: in.Body.Admin, ManagedBy: directory.Manual}, owner, as)
 		return message{Message: "Service account " + name + " has been created"}, a.made(ctx, err, s, audit.ServiceMade, user)
 	}
 	done, err := a.setRoles(ctx, s, name, in)

@@ -56,7 +56,7 @@ func (a *App) attacher(ctx context.Context, p *providers, events audit.Recorder)
 		return nil, nil
 	}
 	trusted := func(source string) bool {
-		return source == "manual" || source == "scim" || len(p.settings) > 0 && p.settings[0].ID == config.Single && p.all[0].Names(source)
+		return source == directory.Manual || source == directory.SCIM || len(p.settings) > 0 && p.settings[0].ID == config.Single && p.all[0].Names(source)
 	}
 	rules := &api.Attacher{Store: a.Store, MLflow: a.MLflow, Policy: attach.Policy{Ceiling: a.settings.Workspaces.MostByRule, Trusted: trusted}, Audit: events, Log: a.log}
 	if err := a.Store.Lower(ctx, a.settings.Workspaces.MostByRule); err != nil {

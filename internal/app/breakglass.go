@@ -96,7 +96,7 @@ var errNotOurs = fmt.Errorf("there is an account %q that is a person's; rename o
 func emergencyAccount(ctx context.Context, db *store.DB) (directory.User, error) {
 	account, err := db.User(ctx, emergency)
 	if errs.Is(err, errs.NotFound) {
-		return db.CreateUser(ctx, directory.User{Username: emergency, DisplayName: "Break glass", Admin: true, Service: true, ManagedBy: "manual"})
+		return db.CreateUser(ctx, directory.User{Username: emergency, DisplayName: "Break glass", Admin: true, Service: true, ManagedBy: directory.Manual})
 	}
 	if err != nil {
 		return account, err

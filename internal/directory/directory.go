@@ -90,6 +90,12 @@ type Logout struct {
 	Expires  time.Time
 }
 
+// Who manages an account or a membership, where that is no identity provider, whose name stands there else.
+const (
+	Manual = "manual" // an administrator, and no provider may take it away
+	SCIM   = "scim"
+)
+
 // PersonChange is what became of an account by the word of an identity provider, or because that counts no more.
 type PersonChange struct {
 	User     User // as it is by then

@@ -25,9 +25,9 @@ type workspaceRule struct {
 }
 
 func (w workspaceRule) rule() (attach.Rule, error) {
-	level, err := kind.ParseLevel(w.Level)
+	level, err := storedLevel(w.Level)
 	if err != nil {
-		return attach.Rule{}, errs.Wrap(errs.Unavailable, err, "the users database holds a permission that this program does not know")
+		return attach.Rule{}, err
 	}
 	return attach.Rule{ID: w.ID, Name: w.Name, Pattern: w.Pattern, Level: level, Enforced: w.Enforced, Enabled: w.Enabled,
 		CreatedBy: w.CreatedBy, CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt}, nil
@@ -117,9 +117,9 @@ func (db *DB) attachState(ctx context.Context, from bun.IDB) (attach.State, erro
 		return s, db.coded(err, "")
 	}
 	for _, one := range held {
-		level, err := kind.ParseLevel(one.Level)
+		level, err := storedLevel(one.Level)
 		if err != nil {
-			return s, errs.Wrap(errs.Unavailable, err, "the users database holds a permission that this program does not know")
+			return s, err
 		}
 		s.Held[attach.Pair{Group: one.Name, Workspace: one.Resource}] = attach.Held{Level: level, Rule: one.Rule}
 	}

@@ -46,10 +46,19 @@ type ruleRow struct {
 	ByGroup   string
 }
 
-func (r ruleRow) grant(source authz.Source) (authz.Grant, error) {
-	level, err := kind.ParseLevel(r.Level)
+// storedLevel reads a level. One that is not known is no level to decide by, and no lack of one either.
+func storedLevel(name string) (kind.Level, error) {
+	level, err := kind.ParseLevel(name)
 	if err != nil {
-		return authz.Grant{}, errs.Wrap(errs.Unavailable, err, "the users database holds a permission that this program does not know")
+		return level, errs.Wrap(errs.Unavailable, err, "the users database holds a permission that this program does not know")
+	}
+	return level, nil
+}
+
+func (r ruleRow) grant(source authz.Source) (authz.Grant, error) {
+	level, err := storedLevel(r.Level)
+	if err != nil {
+		return authz.Grant{}, err
 	}
 	return authz.Grant{ID: r.ID, Source: source, Kind: r.Kind, Workspace: r.Workspace, Resource: r.Resource, Pattern: r.Pattern,
 		Priority: r.Priority, Level: level, Group: r.ByGroup}, nil
@@ -240,9 +249,9 @@ func (db *DB) GrantsOn(ctx context.Context, k kind.Name, resource string) (users
 		}
 		holders := make([]Holder, len(rows))
 		for i, row := range rows {
-			level, err := kind.ParseLevel(row.Level)
+			level, err := storedLevel(row.Level)
 			if err != nil {
-				return nil, errs.Wrap(errs.Unavailable, err, "the users database holds a permission that this program does not know")
+				return nil, err
 			}
 			holders[i] = Holder{row.Name, level, row.Service}
 		}

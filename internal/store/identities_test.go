@@ -143,7 +143,7 @@ func TestBearersMakeAccounts(t *testing.T) {
 		t.Errorf("where its groups count: %+v, %v, %v", bob, held(t, db, bob), err)
 	}
 	wantCode(t, db.RecordBearer(t.Context(), bearer(at("b", "9"), now, true, true, directory.Login{Username: "bob"})), errs.Conflict)
-	if _, err := db.CreateUser(t.Context(), directory.User{Username: "carol", ManagedBy: manual}); err != nil {
+	if _, err := db.CreateUser(t.Context(), directory.User{Username: "carol", ManagedBy: directory.Manual}); err != nil {
 		t.Fatal(err)
 	}
 	// The attack: a token takes the account that waits for somebody who signs in.

@@ -73,7 +73,7 @@ func (db *DB) introduce(ctx context.Context, tx bun.Tx, login directory.Login) (
 		if user.Service {
 			return user, errs.New(errs.Conflict, "the name %s is a service account's: programs use it by token, and nobody signs in to it with a browser", login.Username)
 		}
-		if known || login.Separate || user.Admin || user.ManagedBy != manual {
+		if known || login.Separate || user.Admin || user.ManagedBy != directory.Manual {
 			return user, errs.New(errs.Conflict, "the name %s belongs to another account; an administrator has to link them", login.Username)
 		}
 	case errs.Is(err, errs.NotFound):
@@ -89,9 +89,6 @@ func (db *DB) introduce(ctx context.Context, tx bun.Tx, login directory.Login) (
 	}
 	return user, db.insertIdentity(ctx, tx, user.ID, login.Identity)
 }
-
-// manual marks what an administrator made, and no provider may take away.
-const manual = "manual"
 
 // rename has the account follow the names that its provider gives. Of an account with several identities, only the provider
 // that made it may: another one could choose a name for which permissions wait.

@@ -62,9 +62,7 @@ func (r heldRow) ofRole() (authz.Grant, error) {
 		return g, nil
 	}
 	var err error
-	if g.Level, err = kind.ParseLevel(r.Level); err != nil {
-		err = errs.Wrap(errs.Unavailable, err, "the users database holds a permission that this program does not know")
-	}
+	g.Level, err = storedLevel(r.Level)
 	return g, err
 }
 

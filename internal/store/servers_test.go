@@ -145,7 +145,7 @@ func TestLastAdministratorOfTwoReplicas(t *testing.T) {
 	other := another(t, db)
 	for round := range 10 {
 		for _, name := range []string{"one", "two"} {
-			if _, err := db.CreateUser(t.Context(), directory.User{Username: name, Admin: true, ManagedBy: manual}); err != nil && !errs.Is(err, errs.Conflict) {
+			if _, err := db.CreateUser(t.Context(), directory.User{Username: name, Admin: true, ManagedBy: directory.Manual}); err != nil && !errs.Is(err, errs.Conflict) {
 				t.Fatal(err)
 			}
 		}

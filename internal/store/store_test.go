@@ -92,14 +92,14 @@ func TestAttackSecondSubjectClaimsTakenUsername(t *testing.T) {
 // The attack: an administrator, or a service account, was made by name beforehand; whoever gets that name must not become it.
 func TestAttackClaimOfPreparedAdministrator(t *testing.T) {
 	db := openTest(t)
-	for _, u := range []directory.User{{Username: "boss", Admin: true, ManagedBy: manual}, {Username: "robot", Service: true, ManagedBy: manual}} {
+	for _, u := range []directory.User{{Username: "boss", Admin: true, ManagedBy: directory.Manual}, {Username: "robot", Service: true, ManagedBy: directory.Manual}} {
 		if _, err := db.CreateUser(t.Context(), u); err != nil {
 			t.Fatal(err)
 		}
 		_, err := db.RecordLogin(t.Context(), directory.Login{Identity: directory.Identity{Provider: "oidc", Subject: "x"}, Username: u.Username})
 		wantCode(t, err, errs.Conflict)
 	}
-	prepared, err := db.CreateUser(t.Context(), directory.User{Username: "carol", ManagedBy: manual})
+	prepared, err := db.CreateUser(t.Context(), directory.User{Username: "carol", ManagedBy: directory.Manual})
 	if err != nil {
 		t.Fatal(err)
 	}

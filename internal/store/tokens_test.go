@@ -94,7 +94,7 @@ func TestServiceAccounts(t *testing.T) {
 	db := openTest(t)
 	login(t, db, "s1", "ann")
 	identity := directory.Identity{Provider: "oidc", Subject: "robot"}
-	robot, err := db.CreateService(t.Context(), directory.User{Username: "Robot", ManagedBy: manual}, "ann", identity)
+	robot, err := db.CreateService(t.Context(), directory.User{Username: "Robot", ManagedBy: directory.Manual}, "ann", identity)
 	if err != nil || !robot.Service || robot.Username != "robot" {
 		t.Fatalf("%+v, %v", robot, err)
 	}
