@@ -56,11 +56,11 @@ type Store interface {
 	Patterns(ctx context.Context, p store.Principal, k kind.Name) ([]authz.Grant, error)
 	PatternHolders(ctx context.Context, k kind.Name, ofGroups bool) ([]store.HeldPattern, error)
 	GrantsOn(ctx context.Context, k kind.Name, resource string) (users, groups []store.Holder, err error)
-	CreateGrant(ctx context.Context, p store.Principal, k kind.Name, resource string, level kind.Level) error
-	UpdateGrant(ctx context.Context, p store.Principal, k kind.Name, resource string, level kind.Level) error
+	CreateGrant(ctx context.Context, p store.Principal, k kind.Name, resource string, level kind.Level, until *time.Time) error
+	UpdateGrant(ctx context.Context, p store.Principal, k kind.Name, resource string, level kind.Level, until *time.Time) error
 	DeleteGrant(ctx context.Context, p store.Principal, k kind.Name, resource string) error
 	CreatePattern(ctx context.Context, p store.Principal, g authz.Grant) error
-	UpdatePattern(ctx context.Context, p store.Principal, g authz.Grant) error
+	UpdatePattern(ctx context.Context, p store.Principal, g authz.Grant, until *time.Time) error
 	DeletePattern(ctx context.Context, p store.Principal, k kind.Name, id int64) error
 }
 

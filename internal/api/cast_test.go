@@ -99,7 +99,7 @@ func (c *cast) makeGateway(t *testing.T, by *world.Client, name string) map[kind
 func (c *cast) give(t *testing.T, p store.Principal, k kind.Name, level kind.Level) {
 	t.Helper()
 	c.take(t, p, k)
-	if err := c.App.Store.CreateGrant(t.Context(), p, k, c.on[k], level); err != nil {
+	if err := c.App.Store.CreateGrant(t.Context(), p, k, c.on[k], level, nil); err != nil {
 		t.Fatal(err)
 	}
 }

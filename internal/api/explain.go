@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
@@ -39,6 +40,7 @@ type consideredRow struct {
 	Pattern    string `json:"regex,omitempty"`
 	Priority   *int   `json:"priority,omitempty" doc:"of patterns: the smallest is asked first"`
 	Permission string `json:"permission"`
+	Expires    string `json:"expires_at,omitempty"`
 	Decides    bool   `json:"decides" doc:"this one decided"`
 }
 
@@ -94,6 +96,9 @@ func explained(username string, in *explanationQuery, e authz.Explanation) expla
 			Pattern: g.Pattern, Permission: g.Level.String(), Decides: e.Grant != nil && g == *e.Grant}
 		if g.Pattern != "" {
 			row.Priority = &g.Priority
+		}
+		if !g.Expires.IsZero() {
+			row.Expires = g.Expires.Format(time.RFC3339)
 		}
 		if g.Denies {
 			row.Permission = "DENY"

@@ -57,10 +57,10 @@ func (a *API) ofKind(ctx context.Context, k kind.Kind, grants []authz.Grant) ([]
 }
 
 // record is a stored permission on a resource that has its name within another.
-func record(k kind.Kind, side side, holder int64, resource string, level kind.Level) row {
-	outer, name := kind.Parts(resource)
+func record(k kind.Kind, side side, holder int64, g authz.Grant) row {
+	outer, name := kind.Parts(g.Resource)
 	parent, _ := kind.Of(k.Parent)
-	one := row{parent.Key: outer, k.Key: name, "permission": level.String()}
+	one := lasting(row{parent.Key: outer, k.Key: name, "permission": g.Level.String()}, g.Expires)
 	if side.user {
 		one["user_id"] = holder
 		return one
@@ -89,7 +89,7 @@ func (a *API) records(ctx context.Context, s *identity.Subject, k kind.Kind, sid
 				return nil, err
 			}
 		}
-		rows = append(rows, record(k, side, id, g.Resource, g.Level))
+		rows = append(rows, record(k, side, id, g))
 	}
 	return rows, nil
 }

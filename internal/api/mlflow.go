@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -40,7 +41,7 @@ type Roles interface {
 	AddRolePermission(ctx context.Context, p directory.RolePermission) (directory.RolePermission, error)
 	UpdateRolePermission(ctx context.Context, role, id int64, permission string) error
 	RemoveRolePermission(ctx context.Context, role, id int64) error
-	AssignRole(ctx context.Context, userID, role int64) (directory.Assignment, error)
+	AssignRole(ctx context.Context, userID, role int64, until *time.Time) (directory.Assignment, error)
 	UnassignRole(ctx context.Context, userID, role int64) error
 	AllGrants(ctx context.Context, userID int64) ([]authz.Grant, error)
 	GrantDirectly(ctx context.Context, userID int64, workspace string, p directory.RolePermission) error

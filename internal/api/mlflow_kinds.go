@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
@@ -51,7 +52,7 @@ func (a *API) perKind(second *registrar) {
 			continue
 		}
 		r, base, one := second.version(k.Basic[0]), k.Basic[1]+"/permissions/", append(idFields(k), "username")
-		with := append(append([]string{}, one...), "permission")
+		with := append(append([]string{}, one...), "permission", "expires_at?")
 		r.mlflow(theirs{method: http.MethodPost, path: base + "create", summary: "Give a user a permission on a " + k.Title, fields: with,
 			do: func(ctx context.Context, s *identity.Subject, in params) (any, error) {
 				return a.changeOn(k, a.Store.CreateGrant)(ctx, s, in)
@@ -130,7 +131,7 @@ func (at permissionAt) shown(ctx context.Context, k kind.Kind, level kind.Level)
 	return row{string(k.Name) + "_permission": one}
 }
 
-type changing = func(ctx context.Context, p store.Principal, k kind.Name, resource string, level kind.Level) error
+type changing = func(ctx context.Context, p store.Principal, k kind.Name, resource string, level kind.Level, until *time.Time) error
 
 func (a *API) changeOn(k kind.Kind, change changing) func(context.Context, *identity.Subject, params) (any, error) {
 	return func(ctx context.Context, s *identity.Subject, in params) (any, error) {
@@ -142,7 +143,11 @@ func (a *API) changeOn(k kind.Kind, change changing) func(context.Context, *iden
 		if err != nil {
 			return nil, err
 		}
-		err = change(ctx, store.Principal{User: at.user.Username}, k.Name, at.resource, level)
+		until, err := a.untilOf(in)
+		if err != nil {
+			return nil, err
+		}
+		err = change(ctx, store.Principal{User: at.user.Username}, k.Name, at.resource, level, until)
 		return at.shown(ctx, k, level), a.changedRoles(ctx, err, s, at.user.Username, "gave "+level.String()+" on "+string(k.Name)+" "+at.resource)
 	}
 }
@@ -237,9 +242,9 @@ func (a *API) setOnWorkspace(ctx context.Context, s *identity.Subject, in params
 		return nil, err
 	}
 	holder := store.Principal{User: user.Username}
-	err = a.Store.CreateGrant(ctx, holder, kind.Workspace, name, level)
+	err = a.Store.CreateGrant(ctx, holder, kind.Workspace, name, level, nil)
 	if errs.Is(err, errs.Conflict) {
-		err = a.Store.UpdateGrant(ctx, holder, kind.Workspace, name, level)
+		err = a.Store.UpdateGrant(ctx, holder, kind.Workspace, name, level, nil)
 	}
 	return row{"permission": workspaceRow(name, user.ID, level)}, a.changedRoles(ctx, err, s, user.Username, "gave "+level.String()+" on workspace "+name)
 }

@@ -26,7 +26,7 @@ func (a *API) mlflowRoles(second *registrar) {
 	r.mlflow(theirs{method: http.MethodGet, path: "/roles/permissions/list", summary: "The permissions of a role", fields: []string{"role_id"}, do: a.listRolePermissions})
 	r.mlflow(theirs{method: http.MethodPatch, path: "/roles/permissions/update", summary: "Change a permission of a role", fields: []string{"role_permission_id", "permission"}, do: a.updateRolePermission})
 	r.mlflow(theirs{method: http.MethodDelete, path: "/roles/permissions/remove", summary: "Take a permission from a role", fields: []string{"role_permission_id"}, do: a.removeRolePermission})
-	r.mlflow(theirs{method: http.MethodPost, path: "/roles/assign", summary: "Assign a role to a user", fields: []string{"username", "role_id"}, do: a.assignRole})
+	r.mlflow(theirs{method: http.MethodPost, path: "/roles/assign", summary: "Assign a role to a user", fields: []string{"username", "role_id", "expires_at?"}, do: a.assignRole})
 	r.mlflow(theirs{method: http.MethodDelete, path: "/roles/unassign", summary: "Take a role from a user", fields: []string{"username", "role_id"}, do: a.unassignRole})
 	r.mlflow(theirs{method: http.MethodGet, path: "/roles/users/list", summary: "Who is assigned a role", fields: []string{"role_id"}, do: a.listRoleUsers})
 	r.mlflow(theirs{method: http.MethodGet, path: "/users/roles/list", summary: "The roles of a user", fields: []string{"username"}, do: a.listUserRoles})
@@ -298,12 +298,16 @@ func (a *API) assignRole(ctx context.Context, s *identity.Subject, in params) (a
 	if err != nil {
 		return nil, err
 	}
-	one, err := a.Roles.AssignRole(ctx, user.ID, role.ID)
+	until, err := a.untilOf(in)
+	if err != nil {
+		return nil, err
+	}
+	one, err := a.Roles.AssignRole(ctx, user.ID, role.ID, until)
 	return row{"assignment": assignmentRow(one)}, a.changedRoles(ctx, err, s, user.Username, "assigned "+about(role))
 }
 
 func assignmentRow(one directory.Assignment) row {
-	return row{"id": one.ID, "user_id": one.UserID, "role_id": one.RoleID}
+	return lasting(row{"id": one.ID, "user_id": one.UserID, "role_id": one.RoleID}, one.ExpiresAt)
 }
 
 func (a *API) unassignRole(ctx context.Context, s *identity.Subject, in params) (any, error) {

@@ -35,7 +35,7 @@ func (c *cast) role(t *testing.T, name string, permissions map[string]string, to
 		role.Permissions = append(role.Permissions, p)
 	}
 	for _, person := range to {
-		if _, err := c.App.Store.AssignRole(t.Context(), int64(c.idOf(t, person.Username)), role.ID); err != nil {
+		if _, err := c.App.Store.AssignRole(t.Context(), int64(c.idOf(t, person.Username)), role.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -24,6 +25,7 @@ type patternBody struct {
 	Regex      string `json:"regex" doc:"RE2, at most 255 bytes; it matches from the start of a name"`
 	Priority   int32  `json:"priority" doc:"the smallest decides"`
 	Permission string `json:"permission" doc:"NO_PERMISSIONS, READ, USE, EDIT or MANAGE"`
+	Ending
 }
 
 type newPattern struct {
@@ -47,11 +49,13 @@ func (a *API) patterns(r *registrar, k kind.Kind, side side) {
 			return a.patternRows(ctx, k, side, side.of(in.Principal))
 		})
 	add(r, http.MethodPost, base, 201, "Make a pattern", func(ctx context.Context, s *identity.Subject, in *newPattern) (row, error) {
-		g, err := pattern(s, k, in.Body)
+		g, until, err := a.pattern(s, k, in.Body)
 		if err != nil {
 			return nil, err
 		}
-		g.Workspace = a.patternPlace(ctx, k)
+		if g.Workspace = a.patternPlace(ctx, k); until != nil {
+			g.Expires = *until
+		}
 		if err := a.Store.CreatePattern(ctx, side.of(in.Principal), g); err != nil {
 			return nil, err
 		}
@@ -76,12 +80,12 @@ func (a *API) patternChanges(r *registrar, k kind.Kind, side side, path string) 
 		if err != nil {
 			return nil, err
 		}
-		g, err := pattern(s, k, in.Body)
+		g, until, err := a.pattern(s, k, in.Body)
 		if err != nil {
 			return nil, err
 		}
 		g.ID = id
-		if err := a.Store.UpdatePattern(ctx, side.of(in.Principal), g); err != nil {
+		if err := a.Store.UpdatePattern(ctx, side.of(in.Principal), g, until); err != nil {
 			return nil, err
 		}
 		if k.Plain || side.user && k.PatternEnvelope != "" {
@@ -117,12 +121,16 @@ func patternID(s *identity.Subject, k kind.Kind, side side, text string) (int64,
 	return 0, huma.Error422UnprocessableEntity("the id of a pattern is a number")
 }
 
-func pattern(s *identity.Subject, k kind.Kind, body patternBody) (authz.Grant, error) {
+func (a *API) pattern(s *identity.Subject, k kind.Kind, body patternBody) (authz.Grant, *time.Time, error) {
 	if err := administrator(s); err != nil {
-		return authz.Grant{}, err
+		return authz.Grant{}, nil, err
 	}
 	level, err := parseLevel(body.Permission)
-	return authz.Grant{Kind: k.Name, Pattern: body.Regex, Priority: int(body.Priority), Level: level}, err
+	if err != nil {
+		return authz.Grant{}, nil, err
+	}
+	until, err := a.until(body.Ending)
+	return authz.Grant{Kind: k.Name, Pattern: body.Regex, Priority: int(body.Priority), Level: level}, until, err
 }
 
 func (a *API) patternRows(ctx context.Context, k kind.Kind, side side, p store.Principal) ([]row, error) {
@@ -142,7 +150,7 @@ func (a *API) patternRows(ctx context.Context, k kind.Kind, side side, p store.P
 }
 
 func (a *API) patternRow(k kind.Kind, side side, holder int64, g authz.Grant) row {
-	one := row{"id": g.ID, "regex": g.Pattern, "priority": g.Priority, "permission": g.Level.String(), "workspace": a.shownPlace(k.Name, g.Workspace)}
+	one := lasting(row{"id": g.ID, "regex": g.Pattern, "priority": g.Priority, "permission": g.Level.String(), "workspace": a.shownPlace(k.Name, g.Workspace)}, g.Expires)
 	switch {
 	case !side.user:
 		one["group_id"], one["kind"] = holder, side.kind

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
@@ -57,11 +58,12 @@ type located interface{ grant() GrantPath }
 // change is a request that gives a permission a level.
 type change interface {
 	located
-	wanted() string
+	wanted() levelBody
 }
 
 type levelBody struct {
 	Permission string `json:"permission" doc:"NO_PERMISSIONS, READ, USE, EDIT or MANAGE"`
+	Ending
 }
 
 type grantChange struct {
@@ -69,14 +71,14 @@ type grantChange struct {
 	Body levelBody
 }
 
-func (c *grantChange) wanted() string { return c.Body.Permission }
+func (c *grantChange) wanted() levelBody { return c.Body }
 
 type innerChange struct {
 	InnerPath
 	Body levelBody
 }
 
-func (c *innerChange) wanted() string { return c.Body.Permission }
+func (c *innerChange) wanted() levelBody { return c.Body }
 
 // row is one object of an answer; which fields there are differs between kinds and sides.
 type row = map[string]any
@@ -144,16 +146,20 @@ func grantRoutes[P any, At interface {
 	if side.user {
 		created = k.CreatedStatus
 	}
-	give := func(ctx context.Context, s *identity.Subject, in *C, do func(context.Context, store.Principal, kind.Name, string, kind.Level) error) (kind.Level, error) {
+	give := func(ctx context.Context, s *identity.Subject, in *C, do changing) (kind.Level, error) {
 		at := Change(in).grant()
 		if err := a.manages(ctx, s, k, at.Resource); err != nil {
 			return kind.NoPermissions, err
 		}
-		level, err := parseLevel(Change(in).wanted())
+		level, err := parseLevel(Change(in).wanted().Permission)
 		if err != nil {
 			return level, err
 		}
-		return level, do(ctx, side.of(at.Principal), k.Name, at.Resource, level)
+		until, err := a.until(Change(in).wanted().Ending)
+		if err != nil {
+			return level, err
+		}
+		return level, do(ctx, side.of(at.Principal), k.Name, at.Resource, level, until)
 	}
 	if k.Plain || k.Parent != "" && side.user {
 		add(r, http.MethodPost, path, created, "Give a permission", func(ctx context.Context, s *identity.Subject, in *C) (row, error) {
@@ -162,7 +168,7 @@ func grantRoutes[P any, At interface {
 				return nil, err
 			}
 			at := Change(in).grant()
-			return a.shown(ctx, k, side, side.of(at.Principal), at.Resource, level)
+			return a.shown(ctx, k, side, side.of(at.Principal), authz.Grant{Resource: at.Resource, Level: level, Expires: Change(in).wanted().ExpiresAt.At})
 		})
 	} else {
 		add(r, http.MethodPost, path, created, "Give a permission", func(ctx context.Context, s *identity.Subject, in *C) (message, error) {
@@ -190,8 +196,8 @@ func grantRoutes[P any, At interface {
 }
 
 // plain is a grant as the plugin answers with it where it wraps it in nothing.
-func plain(side side, resource string, level kind.Level) row {
-	return row{"name": resource, "permission": level.String(), "kind": side.kind}
+func plain(side side, g authz.Grant) row {
+	return lasting(row{"name": g.Resource, "permission": g.Level.String(), "kind": side.kind}, g.Expires)
 }
 
 func parseLevel(name string) (kind.Level, error) {
@@ -240,14 +246,14 @@ func (a *API) effective(ctx context.Context, s *identity.Subject, k kind.Kind, p
 		if !seen && !s.Admin {
 			continue
 		}
-		source := "fallback"
+		source, end := "fallback", time.Time{}
 		switch {
 		case decision.Reason == authz.ByWorkspace:
 			source = "workspace"
 		case decision.Grant != nil:
-			source = decision.Grant.Source.String()
+			source, end = decision.Grant.Source.String(), decision.Grant.Expires
 		}
-		rows = append(rows, described(k, item, decision.Level, source))
+		rows = append(rows, lasting(described(k, item, decision.Level, source), end))
 	}
 	return rows, nil
 }
@@ -291,7 +297,7 @@ func (a *API) groupGrants(ctx context.Context, s *identity.Subject, k kind.Kind,
 		if name, ok := names[g.Resource]; ok { // a deleted experiment has none to show
 			item.Name = name
 		}
-		rows = append(rows, described(k, item, g.Level, "group"))
+		rows = append(rows, lasting(described(k, item, g.Level, "group"), g.Expires))
 	}
 	return rows, nil
 }
@@ -306,25 +312,25 @@ func (a *API) oneGrant(ctx context.Context, s *identity.Subject, k kind.Kind, si
 	}
 	for _, g := range grants {
 		if g.Resource == resource {
-			return a.shown(ctx, k, side, p, resource, g.Level)
+			return a.shown(ctx, k, side, p, g)
 		}
 	}
 	return nil, errs.New(errs.NotFound, "%s holds no permission of its own there", p)
 }
 
 // shown is one permission in the form that the plugin has for its kind.
-func (a *API) shown(ctx context.Context, k kind.Kind, side side, p store.Principal, resource string, level kind.Level) (row, error) {
+func (a *API) shown(ctx context.Context, k kind.Kind, side side, p store.Principal, g authz.Grant) (row, error) {
 	if k.Plain {
-		return plain(side, resource, level), nil
+		return plain(side, g), nil
 	}
 	id, err := a.Store.PrincipalID(ctx, p)
 	if err != nil {
 		return nil, err
 	}
 	if k.Parent != "" {
-		return row{k.Envelope: record(k, side, id, resource, level)}, nil
+		return row{k.Envelope: record(k, side, id, g)}, nil
 	}
-	one := row{k.Key: resource, "permission": level.String(), "user_id": id, "group_id": nil}
+	one := lasting(row{k.Key: g.Resource, "permission": g.Level.String(), "user_id": id, "group_id": nil}, g.Expires)
 	if k.Prompt {
 		one["prompt"] = false // also of a prompt: the plugin keeps no such mark with a user's permission
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
@@ -18,6 +19,7 @@ type holderRow struct {
 	Name       string `json:"name"`
 	Permission string `json:"permission"`
 	Kind       string `json:"kind"`
+	Expires    string `json:"expires_at,omitempty"`
 }
 
 // resources derives the routes that start from the resource.
@@ -50,7 +52,10 @@ func (a *API) holders(ctx context.Context, s *identity.Subject, k kind.Kind, sid
 	}
 	rows := make([]holderRow, 0, len(holders))
 	for _, h := range holders {
-		row := holderRow{h.Name, h.Level.String(), side.kind}
+		row := holderRow{h.Name, h.Level.String(), side.kind, ""}
+		if !h.Expires.IsZero() {
+			row.Expires = h.Expires.Format(time.RFC3339)
+		}
 		if h.Service {
 			row.Kind = "service-account"
 		}

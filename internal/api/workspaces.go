@@ -8,7 +8,6 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 )
 
 // The plugin has the permissions of workspaces under version 3 of the API, starting from the workspace; they are the same ones as
@@ -29,7 +28,10 @@ type spaceBody struct {
 	Username   string `json:"username,omitempty" maxLength:"255"`
 	Group      string `json:"group_name,omitempty" maxLength:"255"`
 	Permission string `json:"permission"`
+	Ending
 }
+
+func (b spaceBody) levelBody() levelBody { return levelBody{b.Permission, b.Ending} }
 
 type newSpaceGrant struct {
 	SpacePath
@@ -59,10 +61,10 @@ func (a *API) workspacePermissions(r *registrar) {
 			return a.spaceHolders(ctx, s, side, in.Workspace)
 		})
 		add(r, http.MethodPost, at, 201, "Give a permission on a workspace", func(ctx context.Context, s *identity.Subject, in *newSpaceGrant) (row, error) {
-			return a.putSpace(ctx, s, k, side, in.Workspace, in.Body.holder(side), in.Body.Permission, a.Store.CreateGrant)
+			return a.putSpace(ctx, s, k, side, in.Workspace, in.Body.holder(side), in.Body.levelBody(), a.Store.CreateGrant)
 		})
 		add(r, http.MethodPatch, at+"/{principal}", 200, "Change a permission on a workspace", func(ctx context.Context, s *identity.Subject, in *spaceChange) (row, error) {
-			return a.putSpace(ctx, s, k, side, in.Workspace, in.Principal, in.Body.Permission, a.Store.UpdateGrant)
+			return a.putSpace(ctx, s, k, side, in.Workspace, in.Principal, in.Body.levelBody(), a.Store.UpdateGrant)
 		})
 		add(r, http.MethodDelete, at+"/{principal}", 204, "Take a permission on a workspace away", func(ctx context.Context, s *identity.Subject, in *SpaceHolderPath) (*none, error) {
 			if err := a.manages(ctx, s, k, in.Workspace); err != nil {
@@ -94,13 +96,13 @@ func (a *API) spaceHolders(ctx context.Context, s *identity.Subject, side side, 
 	rows := []row{}
 	if side.user {
 		for _, h := range users {
-			rows = append(rows, row{"workspace": name, "username": h.Name, "permission": h.Level.String()})
+			rows = append(rows, lasting(row{"workspace": name, "username": h.Name, "permission": h.Level.String()}, h.Expires))
 		}
 		return rows, nil
 	}
 	rules, err := a.Attacher.Store.RuleOf(ctx, name)
 	for _, h := range groups {
-		one := row{"workspace": name, "group_name": h.Name, "permission": h.Level.String(), "rule_id": nil}
+		one := lasting(row{"workspace": name, "group_name": h.Name, "permission": h.Level.String(), "rule_id": nil}, h.Expires)
 		if rule, ok := rules[h.Name]; ok {
 			one["rule_id"] = rule
 		}
@@ -109,23 +111,27 @@ func (a *API) spaceHolders(ctx context.Context, s *identity.Subject, side side, 
 	return rows, err
 }
 
-func (a *API) putSpace(ctx context.Context, s *identity.Subject, k kind.Kind, side side, name, holder, permission string,
-	put func(context.Context, store.Principal, kind.Name, string, kind.Level) error) (row, error) {
+func (a *API) putSpace(ctx context.Context, s *identity.Subject, k kind.Kind, side side, name, holder string,
+	body levelBody, put changing) (row, error) {
 	if err := a.manages(ctx, s, k, name); err != nil {
 		return nil, err
 	}
-	level, err := parseLevel(permission)
+	level, err := parseLevel(body.Permission)
 	if err == nil && holder == "" {
 		err = errs.New(errs.Invalid, "%s must not be empty", side.field())
 	}
 	if err != nil {
 		return nil, err
 	}
-	one := row{"workspace": name, side.field(): holder, "permission": level.String()}
+	until, err := a.until(body.Ending)
+	if err != nil {
+		return nil, err
+	}
+	one := lasting(row{"workspace": name, side.field(): holder, "permission": level.String()}, body.ExpiresAt.At)
 	if !side.user {
 		one["rule_id"] = nil
 	}
-	return one, put(ctx, side.of(holder), kind.Workspace, name, level)
+	return one, put(ctx, side.of(holder), kind.Workspace, name, level, until)
 }
 
 type spacePatternBody struct {
@@ -134,10 +140,11 @@ type spacePatternBody struct {
 	Permission string `json:"permission"`
 	Regex      string `json:"regex"`
 	Priority   int32  `json:"priority"`
+	Ending
 }
 
 func (b spacePatternBody) holder(side side) string {
-	return spaceBody{b.Username, b.Group, ""}.holder(side)
+	return spaceBody{Username: b.Username, Group: b.Group}.holder(side)
 }
 
 type newSpacePattern struct{ Body spacePatternBody }
@@ -168,13 +175,16 @@ func (a *API) workspacePatterns(r *registrar, k kind.Kind, side side) {
 		return rows, err
 	})
 	put := func(ctx context.Context, s *identity.Subject, b spacePatternBody, id int64) (row, error) {
-		g, err := pattern(s, k, patternBody{b.Regex, b.Priority, b.Permission})
+		g, until, err := a.pattern(s, k, patternBody{b.Regex, b.Priority, b.Permission, b.Ending})
 		if err != nil {
 			return nil, err
 		}
 		p := side.of(b.holder(side))
 		if g.ID = id; id != 0 {
-			return spacePattern(side, b.holder(side), g), a.Store.UpdatePattern(ctx, p, g)
+			return spacePattern(side, b.holder(side), g), a.Store.UpdatePattern(ctx, p, g, until)
+		}
+		if until != nil {
+			g.Expires = *until
 		}
 		if err := a.Store.CreatePattern(ctx, p, g); err != nil {
 			return nil, err

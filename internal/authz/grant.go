@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 )
@@ -63,10 +64,11 @@ type Grant struct {
 	Pattern   string // pattern sources: a regular expression (RE2)
 	Priority  int    // pattern sources: the smallest number is asked first
 	Level     kind.Level
-	Group     string // group sources: the group's name
-	Role      string // role source: the role's name; its Workspace is that of the role, and its Resource may be Everything
-	Part      string // role source: the part of the kind that is meant, such as run
-	Denies    bool   // role source: it wins over whatever any source says
+	Expires   time.Time // when it ends; zero: never
+	Group     string    // group sources: the group's name
+	Role      string    // role source: the role's name; its Workspace is that of the role, and its Resource may be Everything
+	Part      string    // role source: the part of the kind that is meant, such as run
+	Denies    bool      // role source: it wins over whatever any source says
 }
 
 // Everywhere is the workspace of a pattern that is for all of them, as the Python plugin writes it.
@@ -108,7 +110,11 @@ type Grants struct {
 	exact     [sources]map[key][]Grant
 	patterns  [sources]map[kind.Name][]pattern
 	roles     roles
+	until     time.Time
 }
+
+// Until is when the first of the grants ends, and they have to be compiled again without it; zero: they last.
+func (g *Grants) Until() time.Time { return g.until }
 
 // In gives the grants as they count in a workspace; without a name, as they count where workspaces are off.
 func (g *Grants) In(workspace string) *Grants {
@@ -153,6 +159,9 @@ func (g *Grants) speaks(p *pattern, on Resource) bool {
 func Compile(order []Source, rows []Grant) *Grants {
 	g := &Grants{order: order}
 	for _, row := range rows {
+		if !row.Expires.IsZero() && (g.until.IsZero() || row.Expires.Before(g.until)) {
+			g.until = row.Expires
+		}
 		switch row.Source {
 		case User, Group:
 			if g.exact[row.Source] == nil {

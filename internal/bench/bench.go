@@ -161,7 +161,7 @@ func (w *World) enroll(ctx context.Context, provider *devidp.Provider) error {
 	if err != nil {
 		return fmt.Errorf("signing in: %w", err)
 	}
-	if err := w.store.CreateGrant(ctx, store.Principal{User: person.Email}, kind.Experiment, Experiment, kind.Edit); err != nil {
+	if err := w.store.CreateGrant(ctx, store.Principal{User: person.Email}, kind.Experiment, Experiment, kind.Edit, nil); err != nil {
 		return err
 	}
 	secret, err := w.newToken(ctx)

@@ -37,6 +37,7 @@ type Cache struct {
 	generation atomic.Int64
 	seen       atomic.Int64 // the counter's last value
 	began      time.Time
+	now        func() time.Time
 	readAt     atomic.Int64 // when it was read, in nanoseconds since the beginning: a wall clock can be set back
 
 	grants     *otter.Cache[int64, entry[*authz.Grants]]
@@ -53,7 +54,7 @@ type entry[T any] struct {
 
 // NewCache makes a cache over a database. Watch has to run beside it.
 func NewCache(source Source, order []authz.Source) (*Cache, error) {
-	c := &Cache{source: source, order: order, began: time.Now()}
+	c := &Cache{source: source, order: order, began: time.Now(), now: time.Now}
 	c.readAt.Store(-int64(fresh)) // not yet
 	var err error
 	if c.grants, err = otter.New(&otter.Options[int64, entry[*authz.Grants]]{MaximumSize: 20_000}); err != nil {
@@ -141,13 +142,18 @@ func (c *Cache) PasswordOf(ctx context.Context, username string) (Password, erro
 
 // Of gives all that is granted to a user, compiled, as it counts in the context's workspace.
 func (c *Cache) Of(ctx context.Context, userID int64) (*authz.Grants, error) {
-	all, err := cached(c, c.grants, userID, func() (*authz.Grants, error) {
+	load := func() (*authz.Grants, error) {
 		rows, err := c.source.GrantsOf(ctx, userID)
 		if err != nil {
 			return nil, err
 		}
 		return authz.Compile(c.order, rows), nil
-	})
+	}
+	all, err := cached(c, c.grants, userID, load)
+	if err == nil && !all.Until().IsZero() && !c.now().Before(all.Until()) { // the database leaves out what has ended
+		c.grants.Invalidate(userID)
+		all, err = cached(c, c.grants, userID, load)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -381,10 +381,10 @@ func TestTwoReplicasOnOneDatabase(t *testing.T) {
 		see    func(replica) bool
 		want   bool
 	}{
-		{"a grant", func() error { return one.CreateGrant(t.Context(), p, kind.Experiment, "1", kind.Read) }, allowed, true},
-		{"its refusal", func() error { return one.UpdateGrant(t.Context(), p, kind.Experiment, "1", kind.NoPermissions) }, allowed, false},
+		{"a grant", func() error { return one.CreateGrant(t.Context(), p, kind.Experiment, "1", kind.Read, nil) }, allowed, true},
+		{"its refusal", func() error { return one.UpdateGrant(t.Context(), p, kind.Experiment, "1", kind.NoPermissions, nil) }, allowed, false},
 		{"its end", func() error { return one.DeleteGrant(t.Context(), p, kind.Experiment, "1") }, allowed, false},
-		{"a group's grant", func() error { return one.CreateGrant(t.Context(), g, kind.Experiment, "1", kind.Edit) }, allowed, true},
+		{"a group's grant", func() error { return one.CreateGrant(t.Context(), g, kind.Experiment, "1", kind.Edit, nil) }, allowed, true},
 		{"the end of the membership", func() error {
 			left := login
 			left.Groups = []string{"blue"}

@@ -56,7 +56,7 @@ func TestAttackRevokedGrantAtTheOtherReplica(t *testing.T) {
 			}
 			p := store.Principal{User: "ann"}
 			for round, cut := range []bool{false, true, true} {
-				if err := one.CreateGrant(t.Context(), p, kind.Experiment, "1", kind.Read); err != nil {
+				if err := one.CreateGrant(t.Context(), p, kind.Experiment, "1", kind.Read, nil); err != nil {
 					t.Fatal(err)
 				}
 				eventually(t, "the grant is effective", func() bool { return two.allows(t, ann.ID) })

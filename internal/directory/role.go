@@ -1,5 +1,7 @@
 package directory
 
+import "time"
+
 // Role is a named bundle of permissions in a workspace, assigned to users, as MLflow's own access control has them.
 type Role struct {
 	ID          int64
@@ -23,4 +25,7 @@ type RolePermission struct {
 const Deny = "DENY"
 
 // Assignment is a role that a user has.
-type Assignment struct{ ID, UserID, RoleID int64 }
+type Assignment struct {
+	ID, UserID, RoleID int64
+	ExpiresAt          time.Time // zero: it has no end
+}

@@ -44,7 +44,7 @@ func newGatewaySceneOn(t *testing.T, mlflow *mlflowtest.Server) *gatewayScene {
 
 func (s *gatewayScene) give(t *testing.T, k kind.Name, resource string, level kind.Level) {
 	t.Helper()
-	if err := s.App.Store.CreateGrant(t.Context(), store.Principal{User: s.attacker.Username}, k, resource, level); err != nil {
+	if err := s.App.Store.CreateGrant(t.Context(), store.Principal{User: s.attacker.Username}, k, resource, level, nil); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -54,7 +54,7 @@ func (l *links) post(t *testing.T, path string, body fields) fields {
 // grant gives the colleague a level on the open work.
 func (l *links) grant(t *testing.T, k kind.Name, resource string, level kind.Level) {
 	t.Helper()
-	if err := l.App.Store.CreateGrant(t.Context(), store.Principal{User: l.colleague.Username}, k, resource, level); err != nil {
+	if err := l.App.Store.CreateGrant(t.Context(), store.Principal{User: l.colleague.Username}, k, resource, level, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -95,7 +95,7 @@ func (l *links) linkTraces(t *testing.T) {
 		l.admin.JSON(t, http.MethodPost, "/api/2.0/mlflow/model-versions/create", fields{"name": *name, "source": "dummy-source", "tags": []any{fields{"key": "mlflow.prompt.text", "value": "hi"},
 			fields{"key": "mlflow.prompt.is_prompt", "value": "true"},
 			fields{"key": "mlflow.prompt.associatedRunIds", "value": hidden.Run + "," + open.Run}}})
-		if err := l.App.Store.CreateGrant(t.Context(), store.Principal{User: l.owner.Username}, kind.RegisteredModel, *name, kind.Manage); err != nil {
+		if err := l.App.Store.CreateGrant(t.Context(), store.Principal{User: l.owner.Username}, kind.RegisteredModel, *name, kind.Manage, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -410,7 +410,7 @@ func TestNamesAreRecycled(t *testing.T) {
 	s := newScene(t)
 	name := s.victims.Model
 	grantee := store.Principal{User: s.thief.Username}
-	if err := s.App.Store.CreateGrant(t.Context(), grantee, kind.RegisteredModel, name, kind.Edit); err != nil {
+	if err := s.App.Store.CreateGrant(t.Context(), grantee, kind.RegisteredModel, name, kind.Edit, nil); err != nil {
 		t.Fatal(err)
 	}
 	reads := func(c *world.Client, model string) bool {

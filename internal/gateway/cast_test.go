@@ -41,7 +41,7 @@ func newCast(t *testing.T) *cast {
 	for owner, work := range map[*world.Client]world.Work{c.first: c.a, c.second: c.b} {
 		account, err := c.App.Store.User(t.Context(), owner.Username)
 		if err == nil {
-			err = c.App.Store.CreateGrant(t.Context(), store.Principal{User: owner.Username}, kind.Workspace, workspaceOf(work), kind.Manage)
+			err = c.App.Store.CreateGrant(t.Context(), store.Principal{User: owner.Username}, kind.Workspace, workspaceOf(work), kind.Manage, nil)
 		}
 		if err == nil {
 			err = c.App.Store.Own(t.Context(), policy.Job.String(), named(t, policy.Job, work), account.ID)
@@ -67,7 +67,7 @@ func newCast(t *testing.T) *cast {
 func (c *cast) grant(t *testing.T, to store.Principal, level kind.Level, work world.Work) {
 	t.Helper()
 	for k, names := range heldAll(t, work) {
-		if err := c.App.Store.CreateGrant(t.Context(), to, k, names[0], level); err != nil {
+		if err := c.App.Store.CreateGrant(t.Context(), to, k, names[0], level, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -221,7 +221,7 @@ func TestEveryExperimentOfADatasetCounts(t *testing.T) {
 	both := s.tied(t, s.thiefs.Experiment, s.victims.Experiment)
 	target := v3 + "datasets/" + both + "/records"
 	s.refused(t, s.thief.Request(t, "GET", target, nil), s.thief)
-	err := s.App.Store.CreateGrant(t.Context(), store.Principal{User: s.thief.Username}, kind.Experiment, s.victims.Experiment, kind.Read)
+	err := s.App.Store.CreateGrant(t.Context(), store.Principal{User: s.thief.Username}, kind.Experiment, s.victims.Experiment, kind.Read, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,7 +96,7 @@ func TestGraphQLOfTheUI(t *testing.T) {
 	s := newScene(t)
 	v, own := s.victims, s.thiefs
 	reader := s.thief
-	if err := s.App.Store.CreateGrant(t.Context(), store.Principal{User: reader.Username}, kind.Experiment, v.Experiment, kind.Read); err != nil {
+	if err := s.App.Store.CreateGrant(t.Context(), store.Principal{User: reader.Username}, kind.Experiment, v.Experiment, kind.Read, nil); err != nil {
 		t.Fatal(err)
 	}
 	ask := func(c *world.Client, document string, variables map[string]any) string {

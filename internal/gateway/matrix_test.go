@@ -328,7 +328,7 @@ func (c *cast) inside(t *testing.T, route policy.Route) []cell {
 		for _, p := range [][2]kind.Level{{on, need.Level}, {on, need.Level - 1}, {kind.Manage, kind.NoPermissions}, {on - 1, need.Level}, {kind.NoPermissions, kind.Manage}} {
 			who := c.person(t, fmt.Sprintf("%s in the experiment and %s on the scorer", p[0], p[1]), nil, func(to store.Principal) {
 				for k, level := range map[kind.Name]kind.Level{kind.Experiment: p[0], kind.Scorer: p[1]} {
-					if err := c.App.Store.CreateGrant(t.Context(), to, k, held(c.a)[k][0], level); err != nil {
+					if err := c.App.Store.CreateGrant(t.Context(), to, k, held(c.a)[k][0], level, nil); err != nil {
 						t.Fatal(err)
 					}
 				}

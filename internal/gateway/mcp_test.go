@@ -24,7 +24,7 @@ func escaped(server string) string { return strings.Replace(server, "/", "%2F", 
 // share gives the thief a level on the victim's server.
 func (s *scene) share(t *testing.T, level kind.Level) {
 	t.Helper()
-	if err := s.App.Store.CreateGrant(t.Context(), store.Principal{User: s.thief.Username}, kind.MCPServer, s.victims.Server, level); err != nil {
+	if err := s.App.Store.CreateGrant(t.Context(), store.Principal{User: s.thief.Username}, kind.MCPServer, s.victims.Server, level, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -144,7 +144,7 @@ func TestChangeForeignMCPServer(t *testing.T) {
 	s.share(t, kind.Read)
 	s.thief.JSON(t, http.MethodGet, mcp+"/"+s.victims.Server, nil)
 	attack(kind.Read)
-	if err := s.App.Store.UpdateGrant(t.Context(), store.Principal{User: s.thief.Username}, kind.MCPServer, s.victims.Server, kind.Edit); err != nil {
+	if err := s.App.Store.UpdateGrant(t.Context(), store.Principal{User: s.thief.Username}, kind.MCPServer, s.victims.Server, kind.Edit, nil); err != nil {
 		t.Fatal(err)
 	}
 	attack(kind.Edit)
@@ -313,7 +313,7 @@ func TestRecycledNameOfMCPServerInheritsNothing(t *testing.T) {
 	s.victim.JSON(t, http.MethodPost, mcp, fields{"name": name})
 	grant := func() {
 		t.Helper()
-		if err := s.App.Store.CreateGrant(t.Context(), store.Principal{User: s.thief.Username}, kind.MCPServer, name, kind.Manage); err != nil {
+		if err := s.App.Store.CreateGrant(t.Context(), store.Principal{User: s.thief.Username}, kind.MCPServer, name, kind.Manage, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -48,7 +48,7 @@ func scorerLooks(t *testing.T, c *cast, route policy.Route, own *draft) []look {
 func (c *cast) refusedScorer(t *testing.T) *world.Client {
 	t.Helper()
 	who := c.only(t, "a scorer refused", kind.NoPermissions, map[kind.Name]string{kind.Scorer: held(c.a)[kind.Scorer][0]})
-	_ = c.App.Store.CreateGrant(t.Context(), store.Principal{User: who.Username}, kind.Experiment, c.a.Experiment, kind.Manage) // it may be there already
+	_ = c.App.Store.CreateGrant(t.Context(), store.Principal{User: who.Username}, kind.Experiment, c.a.Experiment, kind.Manage, nil) // it may be there already
 	return who
 }
 

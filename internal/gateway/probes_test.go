@@ -174,7 +174,7 @@ func (c *cast) only(t *testing.T, name string, level kind.Level, on map[kind.Nam
 	t.Helper()
 	return c.person(t, name, nil, func(to store.Principal) {
 		for k, resource := range on {
-			if err := c.App.Store.CreateGrant(t.Context(), to, k, resource, level); err != nil {
+			if err := c.App.Store.CreateGrant(t.Context(), to, k, resource, level, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -142,7 +142,7 @@ func TestRenamingGainsNothingByTheKindThatItIs(t *testing.T) {
 	s := newScene(t)
 	for k, name := range map[kind.Name]string{kind.Prompt: s.victims.Prompt, kind.RegisteredModel: s.victims.Model} {
 		editor := s.Person(t, "editor-"+strings.ReplaceAll(string(k), "_", "-"), world.Members)
-		if err := s.App.Store.CreateGrant(t.Context(), store.Principal{User: editor.Username}, k, name, kind.Read); err != nil {
+		if err := s.App.Store.CreateGrant(t.Context(), store.Principal{User: editor.Username}, k, name, kind.Read, nil); err != nil {
 			t.Fatal(err)
 		}
 		pattern(t, s.World, editor, k, "wide-.*", kind.Manage)

@@ -18,8 +18,8 @@ func TestReviewAsAColleague(t *testing.T) {
 	level := func(level kind.Level) {
 		t.Helper()
 		to := store.Principal{User: s.thief.Username}
-		if err := s.App.Store.UpdateGrant(t.Context(), to, kind.Experiment, v.Experiment, level); err != nil {
-			err = s.App.Store.CreateGrant(t.Context(), to, kind.Experiment, v.Experiment, level)
+		if err := s.App.Store.UpdateGrant(t.Context(), to, kind.Experiment, v.Experiment, level, nil); err != nil {
+			err = s.App.Store.CreateGrant(t.Context(), to, kind.Experiment, v.Experiment, level, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -25,7 +25,7 @@ func (s *spaces) role(t *testing.T, in string, to *world.Client, permission stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.App.Store.AssignRole(t.Context(), id, role.ID); err != nil {
+	if _, err := s.App.Store.AssignRole(t.Context(), id, role.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	return role

@@ -22,9 +22,9 @@ func (s *scene) onScorer(t *testing.T, to *world.Client, experiment, name string
 func (s *scene) grant(t *testing.T, to *world.Client, k kind.Name, resource string, level kind.Level) {
 	t.Helper()
 	p := store.Principal{User: to.Username}
-	err := s.App.Store.UpdateGrant(t.Context(), p, k, resource, level)
+	err := s.App.Store.UpdateGrant(t.Context(), p, k, resource, level, nil)
 	if err != nil {
-		err = s.App.Store.CreateGrant(t.Context(), p, k, resource, level)
+		err = s.App.Store.CreateGrant(t.Context(), p, k, resource, level, nil)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -105,7 +105,7 @@ func TestSearchTenThousandExperiments(t *testing.T) {
 	grant := func(w *world.World, c *world.Client, level kind.Level, ids ...string) {
 		t.Helper()
 		for _, id := range ids {
-			if err := w.App.Store.CreateGrant(t.Context(), store.Principal{User: c.Username}, kind.Experiment, id, level); err != nil {
+			if err := w.App.Store.CreateGrant(t.Context(), store.Principal{User: c.Username}, kind.Experiment, id, level, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -79,7 +79,7 @@ func TestAttackStreamAfterRevocation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, request := attack.begins(world.Name("p"))
-			if err := w.App.Store.CreateGrant(t.Context(), store.Principal{User: c.Username}, kind.GatewayEndpoint, "chat", kind.Use); err != nil {
+			if err := w.App.Store.CreateGrant(t.Context(), store.Principal{User: c.Username}, kind.GatewayEndpoint, "chat", kind.Use, nil); err != nil {
 				t.Fatal(err)
 			}
 			answer, err := c.HTTP.Do(request)
@@ -116,7 +116,7 @@ func TestAttackUploadAfterRevocation(t *testing.T) {
 		got <- err
 	}).URL, nil)
 	c := w.Person(t, "ann", world.Members)
-	if err := w.App.Store.CreateGrant(t.Context(), store.Principal{User: c.Username}, kind.Experiment, "7", kind.Edit); err != nil {
+	if err := w.App.Store.CreateGrant(t.Context(), store.Principal{User: c.Username}, kind.Experiment, "7", kind.Edit, nil); err != nil {
 		t.Fatal(err)
 	}
 	body, pieces := io.Pipe()

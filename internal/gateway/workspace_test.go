@@ -46,7 +46,7 @@ func (s *spaces) give(t *testing.T, to *world.Client, k kind.Name, resource stri
 	ctx := workspace.In(t.Context(), workspace.Scope{Name: to.In, Named: true})
 	p := store.Principal{User: to.Username}
 	_ = s.App.Store.DeleteGrant(ctx, p, k, resource) // there may be none
-	if err := s.App.Store.CreateGrant(ctx, p, k, resource, level); err != nil {
+	if err := s.App.Store.CreateGrant(ctx, p, k, resource, level, nil); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -112,7 +112,7 @@ func (db *DB) attachState(ctx context.Context, from bun.IDB) (attach.State, erro
 		Rule                  int64
 	}
 	err = from.NewSelect().TableExpr("gw_grants AS r").ColumnExpr("g.name AS name, r.resource AS resource, r.level AS level, COALESCE(r.rule_id, 0) AS rule").
-		Join("JOIN gw_groups AS g ON g.id = r.group_id").Where("r.kind = ?", kind.Workspace).Scan(ctx, &held)
+		Join("JOIN gw_groups AS g ON g.id = r.group_id").Where("r.kind = ?", kind.Workspace).Where(lasting("r"), db.now()).Scan(ctx, &held)
 	if err != nil {
 		return s, db.coded(err, "")
 	}
@@ -155,6 +155,9 @@ func (db *DB) Attach(ctx context.Context, plan func(attach.State) ([]attach.Chan
 func (db *DB) attachOne(ctx context.Context, tx bun.Tx, line attach.Change) error {
 	group, err := db.principal(ctx, tx, Principal{Group: line.Group})
 	if err != nil {
+		return err
+	}
+	if err := db.dropEnded(ctx, tx, grants, group); err != nil {
 		return err
 	}
 	// what people have given meanwhile has no rule, and stays

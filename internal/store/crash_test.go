@@ -105,7 +105,7 @@ func TestServerKilledAmidWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole(t, db, stored) // through the connections of before, too
-	if err := db.CreateGrant(t.Context(), Principal{User: stored[0]}, kind.Experiment, "1", kind.Read); err != nil {
+	if err := db.CreateGrant(t.Context(), Principal{User: stored[0]}, kind.Experiment, "1", kind.Read, nil); err != nil {
 		t.Error(err)
 	}
 }

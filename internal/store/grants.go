@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -32,6 +33,7 @@ type Holder struct {
 	Name    string
 	Level   kind.Level
 	Service bool
+	Expires time.Time // zero: it has no end
 }
 
 // ruleRow is a grant or a pattern: the two tables have all but their key in common.
@@ -43,6 +45,7 @@ type ruleRow struct {
 	Pattern   string
 	Priority  int
 	Level     string
+	ExpiresAt time.Time
 	ByGroup   string
 }
 
@@ -61,7 +64,7 @@ func (r ruleRow) grant(source authz.Source) (authz.Grant, error) {
 		return authz.Grant{}, err
 	}
 	return authz.Grant{ID: r.ID, Source: source, Kind: r.Kind, Workspace: r.Workspace, Resource: r.Resource, Pattern: r.Pattern,
-		Priority: r.Priority, Level: level, Group: r.ByGroup}, nil
+		Priority: r.Priority, Level: level, Expires: ended(r.ExpiresAt), Group: r.ByGroup}, nil
 }
 
 const (
@@ -94,8 +97,9 @@ func (h holder) where(q bun.QueryBuilder) bun.QueryBuilder {
 	return q.Where("? = ?", bun.Ident(h.column), h.id)
 }
 
-func columns(q *bun.SelectQuery, table string) *bun.SelectQuery {
-	q = q.TableExpr("? AS r", bun.Ident(table)).Column("r.id", "r.kind", "r.workspace", "r.level")
+// columns selects the rules of a table that have not ended.
+func (db *DB) columns(q *bun.SelectQuery, table string) *bun.SelectQuery {
+	q = q.TableExpr("? AS r", bun.Ident(table)).Column("r.id", "r.kind", "r.workspace", "r.level", "r.expires_at").Where(lasting("r"), db.now())
 	if table == patterns {
 		return q.Column("r.pattern", "r.priority")
 	}
@@ -146,12 +150,13 @@ func (db *DB) held(source authz.Source, userID int64) *bun.SelectQuery {
 	q := db.read.NewSelect().ColumnExpr("? AS source", int(source))
 	switch source {
 	case authz.Role:
-		return ofRoles(q, userID)
+		return ofRoles(q, userID, db.now())
 	case authz.UserPattern, authz.GroupPattern:
-		q = q.TableExpr("? AS r", bun.Ident(patterns)).Column("r.id", "r.kind", "r.workspace", "r.level").ColumnExpr("'' AS resource").Column("r.pattern", "r.priority")
+		q = q.TableExpr("? AS r", bun.Ident(patterns)).Column("r.id", "r.kind", "r.workspace", "r.level", "r.expires_at").ColumnExpr("'' AS resource").Column("r.pattern", "r.priority")
 	default:
-		q = q.TableExpr("? AS r", bun.Ident(grants)).Column("r.id", "r.kind", "r.workspace", "r.level", "r.resource").ColumnExpr("'' AS pattern, 0 AS priority")
+		q = q.TableExpr("? AS r", bun.Ident(grants)).Column("r.id", "r.kind", "r.workspace", "r.level", "r.expires_at", "r.resource").ColumnExpr("'' AS pattern, 0 AS priority")
 	}
+	q = q.Where(lasting("r"), db.now())
 	if source == authz.User || source == authz.UserPattern {
 		return q.ColumnExpr("'' AS by_group, '' AS by_role").Where("r.user_id = ?", userID)
 	}
@@ -198,7 +203,7 @@ func (db *DB) listed(ctx context.Context, p Principal, k kind.Name, table, order
 	if err != nil {
 		return nil, err
 	}
-	q := columns(db.read.NewSelect(), table).ApplyQueryBuilder(h.where).ApplyQueryBuilder(which).Where("r.kind = ?", k).Order(order, "r.id")
+	q := db.columns(db.read.NewSelect(), table).ApplyQueryBuilder(h.where).ApplyQueryBuilder(which).Where("r.kind = ?", k).Order(order, "r.id")
 	return db.rules(ctx, q, source(p, table))
 }
 
@@ -222,9 +227,9 @@ type HeldPattern struct {
 
 // PatternHolders lists the patterns of a kind of all users, or of all groups.
 func (db *DB) PatternHolders(ctx context.Context, k kind.Name, ofGroups bool) ([]HeldPattern, error) {
-	q, source := columns(db.read.NewSelect(), patterns).ColumnExpr("h.username AS by_group").Join("JOIN gw_users AS h ON h.id = r.user_id"), authz.UserPattern
+	q, source := db.columns(db.read.NewSelect(), patterns).ColumnExpr("h.username AS by_group").Join("JOIN gw_users AS h ON h.id = r.user_id"), authz.UserPattern
 	if ofGroups {
-		q, source = columns(db.read.NewSelect(), patterns).ColumnExpr("h.name AS by_group").Join("JOIN gw_groups AS h ON h.id = r.group_id"), authz.GroupPattern
+		q, source = db.columns(db.read.NewSelect(), patterns).ColumnExpr("h.name AS by_group").Join("JOIN gw_groups AS h ON h.id = r.group_id"), authz.GroupPattern
 	}
 	found, err := db.rules(ctx, q.Where("r.kind = ?", k).Order("r.id"), source)
 	all := make([]HeldPattern, len(found))
@@ -240,10 +245,12 @@ func (db *DB) GrantsOn(ctx context.Context, k kind.Name, resource string) (users
 		Name    string
 		Level   string
 		Service bool
+		Expires time.Time
 	}
 	read := func(q *bun.SelectQuery) ([]Holder, error) {
 		var rows []row
-		q = q.TableExpr("gw_grants AS r").Column("r.level").Where("r.kind = ? AND r.workspace = ? AND r.resource = ?", k.Kept(), place(ctx, k), resource)
+		q = q.TableExpr("gw_grants AS r").Column("r.level").ColumnExpr("r.expires_at AS expires").
+			Where("r.kind = ? AND r.workspace = ? AND r.resource = ?", k.Kept(), place(ctx, k), resource).Where(lasting("r"), db.now())
 		if err := q.Order("name").Scan(ctx, &rows); err != nil {
 			return nil, db.coded(err, "")
 		}
@@ -253,7 +260,7 @@ func (db *DB) GrantsOn(ctx context.Context, k kind.Name, resource string) (users
 			if err != nil {
 				return nil, err
 			}
-			holders[i] = Holder{row.Name, level, row.Service}
+			holders[i] = Holder{row.Name, level, row.Service, ended(row.Expires)}
 		}
 		return holders, nil
 	}
@@ -265,9 +272,14 @@ func (db *DB) GrantsOn(ctx context.Context, k kind.Name, resource string) (users
 	return users, groups, err
 }
 
-// CreateGrant gives a principal a level on a resource; one that is there already is errs.Conflict.
-func (db *DB) CreateGrant(ctx context.Context, p Principal, k kind.Name, resource string, level kind.Level) error {
-	return db.insert(ctx, p, grants, map[string]any{"kind": k.Kept(), "workspace": place(ctx, k), "resource": resource, "level": level.String()})
+// CreateGrant gives a principal a level on a resource, until a time where one is given; one that is there already is
+// errs.Conflict.
+func (db *DB) CreateGrant(ctx context.Context, p Principal, k kind.Name, resource string, level kind.Level, until *time.Time) error {
+	values := map[string]any{"kind": k.Kept(), "workspace": place(ctx, k), "resource": resource, "level": level.String()}
+	if until != nil {
+		values["expires_at"] = end(*until)
+	}
+	return db.insert(ctx, p, grants, values)
 }
 
 // CreatePattern gives a principal a level on the names that a pattern matches.
@@ -275,13 +287,17 @@ func (db *DB) CreatePattern(ctx context.Context, p Principal, g authz.Grant) err
 	if _, err := authz.CompilePattern(g.Pattern); err != nil {
 		return errs.New(errs.Invalid, "%v", err)
 	}
-	return db.insert(ctx, p, patterns, map[string]any{"kind": g.Kind, "workspace": g.Workspace, "pattern": g.Pattern, "priority": g.Priority, "level": g.Level.String()})
+	return db.insert(ctx, p, patterns, map[string]any{"kind": g.Kind, "workspace": g.Workspace, "pattern": g.Pattern, "priority": g.Priority, "level": g.Level.String(),
+		"expires_at": end(g.Expires)})
 }
 
 func (db *DB) insert(ctx context.Context, p Principal, table string, values map[string]any) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
 		h, err := db.principal(ctx, tx, p)
 		if err != nil {
+			return err
+		}
+		if err := db.dropEnded(ctx, tx, table, h); err != nil {
 			return err
 		}
 		values[h.column] = h.id
@@ -293,16 +309,20 @@ func (db *DB) insert(ctx context.Context, p Principal, table string, values map[
 	})
 }
 
-// UpdateGrant changes the level of a grant.
-func (db *DB) UpdateGrant(ctx context.Context, p Principal, k kind.Name, resource string, level kind.Level) error {
+// UpdateGrant changes the level of a grant, and its end where one is given; the zero time is no end.
+func (db *DB) UpdateGrant(ctx context.Context, p Principal, k kind.Name, resource string, level kind.Level, until *time.Time) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
 		h, err := db.principal(ctx, tx, p)
 		if err != nil {
 			return err
 		}
 		// from now on it is a person's, whatever rule has given it
-		result, err := tx.NewUpdate().Table(grants).Set("level = ?", level.String()).Set("rule_id = NULL").ApplyQueryBuilder(h.where).
-			Where("kind = ? AND workspace = ? AND resource = ?", k.Kept(), place(ctx, k), resource).Exec(ctx)
+		if err := db.dropEnded(ctx, tx, grants, h); err != nil {
+			return err
+		}
+		q := tx.NewUpdate().Table(grants).Set("level = ?", level.String()).Set("rule_id = NULL").ApplyQueryBuilder(h.where).
+			Where("kind = ? AND workspace = ? AND resource = ?", k.Kept(), place(ctx, k), resource)
+		result, err := ending(q, until).Exec(ctx)
 		return db.changed(result, err, "a permission of "+p.String()+" there")
 	})
 }
@@ -320,8 +340,9 @@ func (db *DB) DeleteGrant(ctx context.Context, p Principal, k kind.Name, resourc
 	})
 }
 
-// UpdatePattern changes one of a principal's patterns of a kind, found by the grant's ID.
-func (db *DB) UpdatePattern(ctx context.Context, p Principal, g authz.Grant) error {
+// UpdatePattern changes one of a principal's patterns of a kind, found by the grant's ID, and its end where one is given; the
+// zero time is no end.
+func (db *DB) UpdatePattern(ctx context.Context, p Principal, g authz.Grant, until *time.Time) error {
 	if _, err := authz.CompilePattern(g.Pattern); err != nil {
 		return errs.New(errs.Invalid, "%v", err)
 	}
@@ -330,8 +351,12 @@ func (db *DB) UpdatePattern(ctx context.Context, p Principal, g authz.Grant) err
 		if err != nil {
 			return err
 		}
-		result, err := tx.NewUpdate().Table(patterns).Set("pattern = ?", g.Pattern).Set("priority = ?", g.Priority).
-			Set("level = ?", g.Level.String()).ApplyQueryBuilder(h.where).Where("kind = ? AND id = ?", g.Kind, g.ID).Exec(ctx)
+		if err := db.dropEnded(ctx, tx, patterns, h); err != nil {
+			return err
+		}
+		q := tx.NewUpdate().Table(patterns).Set("pattern = ?", g.Pattern).Set("priority = ?", g.Priority).
+			Set("level = ?", g.Level.String()).ApplyQueryBuilder(h.where).Where("kind = ? AND id = ?", g.Kind, g.ID)
+		result, err := ending(q, until).Exec(ctx)
 		return db.changed(result, err, "such a pattern of "+p.String())
 	})
 }

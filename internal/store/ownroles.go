@@ -31,12 +31,15 @@ func (db *DB) OwnRoles(ctx context.Context, userID int64) ([]directory.Role, err
 
 // AllGrants lists a user's grants on single resources, of every kind and workspace.
 func (db *DB) AllGrants(ctx context.Context, userID int64) ([]authz.Grant, error) {
-	return db.rules(ctx, columns(db.read.NewSelect(), grants).Where("r.user_id = ?", userID).Order("r.id"), authz.User)
+	return db.rules(ctx, db.columns(db.read.NewSelect(), grants).Where("r.user_id = ?", userID).Order("r.id"), authz.User)
 }
 
 // GrantDirectly gives a user a permission in a workspace; one on the same there already is errs.Conflict, whichever way it is held.
 func (db *DB) GrantDirectly(ctx context.Context, userID int64, workspace string, p directory.RolePermission) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := db.dropEnded(ctx, tx, grants, holder{column: "user_id", id: userID}); err != nil {
+			return err
+		}
 		if err := db.free(ctx, tx, userID, workspace, p); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -40,17 +41,23 @@ type assignmentRow struct {
 	ID            int64 `bun:",pk,autoincrement"`
 	UserID        int64
 	RoleID        int64
+	ExpiresAt     time.Time `bun:",nullzero"`
+}
+
+func (a assignmentRow) assignment() directory.Assignment {
+	return directory.Assignment{ID: a.ID, UserID: a.UserID, RoleID: a.RoleID, ExpiresAt: ended(a.ExpiresAt)}
 }
 
 // ofRoles selects what the roles of a user give and deny, those that it is assigned and those of its own, in the columns of held.
-func ofRoles(q *bun.SelectQuery, userID int64) *bun.SelectQuery {
+func ofRoles(q *bun.SelectQuery, userID int64, now time.Time) *bun.SelectQuery {
 	return q.TableExpr("gw_role_permissions AS p").Join("JOIN gw_roles AS r ON r.id = p.role_id").
-		ColumnExpr("p.id, p.resource_type AS kind, r.workspace, p.permission AS level, p.resource, '' AS pattern, 0 AS priority, '' AS by_group, r.name AS by_role").
-		Where("r.owner_id = ? OR r.id IN (SELECT a.role_id FROM gw_role_assignments AS a WHERE a.user_id = ?)", userID, userID)
+		Join("LEFT JOIN gw_role_assignments AS a ON a.role_id = r.id AND a.user_id = ? AND "+lasting("a"), userID, now).
+		ColumnExpr("p.id, p.resource_type AS kind, r.workspace, p.permission AS level, a.expires_at, p.resource, '' AS pattern, 0 AS priority, '' AS by_group, r.name AS by_role").
+		Where("r.owner_id = ? OR a.id IS NOT NULL", userID)
 }
 
 func (r heldRow) ofRole() (authz.Grant, error) {
-	g := authz.Grant{ID: r.ID, Source: authz.Role, Kind: r.Kind, Workspace: r.Workspace, Resource: r.Resource, Role: r.ByRole, Denies: r.Level == directory.Deny}
+	g := authz.Grant{ID: r.ID, Source: authz.Role, Kind: r.Kind, Workspace: r.Workspace, Resource: r.Resource, Role: r.ByRole, Expires: ended(r.ExpiresAt), Denies: r.Level == directory.Deny}
 	if _, ok := kind.Of(g.Kind); !ok {
 		entry, ok := kind.WithPart(string(r.Kind))
 		if !ok {
@@ -109,7 +116,7 @@ func (db *DB) Roles(ctx context.Context, workspaces ...string) ([]directory.Role
 // RolesOf lists the roles that a user is assigned.
 func (db *DB) RolesOf(ctx context.Context, userID int64) ([]directory.Role, error) {
 	return db.roles(ctx, db.read, func(q *bun.SelectQuery) *bun.SelectQuery {
-		return q.Where("r.id IN (SELECT a.role_id FROM gw_role_assignments AS a WHERE a.user_id = ?)", userID)
+		return q.Where("r.id IN (SELECT a.role_id FROM gw_role_assignments AS a WHERE a.user_id = ? AND "+lasting("a")+")", userID, db.now())
 	})
 }
 
@@ -144,12 +151,12 @@ func (db *DB) withPermissions(ctx context.Context, from bun.IDB, rows []roleRow)
 // AssignmentsOf lists who is assigned a role.
 func (db *DB) AssignmentsOf(ctx context.Context, role int64) ([]directory.Assignment, error) {
 	var rows []assignmentRow
-	if err := db.read.NewSelect().Model(&rows).Where("a.role_id = ?", role).Order("a.id").Scan(ctx); err != nil {
+	if err := db.read.NewSelect().Model(&rows).Where("a.role_id = ?", role).Where(lasting("a"), db.now()).Order("a.id").Scan(ctx); err != nil {
 		return nil, db.coded(err, "")
 	}
 	all := make([]directory.Assignment, len(rows))
 	for i, row := range rows {
-		all[i] = directory.Assignment{ID: row.ID, UserID: row.UserID, RoleID: row.RoleID}
+		all[i] = row.assignment()
 	}
 	return all, nil
 }
@@ -157,7 +164,7 @@ func (db *DB) AssignmentsOf(ctx context.Context, role int64) ([]directory.Assign
 // Assignments lists which users are assigned which roles, by the users' ids.
 func (db *DB) Assignments(ctx context.Context) (map[int64][]int64, error) {
 	var rows []assignmentRow
-	if err := db.read.NewSelect().Model(&rows).Order("a.id").Scan(ctx); err != nil {
+	if err := db.read.NewSelect().Model(&rows).Where(lasting("a"), db.now()).Order("a.id").Scan(ctx); err != nil {
 		return nil, db.coded(err, "")
 	}
 	all := map[int64][]int64{}
@@ -260,11 +267,17 @@ func (db *DB) RemoveRolePermission(ctx context.Context, role, id int64) error {
 	})
 }
 
-// AssignRole assigns a role to a user; one that the user has already is errs.Conflict.
-func (db *DB) AssignRole(ctx context.Context, userID, role int64) (directory.Assignment, error) {
+// AssignRole assigns a role to a user, until a time where one is given; one that the user has already is errs.Conflict.
+func (db *DB) AssignRole(ctx context.Context, userID, role int64, until *time.Time) (directory.Assignment, error) {
 	row := assignmentRow{UserID: userID, RoleID: role}
+	if until != nil {
+		row.ExpiresAt = ended(*until)
+	}
 	err := db.changeRole(ctx, role, func(ctx context.Context, tx bun.Tx, _ roleRow) error {
 		if _, err := db.user(ctx, tx, "u.id = ?", userID); err != nil {
+			return err
+		}
+		if err := db.dropEnded(ctx, tx, "gw_role_assignments", holder{column: "user_id", id: userID}); err != nil {
 			return err
 		}
 		_, err := tx.NewInsert().Model(&row).Exec(ctx)
@@ -273,7 +286,7 @@ func (db *DB) AssignRole(ctx context.Context, userID, role int64) (directory.Ass
 		}
 		return err
 	})
-	return directory.Assignment{ID: row.ID, UserID: userID, RoleID: role}, err
+	return row.assignment(), err
 }
 
 // UnassignRole takes a role from a user.

@@ -23,7 +23,7 @@ func roleWith(t *testing.T, db *DB, name string, user directory.User, permission
 		_, err := db.AddRolePermission(t.Context(), p)
 		must(t, err)
 	}
-	_, err = db.AssignRole(t.Context(), user.ID, role.ID)
+	_, err = db.AssignRole(t.Context(), user.ID, role.ID, nil)
 	must(t, err)
 	role, err = db.Role(t.Context(), role.ID)
 	must(t, err)
@@ -102,11 +102,11 @@ func TestRolesAreUniqueInTheirWorkspace(t *testing.T) {
 	again.RoleID = role.ID
 	_, err = db.AddRolePermission(t.Context(), again)
 	wantCode(t, err, errs.Conflict)
-	_, err = db.AssignRole(t.Context(), ann.ID, role.ID)
+	_, err = db.AssignRole(t.Context(), ann.ID, role.ID, nil)
 	wantCode(t, err, errs.Conflict)
-	_, err = db.AssignRole(t.Context(), 4711, role.ID)
+	_, err = db.AssignRole(t.Context(), 4711, role.ID, nil)
 	wantCode(t, err, errs.NotFound)
-	_, err = db.AssignRole(t.Context(), ann.ID, 4711)
+	_, err = db.AssignRole(t.Context(), ann.ID, 4711, nil)
 	wantCode(t, err, errs.NotFound)
 	wantCode(t, db.RemoveRolePermission(t.Context(), other.ID, role.Permissions[0].ID), errs.NotFound)
 	wantCode(t, db.UpdateRolePermission(t.Context(), other.ID, role.Permissions[0].ID, "MANAGE"), errs.NotFound)
@@ -157,7 +157,7 @@ func TestDeletedWorkspacesTakeTheirRoles(t *testing.T) {
 	p.RoleID = role.ID
 	_, err = db.AddRolePermission(t.Context(), p)
 	must(t, err)
-	_, err = db.AssignRole(t.Context(), ann.ID, role.ID)
+	_, err = db.AssignRole(t.Context(), ann.ID, role.ID, nil)
 	must(t, err)
 	must(t, db.WorkspaceDeleted(t.Context(), "team-a"))
 	if diff := cmp.Diff([]string{}, said(t, db, ann)); diff != "" {
@@ -192,7 +192,7 @@ func TestDirectPermissions(t *testing.T) {
 		t.Fatalf("own roles: %+v", roles)
 	}
 	// The attack: to be assigned what another is given directly, or to widen it as a role.
-	_, err = db.AssignRole(t.Context(), bob.ID, roles[0].ID)
+	_, err = db.AssignRole(t.Context(), bob.ID, roles[0].ID, nil)
 	wantCode(t, err, errs.NotFound)
 	wider := on("registered_model", "*", "MANAGE")
 	wider.RoleID = roles[0].ID

@@ -69,7 +69,7 @@ func TestAttackNamesThatAreAlmostTheSame(t *testing.T) {
 		if i%2 == 0 {
 			level = kind.Manage
 		}
-		if err := db.CreateGrant(t.Context(), Principal{Group: name}, kind.RegisteredModel, name, level); err != nil {
+		if err := db.CreateGrant(t.Context(), Principal{Group: name}, kind.RegisteredModel, name, level, nil); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
 	}

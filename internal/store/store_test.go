@@ -123,8 +123,8 @@ func TestGrantsOfUserAndGroups(t *testing.T) {
 	ann := login(t, db, "s", "ann", "red")
 	user, group := Principal{User: "ann"}, Principal{Group: "red"}
 	for _, err := range []error{
-		db.CreateGrant(t.Context(), user, kind.Experiment, "1", kind.Edit),
-		db.CreateGrant(t.Context(), group, kind.Experiment, "1", kind.Read),
+		db.CreateGrant(t.Context(), user, kind.Experiment, "1", kind.Edit, nil),
+		db.CreateGrant(t.Context(), group, kind.Experiment, "1", kind.Read, nil),
 		db.CreatePattern(t.Context(), user, authz.Grant{Kind: kind.RegisteredModel, Pattern: "a.*", Priority: 3, Level: kind.Read}),
 		db.CreatePattern(t.Context(), group, authz.Grant{Kind: kind.Experiment, Pattern: ".*", Priority: 1, Level: kind.NoPermissions}),
 	} {
@@ -145,11 +145,11 @@ func TestGrantsOfUserAndGroups(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	wantCode(t, db.CreateGrant(t.Context(), user, kind.Experiment, "1", kind.Read), errs.Conflict)
-	wantCode(t, db.CreateGrant(t.Context(), Principal{User: "nobody"}, kind.Experiment, "1", kind.Read), errs.NotFound)
-	wantCode(t, db.UpdateGrant(t.Context(), user, kind.Experiment, "9", kind.Read), errs.NotFound)
+	wantCode(t, db.CreateGrant(t.Context(), user, kind.Experiment, "1", kind.Read, nil), errs.Conflict)
+	wantCode(t, db.CreateGrant(t.Context(), Principal{User: "nobody"}, kind.Experiment, "1", kind.Read, nil), errs.NotFound)
+	wantCode(t, db.UpdateGrant(t.Context(), user, kind.Experiment, "9", kind.Read, nil), errs.NotFound)
 	wantCode(t, db.CreatePattern(t.Context(), user, authz.Grant{Kind: kind.Experiment, Pattern: "(", Level: kind.Read}), errs.Invalid)
-	if err := db.UpdateGrant(t.Context(), user, kind.Experiment, "1", kind.Manage); err != nil {
+	if err := db.UpdateGrant(t.Context(), user, kind.Experiment, "1", kind.Manage, nil); err != nil {
 		t.Fatal(err)
 	}
 	users, groups, err := db.GrantsOn(t.Context(), kind.Experiment, "1")
@@ -171,7 +171,7 @@ func TestAttackPatternOfAnother(t *testing.T) {
 	}
 	for _, p := range []Principal{{User: "bob"}, {Group: "red"}} {
 		wantCode(t, db.DeletePattern(t.Context(), p, kind.Experiment, 1), errs.NotFound)
-		wantCode(t, db.UpdatePattern(t.Context(), p, authz.Grant{ID: 1, Kind: kind.Experiment, Pattern: "x", Level: kind.Manage}), errs.NotFound)
+		wantCode(t, db.UpdatePattern(t.Context(), p, authz.Grant{ID: 1, Kind: kind.Experiment, Pattern: "x", Level: kind.Manage}, nil), errs.NotFound)
 	}
 	wantCode(t, db.DeletePattern(t.Context(), Principal{User: "ann"}, kind.RegisteredModel, 1), errs.NotFound)
 }
@@ -203,7 +203,7 @@ func TestRecycledNamesInheritNothing(t *testing.T) {
 func TestDeleteUserTakesAllThatBelongsToIt(t *testing.T) {
 	db := openTest(t)
 	ann := login(t, db, "1", "ann", "red")
-	if err := db.CreateGrant(t.Context(), Principal{User: "ann"}, kind.Experiment, "1", kind.Edit); err != nil {
+	if err := db.CreateGrant(t.Context(), Principal{User: "ann"}, kind.Experiment, "1", kind.Edit, nil); err != nil {
 		t.Fatal(err)
 	}
 	hash := sha256.Sum256([]byte("secret"))
