@@ -75,6 +75,7 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.Store.OnChange(a.Cache.Invalidate)
+	a.Store.ShareNew(store.Share{Level: c.GroupsOfCreator, Except: ofEverybody(c)})
 	if a.MLflow, err = upstream.New(upstream.Options{Address: c.Upstream, SocketPrefix: c.SocketPrefix, ConnectTimeout: c.ConnectTimeout,
 		Workspaces: c.Workspaces.Enabled, Log: a.log}); err != nil {
 		return err
@@ -117,7 +118,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	rules := authz.Rules{Default: c.Default, RestrictCreation: c.RestrictCreation, Workspaces: c.Workspaces.Enabled}
 	a.Gateway = gateway.Options{MLflow: a.MLflow, Auth: auth, Grants: a.Cache, Lifecycle: a.Store, Owners: a.Store, Sealer: keys, Rules: rules,
-		Origin: origin, Audit: events, Log: a.log, MaxJSON: c.MaxJSON, MaxFiltered: c.MaxFiltered,
+		Origin: origin, Audit: events, Log: a.log, Report: gateway.Report(c.Report), MaxJSON: c.MaxJSON, MaxFiltered: c.MaxFiltered,
 		Spaces: gateway.Spaces{NameToCreate: c.Workspaces.NameToCreate, NotDefault: c.Workspaces.NotDefault}}
 	proxy, err := gateway.New(a.Gateway)
 	if err != nil {
@@ -194,7 +195,9 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	go func() { defer close(versions); a.watchVersion(watch) }()
 	used := make(chan struct{})
 	go func() { defer close(used); a.uses.Run(watch) }()
-	defer func() { stopWatch(); <-watched; <-versions; <-used }()
+	warned := make(chan struct{})
+	go func() { defer close(warned); a.warnUnenforced(watch) }()
+	defer func() { stopWatch(); <-watched; <-versions; <-used; <-warned }()
 	if a.settings.Workspaces.Enabled {
 		go a.compareWorkspaces(watch)
 	}

@@ -60,6 +60,9 @@ func Doctor(ctx context.Context, c *config.Config, output io.Writer) error {
 		all = append(all, providerFindings(ctx, c, one)...)
 	}
 	all = append(all, sessionFinding(ctx, c))
+	if c.Report.Decisions {
+		all = append(all, but("settings", "take REPORT_ONLY out to enforce permissions", "permissions are not enforced: whoever is signed in may do everything, and the log says what would be refused"))
+	}
 	for _, name := range c.Unheeded() {
 		all = append(all, but("settings", "take it out", "%s has no effect in this version", name))
 	}

@@ -22,6 +22,7 @@ const (
 	CredentialRefused  Name = "credential_refused"
 	RateLimited        Name = "rate_limited"
 	RequestRefused     Name = "request_refused"
+	WouldRefuse        Name = "request_would_be_refused"
 	SessionMade        Name = "session_made"
 	SessionRenewed     Name = "session_renewed"
 	SessionEnded       Name = "session_ended"
@@ -69,6 +70,7 @@ var meanings = []struct {
 	{CredentialRefused, "a password, access token or JWT was wrong, or of nobody; `token` is the beginning of the hash of an access token"},
 	{RateLimited, "no attempt was made, since there were too many failed ones"},
 	{RequestRefused, "a known subject asked for what it may not do, or what nobody may"},
+	{WouldRefuse, "with `REPORT_ONLY`: a request was forwarded that would have been refused, or whose answer would have been narrowed; `reason` says why"},
 	{SessionMade, "a browser got a session"},
 	{SessionRenewed, "the identity provider stood by a session"},
 	{SessionEnded, "`count` sessions ended; `cause` is owner, administrator, back-channel, front-channel, renewal, or replaced, by the next sign-in of its browser. That one ends by its age is no event"},

@@ -55,6 +55,8 @@ type Config struct {
 
 	Default          kind.Level
 	RestrictCreation bool
+	GroupsOfCreator  kind.Level // what the groups of whoever makes a resource get on it; NoPermissions: nothing
+	Report           Report
 	Order            []authz.Source
 	Workspaces       Workspaces
 
@@ -335,4 +337,10 @@ func Markdown(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// Report is what is reported instead of refused.
+type Report struct {
+	Decisions bool // of permissions
+	Unknown   bool // also routes that are not in the table
 }

@@ -55,6 +55,8 @@ var options = []Option{
 	{"OIDC_DB_POOL_MAX_OVERFLOW", "10", "connections beyond them, while they are needed; 0: as many as without the setting", false, integer(func(c *Config) *int { return &c.Pool.Overflow }, 0, 1000)},
 	{"OIDC_DB_POOL_RECYCLE_SECONDS", "0", "age at which such a connection is replaced by a new one; 0: at none", false, recycle},
 	{"DEFAULT_MLFLOW_PERMISSION", "NO_PERMISSIONS", "level of whoever no permission says anything about", false, level(func(c *Config) *kind.Level { return &c.Default })},
+	{"DEFAULT_MLFLOW_GROUP_PERMISSION", "", "level that the groups of whoever makes an experiment, a model or the like get on it; empty: none. A group of administrators gets none, nor that of `OIDC_GROUP_NAME` where it is the only one by which people may sign in: everybody is in it", false, unlessEmpty(level(func(c *Config) *kind.Level { return &c.GroupsOfCreator }))},
+	{"REPORT_ONLY", "false", "`true`: what permissions would refuse is logged (`request_would_be_refused`) and forwarded all the same, to see whom they would stop before they do; `all`: routes that are not in the table too. Signing in, narrowed tokens, deactivated accounts and this gateway's own API are enforced as ever", false, report},
 	{"RESTRICT_RESOURCE_CREATION", "false", "creating needs EDIT on the new name, from a pattern or the default", false, boolean(func(c *Config) *bool { return &c.RestrictCreation })},
 	{"PERMISSION_SOURCE_ORDER", "user,group,regex,group-regex,role", "which source of permissions is asked first; the first that holds one decides, but for a DENY of role, which wins wherever role is named", false, order},
 	{"MLFLOW_ENABLE_WORKSPACES", "false", "every request is in one of MLflow's workspaces, with the levels that people have there; MLflow must have them too (`--enable-workspaces`; full mode sees to that)", false, boolean(func(c *Config) *bool { return &c.Workspaces.Enabled })},
@@ -282,6 +284,18 @@ func level(field func(*Config) *kind.Level) setter {
 func order(c *Config, v string) (err error) {
 	c.Order, err = authz.ParseOrder(split(v, ","))
 	return err
+}
+
+// report takes what is only reported.
+func report(c *Config, v string) error {
+	if c.Report.Unknown = strings.EqualFold(v, "all"); c.Report.Unknown {
+		c.Report.Decisions = true
+		return nil
+	}
+	if boolean(func(c *Config) *bool { return &c.Report.Decisions })(c, v) != nil {
+		return errors.New("it must be true, false or all")
+	}
+	return nil
 }
 
 func secrets(c *Config, v string) error { c.Secrets = split(v, ","); return nil }

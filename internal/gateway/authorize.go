@@ -11,6 +11,14 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 )
 
+// permitted tells whether the request may be forwarded.
+func (c *call) permitted() error {
+	if err := c.authorize(); err != nil {
+		return err
+	}
+	return c.check()
+}
+
 // authorize decides every target of the request, not only the first.
 func (c *call) authorize() error {
 	route := c.match.Route

@@ -66,6 +66,8 @@ type Options struct {
 	MaxJSON     int64 // bytes of a JSON body that is read to decide
 	MaxFiltered int64 // bytes of an answer that is read to filter
 
+	Report Report
+
 	Routes []policy.Route // nil: the route table
 	Spaces Spaces
 }
@@ -107,6 +109,7 @@ type call struct {
 
 	credential *http.Request // the request, with the caller's own credential in its place
 	stream     stream
+	strict     *call // the request as it would be decided, where decisions are only reported
 }
 
 // ServeHTTP decides a request and forwards it.
@@ -121,6 +124,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	match, ok := g.matcher.Match(r.Method, path.Decoded)
+	if !ok && g.Report.Unknown {
+		g.unknown(w, r, path)
+		return
+	}
 	if !ok {
 		g.Audit.Record(r.Context(), audit.Event{Name: audit.RequestRefused, Route: r.Method + " " + path.Decoded, Reason: "no route"})
 		httpx.WriteError(w, r, g.Log, errs.New(errs.Denied, "%s %s is not known to this gateway, and so not allowed", r.Method, path.Decoded))
@@ -135,6 +142,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil || subject == nil {
 		g.challenge(w, r, err)
 		return
+	}
+	if g.Report.Decisions {
+		w.Header().Set(reportHeader, "true")
 	}
 	c := &call{gateway: g, w: w, r: r, began: time.Now(), match: match, subject: subject, credential: credential}
 	err = c.place()
@@ -183,7 +193,7 @@ func (c *call) serve(path httpx.Path) error {
 	if c.grants, err = c.gateway.Grants.Of(c.r.Context(), c.subject.UserID); err != nil {
 		return err
 	}
-	if err := c.member(); err != nil {
+	if err := c.overlook(c.member()); err != nil {
 		return err
 	}
 	if c.targets, err = c.read.Targets(&c.match); err != nil {
@@ -194,11 +204,16 @@ func (c *call) serve(path httpx.Path) error {
 		return err
 	}
 	defer done()
-	if err := c.authorize(); err != nil {
-		return err
+	if err := c.permitted(); err != nil {
+		if err := c.overlook(err); err != nil {
+			return err
+		}
+		if err := c.permitted(); err != nil { // what administrators are held to
+			return err
+		}
 	}
-	if err := c.check(); err != nil {
-		return err
+	if !c.subject.Admin && c.gateway.rehearses(c.subject) {
+		return c.rehearse()
 	}
 	filter := c.match.Route.Filter
 	_, byRow := rowsOf[filter]

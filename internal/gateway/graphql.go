@@ -8,25 +8,31 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 )
 
-// graphql decides every field of an operation, and forwards the operation as it was decided.
-func (c *call) graphql() error {
+// operation reads an operation, decides every field of it, and leaves in it what may be asked for.
+func (c *call) operation() (*graphql.Operation, error) {
 	operation, err := graphql.Read(c.read.Body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if name := operation.Restricted(); name != "" && !c.subject.Admin {
-		return errs.New(errs.Denied, "only administrators may ask for %s", name)
+		return nil, errs.New(errs.Denied, "only administrators may ask for %s", name)
 	}
 	targets, err := operation.Targets()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, target := range targets {
 		if err := c.decide(target); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := operation.Narrow(c.decide); err != nil {
+	return operation, operation.Narrow(c.decide)
+}
+
+// graphql forwards an operation as it was decided.
+func (c *call) graphql() error {
+	operation, err := c.operation()
+	if err != nil {
 		return err
 	}
 	body, err := operation.Body()

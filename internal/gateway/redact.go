@@ -143,6 +143,9 @@ func (c *call) onAnswer() (func(*http.Response) error, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.strict != nil {
+		return then(effect, c.compared), nil
+	}
 	return then(effect, c.narrowing()), nil
 }
 

@@ -49,7 +49,7 @@ func (c *call) again() error {
 	if err != nil {
 		return err
 	}
-	again := &call{gateway: c.gateway, r: c.r, match: c.match, read: c.read, subject: subject, targets: c.targets}
+	again := &call{gateway: c.gateway, r: c.r, match: c.match, read: c.read, subject: c.gateway.eased(subject), targets: c.targets}
 	if again.grants, err = c.gateway.Grants.Of(c.r.Context(), subject.UserID); err == nil {
 		err = again.member()
 	}

@@ -9,7 +9,30 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 )
 
-// Created gives the creator MANAGE on a new resource. What an earlier resource of the same name left behind is dropped:
+// Share is what the groups of whoever makes a resource get on it.
+type Share struct {
+	Level  kind.Level // NoPermissions: nothing
+	Except []string   // groups that get nothing, since everybody is in them, or needs none
+}
+
+// ShareNew says what the groups of creators get from now on. It is called before the database is used.
+func (db *DB) ShareNew(s Share) { db.share = s }
+
+// shared gives the groups of a creator their level. What lies in another resource is shared with that, and a workspace would open
+// all that is in it.
+func (db *DB) shared(ctx context.Context, tx bun.Tx, k kind.Name, resource string, userID int64) error {
+	entry, _ := kind.Of(k)
+	if db.share.Level == kind.NoPermissions || entry.Parent != "" || k == kind.Workspace {
+		return nil
+	}
+	except := append([]string{""}, db.share.Except...) // SQL has no empty list
+	_, err := tx.NewRaw("INSERT INTO gw_grants (group_id, kind, workspace, resource, level) SELECT DISTINCT m.group_id, ?, ?, ?, ? FROM gw_memberships AS m "+
+		"JOIN gw_groups AS g ON g.id = m.group_id WHERE m.user_id = ? AND g.name NOT IN (?)",
+		k.Kept(), place(ctx, k), resource, db.share.Level.String(), userID, bun.In(except)).Exec(ctx)
+	return err
+}
+
+// Created gives the creator MANAGE on a new resource, and the creator's groups what is shared. What an earlier resource of the same name left behind is dropped:
 // its holders must not inherit the new one.
 func (db *DB) Created(ctx context.Context, k kind.Name, resource string, userID int64) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -17,8 +40,10 @@ func (db *DB) Created(ctx context.Context, k kind.Name, resource string, userID 
 			return err
 		}
 		values := map[string]any{"user_id": userID, "kind": k.Kept(), "workspace": place(ctx, k), "resource": resource, "level": kind.Manage.String()}
-		_, err := tx.NewInsert().Model(&values).Table(grants).Exec(ctx)
-		return err
+		if _, err := tx.NewInsert().Model(&values).Table(grants).Exec(ctx); err != nil {
+			return err
+		}
+		return db.shared(ctx, tx, k, resource, userID)
 	})
 }
 

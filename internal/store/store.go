@@ -19,6 +19,7 @@ type DB struct {
 	write  *bun.DB
 	read   *bun.DB // the same, but where SQLite has one connection that writes
 	turn   chan struct{}
+	share  Share
 	now    func() time.Time
 
 	onChange atomic.Pointer[func()]
