@@ -69,7 +69,7 @@ var arrows = map[string][]string{
 	"cmd/mlflow-oidc-auth-dev": {"internal/devserver"},
 	"internal/test/dbtest":     {"internal/database"},
 	"internal/test/mlflowtest": {"internal/supervise"},
-	"internal/test/world":      {"internal/app", "internal/config", "internal/devidp", "internal/policy", "internal/test/mlflowtest"},
+	"internal/test/world":      {"internal/app", "internal/config", "internal/database", "internal/devidp", "internal/policy", "internal/store", "internal/test/dbtest", "internal/test/mlflowtest"},
 	"internal/bench":           {"internal/app", "internal/config", "internal/devidp", "internal/directory", "internal/kind", "internal/policy", "internal/store", "internal/token"},
 	"scripts/bench":            {"internal/bench"},
 	"scripts/testcount":        {},

@@ -21,6 +21,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/database"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
@@ -31,6 +32,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/filesystem"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/sessiontest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/dbtest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/token"
 )
 
@@ -90,7 +92,10 @@ func serveWorld(t *testing.T, serve func(http.Handler) *httptest.Server, change 
 		RedirectURIs: []string{w.gateway.URL + "/callback"}, People: []devidp.Person{ann, root, guest}, Now: w.idpClock.Now, Key: key()})
 	w.must(err)
 	provider = w.idp.Handler()
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"))
+	db, err := store.Connect(t.Context(), store.Options{Address: dbtest.Ready(t, database.SQLite, func(a database.Address) error {
+		_, err := store.Upgrade(t.Context(), store.Options{Address: a})
+		return err
+	})})
 	w.must(err)
 	t.Cleanup(func() { _ = db.Close() })
 	w.db = db

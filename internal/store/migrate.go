@@ -31,6 +31,13 @@ func migrate(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	last, err := newest()
+	if err != nil {
+		return err
+	}
+	if at, err := current(ctx, e, db); err == nil && at == last {
+		return nil // as most starts find it; what hinders the reading hinders what follows, and is said there
+	}
 	release, err := e.alone(ctx, db)
 	if err != nil {
 		return fmt.Errorf("reaching the users database: %w", err)

@@ -16,6 +16,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/database"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
@@ -27,6 +28,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/filesystem"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/sessiontest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/dbtest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/token"
 )
 
@@ -52,7 +54,10 @@ func newHouse(t *testing.T) *house {
 			t.Fatal(err)
 		}
 	}
-	h.db, err = store.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"))
+	h.db, err = store.Connect(t.Context(), store.Options{Address: dbtest.Ready(t, database.SQLite, func(a database.Address) error {
+		_, err := store.Upgrade(t.Context(), store.Options{Address: a})
+		return err
+	})})
 	must()
 	t.Cleanup(func() { _ = h.db.Close() })
 	people, err := directory.NewCache(h.db, authz.DefaultOrder())
@@ -68,7 +73,7 @@ func newHouse(t *testing.T) *house {
 	var handler http.Handler
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)
-	h.idp, err = devidp.New(devidp.Options{Issuer: server.URL, ClientID: "me", ClientSecret: "client-secret", Now: h.clock.Now})
+	h.idp, err = devidp.New(devidp.Options{Issuer: server.URL, ClientID: "me", ClientSecret: "client-secret", Now: h.clock.Now, Key: keys()[0]})
 	must()
 	handler = h.idp.Handler()
 	verifier := oidc.New(config.OIDC{DiscoveryURL: server.URL + "/.well-known/openid-configuration", ClientID: "me", ClientSecret: "client-secret",

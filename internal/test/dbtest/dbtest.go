@@ -68,11 +68,11 @@ func New(t testing.TB, engine database.Engine) database.Address {
 }
 
 // Ready gives a database that was upgraded, with empty tables. Another test gets it afterwards, emptied: that takes less time
-// than a new one.
+// than a new one. Of SQLite each test gets a copy of the first one.
 func Ready(t testing.TB, engine database.Engine, upgrade func(database.Address) error) database.Address {
 	t.Helper()
 	if engine == database.SQLite {
-		return New(t, engine)
+		return copied(t, upgrade)
 	}
 	s := server(t, engine)
 	shared.Lock()
@@ -95,6 +95,33 @@ func Ready(t testing.TB, engine database.Engine, upgrade func(database.Address) 
 		defer shared.Unlock()
 		shared.ready[engine] = append(shared.ready[engine], a)
 	})
+	return a
+}
+
+// upgraded is the content of a SQLite database with empty tables.
+var upgraded struct {
+	sync.Mutex
+	content []byte
+}
+
+func copied(t testing.TB, upgrade func(database.Address) error) database.Address {
+	t.Helper()
+	upgraded.Lock()
+	defer upgraded.Unlock()
+	a := New(t, database.SQLite)
+	if upgraded.content == nil {
+		err := upgrade(a)
+		if err == nil {
+			upgraded.content, err = os.ReadFile(a.Path)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	if err := os.WriteFile(a.Path, upgraded.content, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	return a
 }
 

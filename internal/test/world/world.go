@@ -5,6 +5,8 @@ package world
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -21,7 +23,10 @@ import (
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/app"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/database"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/dbtest"
 )
 
 // World is a gateway with all that it needs.
@@ -36,6 +41,15 @@ type World struct {
 	stop func()
 	log  output
 }
+
+// key signs for all providers: making one takes longer than most tests.
+var key = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
 
 // Groups that the settings of every world name.
 const (
@@ -56,7 +70,7 @@ func New(t testing.TB, upstream string, settings map[string]string) *World {
 	}
 	w.Issuer = httptest.NewUnstartedServer(nil)
 	issuer := "http://" + w.Issuer.Listener.Addr().String()
-	w.IDP, err = devidp.New(devidp.Options{Issuer: issuer, ClientID: "gateway", ClientSecret: "a secret of the client",
+	w.IDP, err = devidp.New(devidp.Options{Issuer: issuer, ClientID: "gateway", ClientSecret: "a secret of the client", Key: key(),
 		RedirectURIs: []string{w.URL + w.Prefix + "/callback"}})
 	if err != nil {
 		t.Fatal(err)
@@ -64,9 +78,12 @@ func New(t testing.TB, upstream string, settings map[string]string) *World {
 	w.Issuer.Config.Handler = w.IDP.Handler()
 	w.Issuer.Start()
 	t.Cleanup(w.Issuer.Close)
-	dir := t.TempDir()
+	dir, db := t.TempDir(), dbtest.Ready(t, database.SQLite, func(a database.Address) error {
+		_, err := store.Upgrade(t.Context(), store.Options{Address: a})
+		return err
+	})
 	w.Settings = map[string]string{
-		"MLFLOW_UPSTREAM": upstream, "SECRET_KEY": "nobody-guesses-this-one-4711", "OIDC_USERS_DB_URI": "sqlite:///" + filepath.Join(dir, "auth.db"),
+		"MLFLOW_UPSTREAM": upstream, "SECRET_KEY": "nobody-guesses-this-one-4711", "OIDC_USERS_DB_URI": "sqlite:///" + db.Path,
 		"SESSION_FILE_DIR": filepath.Join(dir, "sessions"), "OIDC_DISCOVERY_URL": issuer + "/.well-known/openid-configuration",
 		"OIDC_CLIENT_ID": "gateway", "OIDC_CLIENT_SECRET": "a secret of the client", "OIDC_GROUP_NAME": Members, "OIDC_ADMIN_GROUP_NAME": Admins,
 		"SHUTDOWN_GRACE_SECONDS": "5",
