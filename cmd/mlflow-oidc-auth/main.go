@@ -80,7 +80,7 @@ func command() *cobra.Command {
 			}},
 		&cobra.Command{Use: "openapi", Short: "Print the OpenAPI document of the REST API", Args: cobra.NoArgs,
 			RunE: func(c *cobra.Command, _ []string) error { return app.OpenAPI(c.OutOrStdout()) }},
-		routes(), login(), logout(), accessToken(), db(load), breakGlass(load),
+		routes(), login(), logout(), accessToken(), db(load), breakGlass(load), auditLog(load),
 	)
 	return root
 }

@@ -94,6 +94,7 @@ type Options struct {
 	FreshFor      time.Duration // after a sign-in, for critical operations by browser; 0: as long as the session
 	Attacher      *Attacher     // with workspaces alone
 	Cleaner       Cleaner       // nil: nothing can be deleted for good from here
+	Journal       Journal       // nil: events are in the log alone
 	Audit         audit.Recorder
 	Log           *slog.Logger
 	Now           func() time.Time
@@ -162,6 +163,7 @@ func (a *API) operations(r *registrar) {
 	a.mlflowRoles(r)
 	a.mlflowPermissions(r)
 	a.perKind(r)
+	a.auditLog(r)
 	if a.Rules.Workspaces {
 		third := *r
 		third.prefix = strings.Replace(r.prefix, "/2.0/", "/3.0/", 1)
@@ -293,11 +295,15 @@ func (reg *registrar) authenticate(ctx huma.Context, next func(huma.Context)) {
 	}
 	in, err := a.place(r, subject)
 	if err != nil {
+		if errs.Is(err, errs.Denied) {
+			a.refused(r.Context(), subject, ctx.Operation().Method+" "+ctx.Operation().Path, err)
+		}
 		httpx.WriteError(w, r, a.Log, err)
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	in = audit.By(in, audit.Author{By: subject.Username, Actor: subject.Actor})
 	next(huma.WithContext(ctx, identity.With(in, subject)))
 }
 
@@ -305,7 +311,7 @@ func (a *API) refused(ctx context.Context, s *identity.Subject, route string, er
 	a.Audit.Record(ctx, audit.Event{Name: audit.RequestRefused, By: s.Username, UserID: s.UserID, Actor: s.Actor, Credential: s.Credential.String(), Route: route, Reason: err.Error()})
 }
 
-// done records what somebody did about an account, if it was done.
+// done records what somebody did, if it was done. What the store changes of accounts, groups, permissions and roles it records itself.
 func (a *API) done(ctx context.Context, err error, s *identity.Subject, e audit.Event) error {
 	if err == nil {
 		e.By, e.Actor = s.Username, s.Actor

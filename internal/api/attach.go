@@ -76,7 +76,7 @@ func (a *Attacher) apply(ctx context.Context, groups []string, by string) ([]att
 	if err != nil {
 		return nil, err
 	}
-	lines, err := a.Store.Attach(ctx, func(s attach.State) ([]attach.Change, error) {
+	lines, err := a.Store.Attach(audit.By(ctx, audit.Author{By: by, Cause: "workspace rule"}), func(s attach.State) ([]attach.Change, error) {
 		s.Workspaces = workspaces
 		return a.Policy.Plan(s, groups)
 	})

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
@@ -84,8 +83,7 @@ func (a *API) linkIdentity(ctx context.Context, s *identity.Subject, in *newIden
 	}
 	user := canonical(in.Username)
 	err = a.Identities.LinkIdentity(ctx, user, directory.Identity{Provider: name, Subject: in.Body.Subject})
-	return message{Message: "User " + user + " is known by the identity"},
-		a.done(ctx, err, s, audit.Event{Name: audit.IdentityLinked, Account: user, Provider: name, Subject: in.Body.Subject})
+	return message{Message: "User " + user + " is known by the identity"}, err
 }
 
 func (a *API) unlinkIdentity(ctx context.Context, s *identity.Subject, in *oneIdentity) (deletion, error) {
@@ -99,8 +97,7 @@ func (a *API) unlinkIdentity(ctx context.Context, s *identity.Subject, in *oneId
 	}
 	for _, id := range known { // by the id or by the issuer, and also when that does not answer
 		if id.Subject == in.Subject && (a.Providers.ID(id.Provider) == in.Provider || id.Provider == in.Provider) {
-			err := a.Identities.UnlinkIdentity(ctx, user, id)
-			return deletion{1}, a.done(ctx, err, s, audit.Event{Name: audit.IdentityUnlinked, Account: user, Provider: id.Provider, Subject: id.Subject})
+			return deletion{1}, a.Identities.UnlinkIdentity(ctx, user, id)
 		}
 	}
 	return deletion{}, errs.New(errs.NotFound, "no such identity is bound to this user")

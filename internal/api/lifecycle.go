@@ -10,7 +10,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
@@ -126,13 +125,6 @@ func (a *API) setActive(ctx context.Context, s *identity.Subject, in *activeChan
 	if err != nil {
 		return account{}, err
 	}
-	if before.Active != in.Body.Active {
-		event := audit.Event{Name: audit.AccountActivated, Account: name, UserID: before.ID}
-		if !in.Body.Active {
-			event.Name = audit.AccountDeactivated
-		}
-		_ = a.done(ctx, nil, s, event) // gives back the error that it gets
-	}
 	if !in.Body.Active { // those that are left let nobody in, but would again when the account is activated
 		if _, err := a.endSessions(ctx, s, before.ID, session.All); err != nil {
 			return account{}, err
@@ -167,7 +159,7 @@ func (a *API) setOwnership(ctx context.Context, s *identity.Subject, in *ownersh
 			*answer.Memberships = append(*answer.Memberships, handed{m.Group, a.shownOwner(m.From)})
 		}
 	}
-	return answer, a.done(ctx, nil, s, audit.Event{Name: audit.AccountHandedOver, Account: name, Provider: to, Count: len(done.Memberships)})
+	return answer, nil
 }
 
 const byOIDC = "oidc:" // begins the name that the plugin's API has for a provider as a source

@@ -93,10 +93,11 @@ func (c *cast) steps(t *testing.T) map[string]step {
 		"GET /users/{username}/sessions":                 {want: administrators(200), path: "/users/" + c.target.Username + "/sessions"},
 		"DELETE /users/{username}/sessions":              {want: administrators(200), path: "/users/idle@example.com/sessions"},
 		"DELETE /users/{username}/sessions/{session_pk}": {want: administrators(404), path: "/users/" + c.target.Username + "/sessions/4711"},
-		"GET /permissions/groups":                        {want: everybody(200), path: "/permissions/groups"},
-		"POST /permissions/groups":                       {want: administrators(201), path: "/permissions/groups", body: object{"group_name": "made"}},
-		"GET /permissions/groups/details":                {want: administrators(200), path: "/permissions/groups/details"},
-		"GET /permissions/groups/{group_name}/users":     {want: administrators(200), path: "/permissions/groups/" + theGroup + "/users"},
+		"GET /audit":                                 {want: administrators(200), path: "/audit?max_results=1"},
+		"GET /permissions/groups":                    {want: everybody(200), path: "/permissions/groups"},
+		"POST /permissions/groups":                   {want: administrators(201), path: "/permissions/groups", body: object{"group_name": "made"}},
+		"GET /permissions/groups/details":            {want: administrators(200), path: "/permissions/groups/details"},
+		"GET /permissions/groups/{group_name}/users": {want: administrators(200), path: "/permissions/groups/" + theGroup + "/users"},
 	}
 	all["GET /permissions/explain"] = step{want: statuses{401, 403, 403, 200, 200, 200}, ready: func(t *testing.T) { c.give(t, store.Principal{User: c.target.Username}, kind.Experiment, kind.Read) },
 		path: strings.TrimPrefix(explainAt(c.target.Username, kind.Experiment, c.on[kind.Experiment]), base)}

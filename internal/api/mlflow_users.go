@@ -74,7 +74,7 @@ func (a *API) createLocal(ctx context.Context, s *identity.Subject, in params) (
 		return nil, err
 	}
 	user, err := a.Locals.CreateLocal(ctx, directory.User{Username: name, DisplayName: name, ManagedBy: directory.Manual}, hash)
-	if a.made(ctx, err, s, audit.AccountMade, user) != nil {
+	if err != nil {
 		return nil, err
 	}
 	return row{"user": theirUser{user.ID, user.Username, user.Admin}}, nil
@@ -246,11 +246,7 @@ func (a *API) updateAdmin(ctx context.Context, s *identity.Subject, in params) (
 	if !ok {
 		return nil, errs.New(errs.Invalid, "Parameter 'is_admin' must be a boolean.")
 	}
-	err = notTheLast(a.Store.SetRoles(ctx, user.Username, admin, user.Service))
-	if err == nil && user.Admin != admin {
-		a.roles(ctx, s, user.Username, admin)
-	}
-	return nil, err
+	return nil, notTheLast(a.Store.SetRoles(ctx, user.Username, admin, user.Service))
 }
 
 func (a *API) deleteTheirs(ctx context.Context, s *identity.Subject, in params) (any, error) {

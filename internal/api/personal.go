@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -206,10 +207,20 @@ func (a *API) makeToken(ctx context.Context, s *identity.Subject, username strin
 	secret, hash := token.NewSecret()
 	made, err := a.Store.CreateToken(ctx, directory.Token{UserID: user.ID, Name: name, Prefix: token.Prefix(secret), Hash: hash, Scope: scope,
 		CreatedAt: a.Now().UTC().Truncate(time.Second), CreatedBy: s.Username, ExpiresAt: expires})
-	if a.done(ctx, err, s, audit.Event{Name: audit.TokenMade, Account: user.Username, UserID: user.ID, Token: strconv.FormatInt(made.ID, 10)}) != nil {
+	if a.done(ctx, err, s, audit.Event{Name: audit.TokenMade, Account: user.Username, UserID: user.ID, Token: strconv.FormatInt(made.ID, 10), After: tokenState(made)}) != nil {
 		return madePersonal{}, err
 	}
 	return madePersonal{a.listed(made, user), secret}, nil
+}
+
+// tokenState is what may be recorded of a token.
+func tokenState(t directory.Token) audit.State {
+	state := audit.State{"token_name": t.Name, "expires_at": stamp(t.ExpiresAt)}
+	if t.Scope != nil {
+		text, _ := json.Marshal(t.Scope) // it came as JSON
+		state["scope"] = string(text)
+	}
+	return state
 }
 
 // knownFields refuses a body with others than known fields. Elsewhere these mean nothing; here one could be a misspelt
@@ -232,6 +243,13 @@ func (a *API) revokeToken(ctx context.Context, s *identity.Subject, username str
 	if err != nil {
 		return deletion{}, err
 	}
-	err = a.Store.DeleteToken(ctx, user.ID, id)
-	return deletion{1}, a.done(ctx, err, s, audit.Event{Name: audit.TokenRevoked, Account: user.Username, UserID: user.ID, Token: strconv.FormatInt(id, 10)})
+	event := audit.Event{Name: audit.TokenRevoked, Account: user.Username, UserID: user.ID, Token: strconv.FormatInt(id, 10)}
+	known, err := a.Store.Tokens(ctx, user.ID)
+	if at := slices.IndexFunc(known, func(t directory.Token) bool { return t.ID == id }); at >= 0 {
+		event.Before = tokenState(known[at])
+	}
+	if err == nil {
+		err = a.Store.DeleteToken(ctx, user.ID, id)
+	}
+	return deletion{1}, a.done(ctx, err, s, event)
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/attach"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
@@ -124,7 +123,7 @@ func (a *API) rules(r *registrar) {
 	add(r, http.MethodDelete, rulesAt+"/{rule_id}", 200, "Delete a rule, and what it gives", func(ctx context.Context, s *identity.Subject, in *RulePath) (rulePlan, error) {
 		rule, err := a.rule(ctx, s, in.ID)
 		if err == nil {
-			err = a.done(ctx, a.Attacher.Store.DeleteWorkspaceRule(ctx, in.ID), s, audit.Event{Name: audit.RuleDeleted, Route: rule.Name})
+			err = a.Attacher.Store.DeleteWorkspaceRule(ctx, in.ID)
 		}
 		if err != nil {
 			return rulePlan{}, err
@@ -202,7 +201,7 @@ func (a *API) saveRule(ctx context.Context, s *identity.Subject, rule attach.Rul
 		return rulePlan{}, err
 	}
 	saved, err := a.Attacher.Store.SaveWorkspaceRule(ctx, rule)
-	if a.done(ctx, err, s, audit.Event{Name: audit.RuleSaved, Route: rule.Name, Reason: rule.Pattern + " " + rule.Level.String()}) != nil {
+	if err != nil {
 		return rulePlan{}, err
 	}
 	shown := shownRule(saved)

@@ -44,7 +44,7 @@ func (a *API) accessToken(ctx context.Context, s *identity.Subject, in *tokenReq
 	}
 	secret, hash := token.NewSecret()
 	err = a.Store.SetAccessToken(ctx, directory.AccessToken{UserID: user.ID, Hash: hash, CreatedAt: a.Now(), ExpiresAt: expires})
-	if a.done(ctx, err, s, audit.Event{Name: audit.TokenRotated, Account: user.Username, UserID: user.ID}) != nil {
+	if a.done(ctx, err, s, audit.Event{Name: audit.TokenRotated, Account: user.Username, UserID: user.ID, After: audit.State{"expires_at": stamp(expires)}}) != nil {
 		return newToken{}, err
 	}
 	return newToken{Token: secret, ExpiresAt: stamp(expires), Message: "Token for " + user.Username + " has been created"}, nil

@@ -236,7 +236,7 @@ func (a *API) restoreExperiment(ctx context.Context, s *identity.Subject, in *ex
 		e, err = a.MLflow.AnyExperiment(ctx, in.Experiment)
 	}
 	answer.Experiment.ID, answer.Experiment.Name, answer.Experiment.Stage, answer.Experiment.UpdatedAt = e.ID, e.Name, e.Stage, e.UpdatedAt
-	return answer, a.spokenOf(ctx, a.done(ctx, err, s, audit.Event{Name: audit.TrashRestored, Route: trashAt + "/experiments/" + in.Experiment}))
+	return answer, a.spokenOf(ctx, a.done(ctx, err, s, restoredEvent(trashAt+"/experiments/", "experiment", in.Experiment)))
 }
 
 func (a *API) restoreRun(ctx context.Context, s *identity.Subject, in *runPath) (restoredRun, error) {
@@ -255,7 +255,12 @@ func (a *API) restoreRun(ctx context.Context, s *identity.Subject, in *runPath) 
 		r, err = a.MLflow.AnyRun(ctx, in.Run)
 	}
 	answer.Run.ID, answer.Run.Experiment, answer.Run.Name, answer.Run.Status, answer.Run.Stage = r.ID, r.Experiment, r.Name, r.Status, r.Stage
-	return answer, a.spokenOf(ctx, a.done(ctx, err, s, audit.Event{Name: audit.TrashRestored, Route: trashAt + "/runs/" + in.Run}))
+	return answer, a.spokenOf(ctx, a.done(ctx, err, s, restoredEvent(trashAt+"/runs/", "run", in.Run)))
+}
+
+func restoredEvent(at, kind, id string) audit.Event {
+	return audit.Event{Name: audit.TrashRestored, Route: at + id, Kind: kind, Resource: id,
+		Before: audit.State{"lifecycle_stage": "deleted"}, After: audit.State{"lifecycle_stage": "active"}}
 }
 
 // cleanTrash deletes for good. What had permissions loses them, so that whoever gets the id next does not inherit them.

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
@@ -126,38 +125,16 @@ func (a *API) createUser(ctx context.Context, s *identity.Subject, in *newUser) 
 			return message{}, errs.New(errs.Invalid, "service_account_source, subject and owner are of service accounts")
 		}
 	}
-	user, err := a.Store.CreateUser(ctx, directory.User{Username: name, DisplayName: in.Body.DisplayName, Admin: in.Body.Admin, ManagedBy: directory.Manual})
+	_, err = a.Store.CreateUser(ctx, directory.User{Username: name, DisplayName: in.Body.DisplayName, Admin: in.Body.Admin, ManagedBy: directory.Manual})
 	if errs.Is(err, errs.Conflict) {
-		return a.setRoles(ctx, s, name, in)
+		return a.setRoles(ctx, name, in)
 	}
-	return message{Message: "User " + name + " has been created"}, a.made(ctx, err, s, audit.AccountMade, user)
+	return message{Message: "User " + name + " has been created"}, err
 }
 
-func (a *API) setRoles(ctx context.Context, s *identity.Subject, name string, in *newUser) (message, error) {
-	before, err := a.Store.User(ctx, name)
-	if err == nil {
-		err = a.Store.SetRoles(ctx, name, in.Body.Admin, in.Body.Service)
-	}
-	if err == nil && before.Admin != in.Body.Admin {
-		a.roles(ctx, s, name, in.Body.Admin)
-	}
+func (a *API) setRoles(ctx context.Context, name string, in *newUser) (message, error) {
+	err := a.Store.SetRoles(ctx, name, in.Body.Admin, in.Body.Service)
 	return message{Message: "User " + name + " exists already; the roles are set", status: http.StatusOK}, err
-}
-
-// made records a new account, and that it is an administrator's where it is.
-func (a *API) made(ctx context.Context, err error, s *identity.Subject, name audit.Name, user directory.User) error {
-	if a.done(ctx, err, s, audit.Event{Name: name, Account: user.Username, UserID: user.ID}) == nil && user.Admin {
-		a.roles(ctx, s, user.Username, true)
-	}
-	return err
-}
-
-func (a *API) roles(ctx context.Context, s *identity.Subject, account string, admin bool) {
-	name := audit.AdminLost
-	if admin {
-		name = audit.AdminGained
-	}
-	a.Audit.Record(ctx, audit.Event{Name: name, By: s.Username, Account: account})
 }
 
 // createService makes a service account. Of one that exists the roles are set, and its owner and source where they are given.
@@ -171,10 +148,10 @@ func (a *API) createService(ctx context.Context, s *identity.Subject, name strin
 		owner = canonical(*in.Body.Owner)
 	}
 	if _, err := a.Store.User(ctx, name); errs.Is(err, errs.NotFound) {
-		user, err := a.Store.CreateService(ctx, directory.User{Username: name, DisplayName: in.Body.DisplayName, Admin: in.Body.Admin, ManagedBy: directory.Manual}, owner, as)
-		return message{Message: "Service account " + name + " has been created"}, a.made(ctx, err, s, audit.ServiceMade, user)
+		_, err := a.Store.CreateService(ctx, directory.User{Username: name, DisplayName: in.Body.DisplayName, Admin: in.Body.Admin, ManagedBy: directory.Manual}, owner, as)
+		return message{Message: "Service account " + name + " has been created"}, err
 	}
-	done, err := a.setRoles(ctx, s, name, in)
+	done, err := a.setRoles(ctx, name, in)
 	if err == nil && owner != "" {
 		err = a.Store.SetServiceOwner(ctx, name, owner)
 	}
@@ -197,7 +174,7 @@ func (a *API) deleteUser(ctx context.Context, s *identity.Subject, in *namedUser
 	name := canonical(in.Body.Username)
 	user, err := a.Store.User(ctx, name)
 	if err == nil {
-		err = a.done(ctx, a.Store.DeleteUser(ctx, name), s, audit.Event{Name: audit.AccountDeleted, Account: name, UserID: user.ID})
+		err = a.Store.DeleteUser(ctx, name)
 	}
 	if err != nil {
 		return message{}, err

@@ -88,7 +88,7 @@ func (a *API) webhooks(r *registrar) {
 	add(r, http.MethodPost, webhooksAt, 200, "Make a webhook", func(ctx context.Context, s *identity.Subject, in *newWebhook) (webhook, error) {
 		b := in.Body
 		wanted := upstream.WebhookChange{Name: &b.Name, URL: &b.URL, Description: b.Description, Secret: b.Secret, Status: b.Status}
-		return a.putWebhook(ctx, s, audit.WebhookMade, wanted, &b.Events, a.MLflow.CreateWebhook)
+		return a.putWebhook(ctx, s, &audit.Event{Name: audit.WebhookMade}, wanted, &b.Events, a.MLflow.CreateWebhook)
 	})
 	add(r, http.MethodGet, webhooksAt+"/{webhook_id}", 200, "One webhook", func(ctx context.Context, s *identity.Subject, in *WebhookPath) (webhook, error) {
 		if err := in.named(s); err != nil {
@@ -103,7 +103,9 @@ func (a *API) webhooks(r *registrar) {
 		}
 		b := in.Body
 		wanted := upstream.WebhookChange{Name: b.Name, URL: b.URL, Description: b.Description, Secret: b.Secret, Status: b.Status}
-		return a.putWebhook(ctx, s, audit.WebhookChanged, wanted, b.Events, func(ctx context.Context, w upstream.WebhookChange) (upstream.Webhook, error) {
+		event := audit.Event{Name: audit.WebhookChanged}
+		return a.putWebhook(ctx, s, &event, wanted, b.Events, func(ctx context.Context, w upstream.WebhookChange) (upstream.Webhook, error) {
+			event.Before = a.webhookState(ctx, in.ID)
 			return a.MLflow.ChangeWebhook(ctx, in.ID, w)
 		})
 	})
@@ -111,8 +113,10 @@ func (a *API) webhooks(r *registrar) {
 		if err := in.named(s); err != nil {
 			return message{}, err
 		}
+		before := a.webhookState(ctx, in.ID)
 		err := a.MLflow.DeleteWebhook(ctx, in.ID)
-		return message{Message: "Webhook " + in.ID + " has been deleted"}, a.done(ctx, err, s, audit.Event{Name: audit.WebhookDeleted, Route: webhooksAt + "/" + in.ID})
+		return message{Message: "Webhook " + in.ID + " has been deleted"},
+			a.done(ctx, err, s, audit.Event{Name: audit.WebhookDeleted, Route: webhooksAt + "/" + in.ID, Kind: "webhook", Resource: in.ID, Before: before})
 	})
 	add(r, http.MethodPost, webhooksAt+"/{webhook_id}/test", 200, "Have MLflow call a webhook with an example", a.testWebhook)
 }
@@ -161,7 +165,7 @@ func (a *API) listWebhooks(ctx context.Context, s *identity.Subject, in *webhook
 }
 
 // putWebhook makes or changes a webhook. Where it is called is checked here too: MLflow's own check is a setting of it.
-func (a *API) putWebhook(ctx context.Context, s *identity.Subject, name audit.Name, wanted upstream.WebhookChange, events *[]string,
+func (a *API) putWebhook(ctx context.Context, s *identity.Subject, event *audit.Event, wanted upstream.WebhookChange, events *[]string,
 	put func(context.Context, upstream.WebhookChange) (upstream.Webhook, error)) (webhook, error) {
 	if err := administrator(s); err != nil {
 		return webhook{}, err
@@ -185,7 +189,23 @@ func (a *API) putWebhook(ctx context.Context, s *identity.Subject, name audit.Na
 		}
 	}
 	made, err := put(ctx, wanted)
-	return shownWebhook(made), a.done(ctx, err, s, audit.Event{Name: name, Route: webhooksAt + "/" + made.ID})
+	shown := shownWebhook(made)
+	event.Route, event.Kind, event.Resource, event.After = webhooksAt+"/"+made.ID, "webhook", made.ID, shown.state()
+	return shown, a.done(ctx, err, s, *event)
+}
+
+// webhookState is what may be recorded of a webhook that is there; nothing where MLflow does not say it.
+func (a *API) webhookState(ctx context.Context, id string) audit.State {
+	w, err := a.MLflow.Webhook(ctx, id)
+	if err != nil {
+		return nil
+	}
+	return shownWebhook(w).state()
+}
+
+// state is what may be recorded of a webhook. Its address is not: many have a secret in it.
+func (w webhook) state() audit.State {
+	return audit.State{"webhook_name": w.Name, "events": strings.Join(w.Events, " "), "status": w.Status}
 }
 
 func (a *API) testWebhook(ctx context.Context, s *identity.Subject, in *webhookTest) (webhookTrial, error) {

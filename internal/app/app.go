@@ -48,6 +48,7 @@ type App struct {
 	handler  http.Handler
 	closers  []func() error
 	uses     *token.Uses
+	journal  *audit.Journal // nil: events are in the log alone
 }
 
 // New builds the gateway from its settings. Close takes it down again.
@@ -95,8 +96,7 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	events := audit.NewLog(a.log)
-	a.Store.OnPerson(func(ctx context.Context, change directory.PersonChange) { events.Record(ctx, became(change)) })
+	events := a.events()
 	attacher, err := a.attacher(ctx, providers, events)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (a *App) build(ctx context.Context) error {
 	login.New(login.Options{Choices: providers.choices(), AutoRedirect: c.OIDC.AutoRedirect, People: people, Sessions: a.Sessions, Keys: keys, Origin: origin,
 		Renewal: renewal, Failures: limits.logouts, Authenticate: auth.Authenticate, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
 	api.New(api.Options{Store: a.Store, Identities: a.Store, Roles: a.Store, Passwords: auth, Locals: a.Store, Providers: providers, MLflow: a.MLflow, Grants: a.Cache, Sessions: a.Sessions, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
-		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, FreshFor: c.StepUp, Cleaner: a.cleaner, Attacher: attacher, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
+		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, FreshFor: c.StepUp, Cleaner: a.cleaner, Attacher: attacher, Journal: a.reader(), Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
 	terminal.New(terminal.Options{Store: a.Store, Sealer: keys, Failures: limits.credentials, Origin: origin, Authenticate: auth.Authenticate,
 		Prove: auth.Prove, ExchangeFor: exchangeFor(c), TokenLifetime: c.Terminal.Token, Lifetime: c.Terminal.Login, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
 	a.mountHealth(mux)
@@ -145,6 +145,7 @@ var own = []string{"/login", "/callback", "/logout", "/backchannel-logout", "/fr
 	"/api/2.0/mlflow/permissions", "/ajax-api/2.0/mlflow/permissions", "/api/3.0/mlflow/permissions", "/ajax-api/3.0/mlflow/permissions",
 	"/api/2.0/mlflow/users", "/ajax-api/2.0/mlflow/users", "/api/3.0/mlflow/users", "/ajax-api/3.0/mlflow/users",
 	"/api/3.0/mlflow/roles", "/ajax-api/3.0/mlflow/roles", "/api/3.0/mlflow/workspace-permissions", "/ajax-api/3.0/mlflow/workspace-permissions",
+	"/api/2.0/mlflow/audit", "/ajax-api/2.0/mlflow/audit",
 	"/api/3.0/mlflow/workspace-rules", "/ajax-api/3.0/mlflow/workspace-rules", "/oidc"}
 
 // split sends the gateway's own paths to the mux. It compares the path as it was sent: an encoded spelling of such a path
@@ -193,11 +194,20 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	go func() { defer close(watched); a.Cache.Watch(watch) }()
 	versions := make(chan struct{})
 	go func() { defer close(versions); a.watchVersion(watch) }()
+	kept := make(chan struct{})
+	go func() { defer close(kept); a.keepAudit(watch) }()
 	used := make(chan struct{})
 	go func() { defer close(used); a.uses.Run(watch) }()
 	warned := make(chan struct{})
 	go func() { defer close(warned); a.warnUnenforced(watch) }()
-	defer func() { stopWatch(); <-watched; <-versions; <-used; <-warned }()
+	defer func() {
+		stopWatch()
+		<-watched
+		<-versions
+		<-used
+		<-warned
+		<-kept
+	}()
 	if a.settings.Workspaces.Enabled {
 		go a.compareWorkspaces(watch)
 	}

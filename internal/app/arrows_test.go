@@ -46,7 +46,7 @@ var arrows = map[string][]string{
 	"internal/session/filesystem":  {"internal/errs", "internal/session"},
 	"internal/session/redis":       {"internal/errs", "internal/session"},
 	"internal/session/sessiontest": {"internal/session"},
-	"internal/store":               {"internal/attach", "internal/authz", "internal/database", "internal/directory", "internal/errs", "internal/kind", "internal/session", "internal/workspace"},
+	"internal/store":               {"internal/attach", "internal/audit", "internal/authz", "internal/database", "internal/directory", "internal/errs", "internal/kind", "internal/session", "internal/workspace"},
 	"internal/jwt":                 {"internal/errs", "internal/httpx"},
 	"internal/workload":            {"internal/config", "internal/directory", "internal/errs", "internal/jwt"},
 	"internal/token":               {"internal/audit", "internal/directory", "internal/errs", "internal/identity", "internal/jwt", "internal/session"},

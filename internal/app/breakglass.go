@@ -35,7 +35,7 @@ func BreakGlass(ctx context.Context, c *config.Config, reason string, lasts time
 	if lasts < time.Minute || lasts > MostOfEmergency {
 		return fmt.Errorf("--for is %v; it must be between a minute and %v", lasts, MostOfEmergency)
 	}
-	return withStore(ctx, c, func(db *store.DB) error {
+	return changing(ctx, c, log, func(ctx context.Context, db *store.DB, events audit.Recorder) error {
 		account, err := emergencyAccount(ctx, db)
 		if err != nil {
 			return err
@@ -50,7 +50,7 @@ func BreakGlass(ctx context.Context, c *config.Config, reason string, lasts time
 		if err != nil {
 			return err
 		}
-		audit.NewLog(Logger(c, log)).Record(ctx, audit.Event{Name: audit.GlassBroken, By: operator(), Account: account.Username, UserID: account.ID,
+		events.Record(ctx, audit.Event{Name: audit.GlassBroken, By: operator(), Account: account.Username, UserID: account.ID,
 			Token: strconv.FormatInt(made.ID, 10), Reason: reason})
 		_, err = fmt.Fprintf(output, "MLFLOW_TRACKING_USERNAME=%s\nMLFLOW_TRACKING_PASSWORD=%s\n# an administrator's, until %s; end it before with: mlflow-oidc-auth break-glass --end\n",
 			account.Username, secret, made.ExpiresAt.Format(time.RFC3339))
@@ -61,7 +61,7 @@ func BreakGlass(ctx context.Context, c *config.Config, reason string, lasts time
 // EndBreakGlass revokes the tokens that BreakGlass made, and deletes its account, where there is another administrator: the last
 // one is never deleted.
 func EndBreakGlass(ctx context.Context, c *config.Config, output, log io.Writer) error {
-	return withStore(ctx, c, func(db *store.DB) error {
+	return changing(ctx, c, log, func(ctx context.Context, db *store.DB, events audit.Recorder) error {
 		account, err := db.User(ctx, emergency)
 		if err == nil && !account.Service {
 			return errNotOurs
@@ -75,16 +75,11 @@ func EndBreakGlass(ctx context.Context, c *config.Config, output, log io.Writer)
 		if err != nil {
 			return err
 		}
-		ended, events := audit.Event{Name: audit.TokenRevoked, By: operator(), Account: emergency, UserID: account.ID}, audit.NewLog(Logger(c, log))
-		events.Record(ctx, ended)
+		events.Record(ctx, audit.Event{Name: audit.TokenRevoked, By: operator(), Account: emergency, UserID: account.ID})
 		err = db.DeleteUser(ctx, emergency)
 		if errs.Is(err, errs.Conflict) {
 			_, err = fmt.Fprintln(output, "the tokens are revoked; the account stays, without any, until there is another administrator")
 			return err
-		}
-		if err == nil {
-			ended.Name = audit.AccountDeleted
-			events.Record(ctx, ended)
 		}
 		return err
 	})
@@ -121,8 +116,24 @@ func withStore(ctx context.Context, c *config.Config, do func(db *store.DB) erro
 	return errors.Join(do(db), db.Close())
 }
 
-// operator is who runs this program, as the machine knows them; behind sudo it is who called that.
-func operator() string {
+// changing opens the users database for a command that changes it. What the store changes with the context that it gives is recorded
+// as of who runs the command; events are for what the store does not record itself.
+func changing(ctx context.Context, c *config.Config, log io.Writer, do func(ctx context.Context, db *store.DB, events audit.Recorder) error) error {
+	return withStore(ctx, c, func(db *store.DB) error {
+		lines := audit.NewLog(Logger(c, log))
+		db.OnEvent(lines.Record)
+		ctx := audit.By(ctx, audit.Author{By: operator()})
+		if c.AuditDays == 0 {
+			return do(ctx, db, lines)
+		}
+		return do(ctx, db, audit.NewJournal(Logger(c, log), db, time.Now))
+	})
+}
+
+// operator is who runs this program, as the machine knows them; behind sudo it is who called that. No account can have such a name.
+func operator() string { return "local:" + operatingUser() }
+
+func operatingUser() string {
 	if name := os.Getenv("SUDO_USER"); name != "" {
 		return name + " (sudo)"
 	}

@@ -11,7 +11,7 @@ import (
 
 // databaseOptions say where the users database is, and how it is used.
 func databaseOptions(c *config.Config) store.Options {
-	return store.Options{Address: c.Database, Pool: store.Pool(c.Pool)}
+	return store.Options{Address: c.Database, Pool: store.Pool(c.Pool), Audit: c.AuditDays > 0}
 }
 
 // UpgradeDatabase brings the users database up to date, as serving does when it starts.

@@ -1,4 +1,4 @@
-// Package audit records who signed in, what was refused, and what was done about accounts, tokens and sessions.
+// Package audit records who signed in, what was refused, and what was changed: accounts, groups, permissions, roles, tokens, sessions.
 package audit
 
 import (
@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -58,6 +60,28 @@ const (
 	GlassBroken        Name = "break_glass"
 	AdminGained        Name = "administrator_gained"
 	AdminLost          Name = "administrator_lost"
+	AccountChanged     Name = "account_changed"
+	OwnerGiven         Name = "service_account_owner_given"
+	OwnerTaken         Name = "service_account_owner_taken"
+	GroupMade          Name = "group_made"
+	GroupChanged       Name = "group_changed"
+	GroupDeleted       Name = "group_deleted"
+	MembershipGiven    Name = "membership_given"
+	MembershipTaken    Name = "membership_taken"
+	GrantGiven         Name = "grant_given"
+	GrantChanged       Name = "grant_changed"
+	GrantTaken         Name = "grant_taken"
+	PatternGiven       Name = "pattern_given"
+	PatternChanged     Name = "pattern_changed"
+	PatternTaken       Name = "pattern_taken"
+	RoleMade           Name = "role_made"
+	RoleChanged        Name = "role_changed"
+	RoleDeleted        Name = "role_deleted"
+	RolePermGiven      Name = "role_permission_given"
+	RolePermChanged    Name = "role_permission_changed"
+	RolePermTaken      Name = "role_permission_taken"
+	RoleAssigned       Name = "role_assigned"
+	RoleUnassigned     Name = "role_unassigned"
 )
 
 // meanings is the table of the documentation.
@@ -106,6 +130,28 @@ var meanings = []struct {
 	{GlassBroken, "somebody on the machine made an administrator's token of the account break-glass, for a while; `reason` says why. The command itself writes it"},
 	{AdminGained, "an account became an administrator: by another one, or, where `cause` is provider, by a group that a provider names"},
 	{AdminLost, "an account is no administrator any more, in the same ways"},
+	{AccountChanged, "an account got another name, display name or source, or became a service account or a person"},
+	{OwnerGiven, "somebody looks after a service account from now on"},
+	{OwnerTaken, "nobody looks after a service account any more, or somebody else does"},
+	{GroupMade, "a group was made: by an administrator, or since a provider named it first"},
+	{GroupChanged, "a group got another name"},
+	{GroupDeleted, "a group was deleted"},
+	{MembershipGiven, "an account became a member of a group, by the word of the source that `after` names"},
+	{MembershipTaken, "an account is no member of a group any more, by the word of the source that `before` names"},
+	{GrantGiven, "a user or a group got a level on a resource: from somebody who may give it, by a workspace rule, or as its creator"},
+	{GrantChanged, "a level on a resource was changed, or its resource was renamed"},
+	{GrantTaken, "a level on a resource was taken, or its resource or who held it was deleted"},
+	{PatternGiven, "a user or a group got a level on all names that a pattern matches"},
+	{PatternChanged, "a pattern, its priority or its level was changed"},
+	{PatternTaken, "a pattern was taken"},
+	{RoleMade, "a role was made; a user's own has that `account`"},
+	{RoleChanged, "a role got another name or description"},
+	{RoleDeleted, "a role was deleted"},
+	{RolePermGiven, "a role got a permission"},
+	{RolePermChanged, "a permission of a role was changed"},
+	{RolePermTaken, "a role lost a permission"},
+	{RoleAssigned, "a user was assigned a role"},
+	{RoleUnassigned, "a role was taken from a user"},
 }
 
 // Event is one thing that happened. What is empty is not recorded. No field may hold a secret: of a token its number, or Hint.
@@ -113,7 +159,11 @@ type Event struct {
 	Name       Name
 	By         string // the username of who did it
 	Account    string // the username of whom it is about, or who was claimed to be
+	Group      string // the group that it is about
 	UserID     int64
+	Kind       string // of the resource
+	Resource   string // as grants hold it
+	Workspace  string // that the resource is in; "" is the default one, or none
 	Provider   string
 	Subject    string // by which the provider knows the person
 	Credential string
@@ -123,6 +173,21 @@ type Event struct {
 	Reason     string
 	Count      int
 	Actor      string // who acts for whom it is about, or for who did it
+	Before     State  // what was there; of a change what differs alone
+	After      State  // what is there now
+}
+
+// State is what can be seen of something: texts, numbers and truths by their names.
+type State map[string]any
+
+// text is a field of an event that holds one.
+type text struct{ name, value string }
+
+// texts gives the fields of an event, in the order of a line.
+func (e Event) texts() []text {
+	return []text{{"by", e.By}, {"account", e.Account}, {"group", e.Group}, {"kind", e.Kind}, {"resource", e.Resource}, {"workspace", e.Workspace},
+		{"provider", e.Provider}, {"subject", e.Subject}, {"credential", e.Credential}, {"token", e.Token}, {"actor", e.Actor}, {"route", e.Route},
+		{"cause", e.Cause}, {"reason", e.Reason}}
 }
 
 // Recorder keeps events.
@@ -136,39 +201,60 @@ type Log struct{ log *slog.Logger }
 // NewLog makes the lines of a log.
 func NewLog(log *slog.Logger) *Log { return &Log{log} }
 
+// refusals are what anybody can have happen as often as they like.
+var refusals = map[Name]bool{SignInRefused: true, CredentialRefused: true, RateLimited: true, RequestRefused: true, WouldRefuse: true, LogoutRefused: true, ExchangeRefused: true}
+
 // Record writes a line. Refusals are warnings where somebody may be guessing.
 func (l *Log) Record(ctx context.Context, e Event) {
 	level := slog.LevelInfo
-	switch e.Name {
-	case SignInRefused, CredentialRefused, RateLimited, LogoutRefused, TerminalReused, ExchangeRefused:
+	if refusals[e.Name] && e.Name != RequestRefused && e.Name != WouldRefuse || e.Name == TerminalReused {
 		level = slog.LevelWarn
 	}
 	attributes := []slog.Attr{slog.Bool("audit", true)}
-	var origin Origin
-	if from, ok := ctx.Value(originKey{}).(func() Origin); ok {
-		origin = from()
-	}
-	for _, field := range []struct{ name, value string }{{"by", e.By}, {"account", e.Account}, {"provider", e.Provider}, {"subject", e.Subject},
-		{"credential", e.Credential}, {"token", e.Token}, {"actor", e.Actor}, {"route", e.Route}, {"cause", e.Cause}, {"reason", e.Reason},
-		{"client", origin.Client}, {"agent", origin.Agent}, {"request", origin.Request}} {
+	origin := originOf(ctx)
+	for _, field := range append(e.texts(), text{"client", origin.Client}, text{"agent", origin.Agent}, text{"request", origin.Request}) {
 		if field.value != "" {
-			attributes = append(attributes, slog.String(field.name, clean(field.value)))
+			attributes = append(attributes, slog.String(field.name, clean(field.value, most)))
 		}
 	}
 	if e.UserID != 0 {
 		attributes = append(attributes, slog.Int64("user_id", e.UserID))
 	}
-	if e.Name == SessionEnded || e.Name == TrashCleaned {
+	if e.Count != 0 || e.Name == SessionEnded || e.Name == TrashCleaned {
 		attributes = append(attributes, slog.Int("count", e.Count))
 	}
-	l.log.LogAttrs(ctx, level, string(e.Name), attributes...)
+	attributes = append(attributes, e.Before.attributes("before")...)
+	l.log.LogAttrs(ctx, level, string(e.Name), append(attributes, e.After.attributes("after")...)...)
 }
 
-const most = 200 // characters of a value
+// attributes gives a state as a group of a line; none of what is nothing.
+func (s State) attributes(name string) []slog.Attr {
+	if len(s) == 0 {
+		return nil
+	}
+	var all []any
+	for _, field := range slices.Sorted(maps.Keys(s)) {
+		all = append(all, slog.Any(field, cleaned(s[field], most)))
+	}
+	return []slog.Attr{slog.Group(name, all...)}
+}
+
+// cleaned gives a value of a state as it is recorded.
+func cleaned(value any, most int) any {
+	switch v := value.(type) {
+	case bool, int, int64, float64:
+		return v
+	case string:
+		return clean(v, most)
+	}
+	return clean(fmt.Sprint(value), most)
+}
+
+const most = 200 // characters of a value of a line
 
 // clean gives a value as one short line of characters that can be seen: others send part of it, and it must not look like
 // another line, nor push anything out of sight.
-func clean(value string) string {
+func clean(value string, most int) string {
 	var b strings.Builder
 	n := 0
 	for _, r := range value {
@@ -198,6 +284,43 @@ type originKey struct{}
 // With returns a context whose events say where the request came from. It is asked when there is one: most requests have none.
 func With(ctx context.Context, from func() Origin) context.Context {
 	return context.WithValue(ctx, originKey{}, from)
+}
+
+func originOf(ctx context.Context) Origin {
+	if from, ok := ctx.Value(originKey{}).(func() Origin); ok {
+		return from()
+	}
+	return Origin{}
+}
+
+// Author is who has changes happen, and why.
+type Author struct {
+	By       string // the username; of a program of the machine "local:" and who runs it
+	Actor    string // who acts for them
+	Cause    string // where nobody does it: what it follows from
+	Provider string // whose word it follows from
+}
+
+type authorKey struct{}
+
+// By returns a context whose changes have an author.
+func By(ctx context.Context, author Author) context.Context {
+	return context.WithValue(ctx, authorKey{}, author)
+}
+
+// Authored says in an event who its context's author is, where the event does not say it itself.
+func Authored(ctx context.Context, e Event) Event {
+	author, _ := ctx.Value(authorKey{}).(Author)
+	if e.By == "" {
+		e.By, e.Actor = author.By, author.Actor
+	}
+	if e.Cause == "" {
+		e.Cause = author.Cause
+	}
+	if e.Provider == "" {
+		e.Provider = author.Provider
+	}
+	return e
 }
 
 // Markdown writes the table of the events.

@@ -59,6 +59,7 @@ type Config struct {
 	Report           Report
 	Order            []authz.Source
 	Workspaces       Workspaces
+	AuditDays        int // that events are stored; 0: they are in the log alone
 
 	OIDC      OIDC // the provider of the single variables, and what they say for all
 	Providers []OIDC

@@ -194,6 +194,7 @@ func settings(t *testing.T) map[string]setting {
 		"TOKEN_EXCHANGE":                  yesNo(false, func(c *Config) *bool { return &c.Exchange.Enabled }),
 		"TOKEN_EXCHANGE_LIFETIME_SECONDS": {field: func(c *Config) any { return c.Exchange.Lifetime }, unset: time.Hour, right: map[string]any{"60": time.Minute},
 			wrong: []string{"", "0", "-1", "3601", "1h"}, message: "at least 1 and at most 3600"},
+		"AUDIT_RETENTION_DAYS":      whole(90, "-1", "36501", "it must be a whole number from 0 to 36500", func(c *Config) *int { return &c.AuditDays }),
 		"LOGIN_FAILURES_PER_MINUTE": whole(20, "0", "10001", "it must be a whole number from 1 to 10000", func(c *Config) *int { return &c.FailuresMinute }),
 
 		"OIDC_DISCOVERY_URL":     provider("", func(c *Config) *string { return &c.OIDC.DiscoveryURL }),

@@ -49,6 +49,7 @@ var options = []Option{
 	{"UPSTREAM_CONNECT_TIMEOUT_SECONDS", "5", "how long connecting to MLflow may take", false, seconds(func(c *Config) *time.Duration { return &c.ConnectTimeout })},
 	{"LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL", false, logLevel},
 	{"LOG_FORMAT", "text", "text or json", false, logFormat},
+	{"AUDIT_RETENTION_DAYS", "90", "how long events of the audit log stay in the users database, where administrators search them; 0: they are in the log alone", false, integer(func(c *Config) *int { return &c.AuditDays }, 0, 36500)},
 	{"SECRET_KEY", "", "seals cookies and stored tokens; several, comma-separated, newest first, to rotate", true, secrets},
 	{"OIDC_USERS_DB_URI", "sqlite:///auth.db", "the users database, as SQLAlchemy writes it: `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://user:password@host/database`, `mysql://user:password@host/database` (MariaDB too)", false, usersDatabase},
 	{"OIDC_DB_POOL_SIZE", "5", "connections to PostgreSQL or MySQL that are kept open; 0: as many as without the setting", false, integer(func(c *Config) *int { return &c.Pool.Size }, 0, 1000)},

@@ -95,20 +95,3 @@ const (
 	Manual = "manual" // an administrator, and no provider may take it away
 	SCIM   = "scim"
 )
-
-// PersonChange is what became of an account by the word of an identity provider, or because that counts no more.
-type PersonChange struct {
-	User     User // as it is by then
-	Provider string
-	What     Became
-}
-
-// Became says what an account became.
-type Became uint8
-
-// What an account can become.
-const (
-	Made Became = iota
-	GainedAdmin
-	LostAdmin
-)

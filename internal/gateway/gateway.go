@@ -115,11 +115,13 @@ type call struct {
 // ServeHTTP decides a request and forwards it.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if problem := httpx.CheckHeaders(r); problem != "" {
+		g.Audit.Record(r.Context(), audit.Event{Name: audit.RequestRefused, Route: r.Method + " " + r.URL.Path, Reason: problem})
 		httpx.WriteError(w, r, g.Log, errs.New(errs.Invalid, "%s", problem))
 		return
 	}
 	path, err := httpx.CanonicalPath(r)
 	if err != nil {
+		g.Audit.Record(r.Context(), audit.Event{Name: audit.RequestRefused, Route: r.Method + " " + r.URL.Path, Reason: err.Error()})
 		httpx.WriteError(w, r, g.Log, err)
 		return
 	}
@@ -145,6 +147,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if g.Report.Decisions {
 		w.Header().Set(reportHeader, "true")
+	}
+	if match.Route.Effect != "" { // the store records who has grants change
+		r = r.WithContext(audit.By(r.Context(), audit.Author{By: subject.Username, Actor: subject.Actor, Cause: string(match.Route.Effect)}))
 	}
 	c := &call{gateway: g, w: w, r: r, began: time.Now(), match: match, subject: subject, credential: credential}
 	err = c.place()

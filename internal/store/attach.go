@@ -7,6 +7,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/attach"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 )
@@ -38,7 +39,10 @@ func (db *DB) SaveWorkspaceRule(ctx context.Context, r attach.Rule) (attach.Rule
 	row := workspaceRule{ID: r.ID, Name: r.Name, Pattern: r.Pattern, Level: r.Level.String(), Enforced: r.Enforced, Enabled: r.Enabled,
 		CreatedBy: r.CreatedBy, CreatedAt: r.CreatedAt, UpdatedAt: db.now()}
 	err := db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		var err error
+		err := db.watch(ctx, tx, rulesTable, "w.id = ? OR w.name = ?", r.ID, r.Name)
+		if err != nil {
+			return err
+		}
 		if r.ID == 0 {
 			row.CreatedAt = db.now()
 			_, err = tx.NewInsert().Model(&row).Exec(ctx)
@@ -60,6 +64,9 @@ func (db *DB) SaveWorkspaceRule(ctx context.Context, r attach.Rule) (attach.Rule
 // DeleteWorkspaceRule deletes a rule. What it has given is taken away by the next plan.
 func (db *DB) DeleteWorkspaceRule(ctx context.Context, id int64) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := db.watch(ctx, tx, rulesTable, "w.id = ?", id); err != nil {
+			return err
+		}
 		result, err := tx.NewDelete().Model((*workspaceRule)(nil)).Where("id = ?", id).Exec(ctx)
 		return db.changed(result, err, "the rule")
 	})
@@ -157,6 +164,9 @@ func (db *DB) attachOne(ctx context.Context, tx bun.Tx, line attach.Change) erro
 	if err != nil {
 		return err
 	}
+	if err := db.watch(ctx, tx, grants, "r.kind = ? AND r.group_id = ? AND r.resource = ?", kind.Workspace, group.id, line.Workspace); err != nil {
+		return err
+	}
 	if err := db.dropEnded(ctx, tx, grants, group); err != nil {
 		return err
 	}
@@ -184,6 +194,7 @@ func (db *DB) RuleOf(ctx context.Context, workspace string) (map[string]int64, e
 
 // Lower takes away what rules have given above a ceiling.
 func (db *DB) Lower(ctx context.Context, ceiling kind.Level) error {
+	ctx = audit.By(ctx, audit.Author{Cause: "the highest level of workspace rules"})
 	_, err := db.Attach(ctx, func(s attach.State) ([]attach.Change, error) {
 		var lines []attach.Change
 		for pair, held := range s.Held {

@@ -17,6 +17,7 @@ import (
 // deleted stays so.
 func (db *DB) ConfirmLogin(ctx context.Context, login directory.Login) (directory.User, error) {
 	login.Username = strings.ToLower(login.Username)
+	ctx = byProvider(ctx, login.Identity)
 	user, err := db.byIdentity(ctx, db.read, login.Identity)
 	if errs.Is(err, errs.NotFound) {
 		return user, errs.New(errs.Denied, "the account does not exist any more")

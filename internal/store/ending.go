@@ -38,6 +38,10 @@ func ending(q *bun.UpdateQuery, until *time.Time) *bun.UpdateQuery {
 
 // dropEnded deletes what a holder was given and has ended, so that it is not in the way of what is given anew.
 func (db *DB) dropEnded(ctx context.Context, tx bun.Tx, table string, h holder) error {
-	_, err := tx.NewDelete().Table(table).ApplyQueryBuilder(h.where).Where("expires_at <= ?", db.now()).Exec(ctx)
+	alias, now := bun.Ident(watchedTables[table].alias), db.now()
+	if err := db.watch(ctx, tx, table, "?.? = ? AND ?.expires_at <= ?", alias, bun.Ident(h.column), h.id, alias, now); err != nil {
+		return err
+	}
+	_, err := tx.NewDelete().Table(table).ApplyQueryBuilder(h.where).Where("expires_at <= ?", now).Exec(ctx)
 	return err
 }

@@ -297,6 +297,14 @@ func (db *DB) insert(ctx context.Context, p Principal, table string, values map[
 		if err != nil {
 			return err
 		}
+		what := "resource"
+		if table == patterns {
+			what = "pattern"
+		}
+		if err := db.watch(ctx, tx, table, "r.? = ? AND r.kind = ? AND r.workspace = ? AND r.? = ?", bun.Ident(h.column), h.id, values["kind"], values["workspace"],
+			bun.Ident(what), values[what]); err != nil {
+			return err
+		}
 		if err := db.dropEnded(ctx, tx, table, h); err != nil {
 			return err
 		}
@@ -312,7 +320,7 @@ func (db *DB) insert(ctx context.Context, p Principal, table string, values map[
 // UpdateGrant changes the level of a grant, and its end where one is given; the zero time is no end.
 func (db *DB) UpdateGrant(ctx context.Context, p Principal, k kind.Name, resource string, level kind.Level, until *time.Time) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		h, err := db.principal(ctx, tx, p)
+		h, err := db.watchedGrant(ctx, tx, p, k, resource)
 		if err != nil {
 			return err
 		}
@@ -327,10 +335,19 @@ func (db *DB) UpdateGrant(ctx context.Context, p Principal, k kind.Name, resourc
 	})
 }
 
+// watchedGrant finds a principal whose grant on a resource is about to change.
+func (db *DB) watchedGrant(ctx context.Context, tx bun.Tx, p Principal, k kind.Name, resource string) (holder, error) {
+	h, err := db.principal(ctx, tx, p)
+	if err == nil {
+		err = db.watch(ctx, tx, grants, "r.? = ? AND r.kind = ? AND r.workspace = ? AND r.resource = ?", bun.Ident(h.column), h.id, k.Kept(), place(ctx, k), resource)
+	}
+	return h, err
+}
+
 // DeleteGrant takes a grant away.
 func (db *DB) DeleteGrant(ctx context.Context, p Principal, k kind.Name, resource string) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		h, err := db.principal(ctx, tx, p)
+		h, err := db.watchedGrant(ctx, tx, p, k, resource)
 		if err != nil {
 			return err
 		}
@@ -348,6 +365,9 @@ func (db *DB) UpdatePattern(ctx context.Context, p Principal, g authz.Grant, unt
 	}
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
 		h, err := db.principal(ctx, tx, p)
+		if err == nil {
+			err = db.watch(ctx, tx, patterns, "r.id = ?", g.ID)
+		}
 		if err != nil {
 			return err
 		}
@@ -365,6 +385,9 @@ func (db *DB) UpdatePattern(ctx context.Context, p Principal, g authz.Grant, unt
 func (db *DB) DeletePattern(ctx context.Context, p Principal, k kind.Name, id int64) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
 		h, err := db.principal(ctx, tx, p)
+		if err == nil {
+			err = db.watch(ctx, tx, patterns, "r.id = ?", id)
+		}
 		if err != nil {
 			return err
 		}

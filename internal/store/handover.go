@@ -17,6 +17,9 @@ func (db *DB) HandOver(ctx context.Context, username, to string, memberships boo
 			return err
 		}
 		done.Previous = user.ManagedBy
+		if err := db.watch(ctx, tx, users, "u.id = ?", user.ID); err != nil {
+			return err
+		}
 		_, err = tx.NewUpdate().Table("gw_users").Set("managed_by = ?", to).Set("updated_at = ?", db.now()).Where("id = ?", user.ID).Exec(ctx)
 		if err != nil || !memberships {
 			return err
@@ -37,6 +40,9 @@ func (db *DB) handOverMemberships(ctx context.Context, tx bun.Tx, userID int64, 
 	err := tx.NewSelect().TableExpr("gw_memberships AS m").Column("m.group_id", "g.name", "m.managed_by").
 		Join("JOIN gw_groups AS g ON g.id = m.group_id").Where("m.user_id = ?", userID).Order("g.name", "m.managed_by").Scan(ctx, &rows)
 	if err != nil {
+		return nil, err
+	}
+	if err := db.watch(ctx, tx, memberships, "m.user_id = ?", userID); err != nil {
 		return nil, err
 	}
 	if _, err := tx.NewDelete().Model((*membershipRow)(nil)).Where("user_id = ?", userID).Exec(ctx); err != nil {

@@ -46,8 +46,15 @@ func (db *DB) LinkIdentity(ctx context.Context, username string, id directory.Id
 }
 
 func (db *DB) insertIdentity(ctx context.Context, tx bun.Tx, userID int64, id directory.Identity) error {
+	if err := db.watchIdentity(ctx, tx, id); err != nil {
+		return err
+	}
 	_, err := tx.NewInsert().Model(&identityRow{Provider: id.Provider, Subject: id.Subject, UserID: userID, LastLoginAt: db.now()}).Exec(ctx)
 	return err
+}
+
+func (db *DB) watchIdentity(ctx context.Context, tx bun.Tx, id directory.Identity) error {
+	return db.watch(ctx, tx, identitiesTable, "i.provider = ? AND i.subject = ?", id.Provider, id.Subject)
 }
 
 // UnlinkIdentity has a user not be known by an identity any more, with the groups and the role that its provider gave.
@@ -62,11 +69,15 @@ func (db *DB) UnlinkIdentity(ctx context.Context, username string, id directory.
 		if err != nil {
 			return db.coded(err, "such an identity of the user")
 		}
+		if err := db.watchAll(ctx, tx, of(identitiesTable, "i.provider = ? AND i.subject = ?", id.Provider, id.Subject),
+			of(memberships, "m.user_id = ? AND m.managed_by = ?", user.ID, id.Provider)); err != nil {
+			return err
+		}
 		if _, err = tx.NewDelete().Model((*identityRow)(nil)).Where("provider = ? AND subject = ?", id.Provider, id.Subject).Exec(ctx); err != nil {
 			return err
 		}
 		if row.IsAdmin {
-			if err := db.withoutAdmin(ctx, tx, user, id.Provider); err != nil {
+			if err := db.withoutAdmin(ctx, tx, user); err != nil {
 				return err
 			}
 		}
@@ -80,8 +91,8 @@ func (db *DB) UnlinkIdentity(ctx context.Context, username string, id directory.
 }
 
 // withoutAdmin takes the role away that an identity gave, unless another one gives it too.
-func (db *DB) withoutAdmin(ctx context.Context, tx bun.Tx, user directory.User, provider string) error {
-	after, err := db.administers(ctx, tx, user, provider)
+func (db *DB) withoutAdmin(ctx context.Context, tx bun.Tx, user directory.User) error {
+	after, err := db.administers(ctx, tx, user)
 	if err != nil || after.Admin || !user.Admin {
 		return err
 	}
@@ -106,6 +117,7 @@ func (db *DB) RecordBearer(ctx context.Context, b directory.Bearer) error {
 	if b.Says == nil {
 		return nil
 	}
+	ctx = byProvider(ctx, b.Identity)
 	user, err := db.byIdentity(ctx, db.read, b.Identity)
 	if errs.Is(err, errs.NotFound) {
 		return db.create(ctx, b)

@@ -58,6 +58,9 @@ func (db *DB) ExperimentGone(ctx context.Context, id string) error {
 		if err := db.drop(ctx, tx, kind.Experiment, id); err != nil {
 			return err
 		}
+		if err := db.watch(ctx, tx, grants, "r.kind = ? AND r.resource LIKE ?", kind.Scorer, kind.Within(id, "%")); err != nil {
+			return err
+		}
 		_, err := tx.NewDelete().Table(grants).Where("kind = ? AND resource LIKE ?", kind.Scorer, kind.Within(id, "%")).Exec(ctx)
 		return err
 	})
@@ -72,13 +75,24 @@ func (db *DB) Renamed(ctx context.Context, k kind.Name, from, to string) error {
 		if err := db.followed(ctx, tx, k, from, to); err != nil {
 			return err
 		}
+		if err := db.watchResource(ctx, tx, k, from); err != nil {
+			return err
+		}
 		_, err := tx.NewUpdate().Table(grants).Set("resource = ?", to).
 			Where("kind = ? AND workspace = ? AND resource = ?", k.Kept(), place(ctx, k), from).Exec(ctx)
 		return err
 	})
 }
 
+// watchResource has what becomes of the grants on a resource be recorded.
+func (db *DB) watchResource(ctx context.Context, tx bun.Tx, k kind.Name, resource string) error {
+	return db.watch(ctx, tx, grants, "r.kind = ? AND r.workspace = ? AND r.resource = ?", k.Kept(), place(ctx, k), resource)
+}
+
 func (db *DB) drop(ctx context.Context, tx bun.Tx, k kind.Name, resource string) error {
+	if err := db.watchResource(ctx, tx, k, resource); err != nil {
+		return err
+	}
 	if err := db.forgotten(ctx, tx, k, resource); err != nil {
 		return err
 	}
@@ -96,7 +110,12 @@ func (db *DB) WorkspaceDeleted(ctx context.Context, name string) error {
 		if err := db.drop(ctx, tx, kind.Workspace, name); err != nil {
 			return err
 		}
-		for _, table := range []string{grants, patterns, "gw_roles"} {
+		ofRoles := "IN (SELECT o.id FROM gw_roles AS o WHERE o.workspace = ?)"
+		if err := db.watchAll(ctx, tx, of(grants, "r.workspace = ?", name), of(patterns, "r.workspace = ?", name), of(rolesTable, "r.workspace = ?", name),
+			of(rolePermissions, "p.role_id "+ofRoles, name), of(assignments, "a.role_id "+ofRoles, name)); err != nil {
+			return err
+		}
+		for _, table := range []string{grants, patterns, rolesTable} {
 			if _, err := tx.NewDelete().Table(table).Where("workspace = ?", name).Exec(ctx); err != nil {
 				return err
 			}

@@ -27,6 +27,7 @@ type identityRow struct {
 // identity is refused, not let in (OpenID Connect Core §5.7).
 func (db *DB) RecordLogin(ctx context.Context, login directory.Login) (directory.User, error) {
 	login.Username = strings.ToLower(login.Username)
+	ctx = byProvider(ctx, login.Identity)
 	var user directory.User
 	err := db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var err error
@@ -79,11 +80,13 @@ func (db *DB) introduce(ctx context.Context, tx bun.Tx, login directory.Login) (
 	case errs.Is(err, errs.NotFound):
 		row := userRow{Username: login.Username, DisplayName: login.DisplayName, Active: true, ManagedBy: login.Identity.Provider,
 			CreatedAt: db.now(), UpdatedAt: db.now()}
+		if err := db.watch(ctx, tx, users, "u.username = ?", row.Username); err != nil {
+			return user, err
+		}
 		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
 			return user, err
 		}
 		user = row.user()
-		note(ctx, directory.PersonChange{User: user, Provider: login.Identity.Provider, What: directory.Made})
 	default:
 		return user, err
 	}
@@ -105,6 +108,9 @@ func (db *DB) rename(ctx context.Context, tx bun.Tx, user directory.User, login 
 			return user, err
 		}
 	}
+	if err := db.watch(ctx, tx, users, "u.id = ?", user.ID); err != nil {
+		return user, err
+	}
 	user.Username, user.DisplayName = login.Username, login.DisplayName
 	_, err = tx.NewUpdate().Table("gw_users").Set("username = ?", user.Username).Set("display_name = ?", user.DisplayName).Where("id = ?", user.ID).Exec(ctx)
 	return user, err
@@ -123,25 +129,21 @@ func (db *DB) says(ctx context.Context, tx bun.Tx, user directory.User, login di
 	if err != nil {
 		return user, err
 	}
-	if user, err = db.administers(ctx, tx, user, login.Identity.Provider); err != nil {
+	if user, err = db.administers(ctx, tx, user); err != nil {
 		return user, err
 	}
 	return user, db.replaceMemberships(ctx, tx, user.ID, login)
 }
 
 // administers makes an administrator of whom one of the providers takes for one, and of nobody else.
-func (db *DB) administers(ctx context.Context, tx bun.Tx, user directory.User, provider string) (directory.User, error) {
-	was := user.Admin
-	var err error
-	user.Admin, err = tx.NewSelect().Model((*identityRow)(nil)).Where("user_id = ? AND is_admin = ?", user.ID, true).Exists(ctx)
+func (db *DB) administers(ctx context.Context, tx bun.Tx, user directory.User) (directory.User, error) {
+	err := db.watch(ctx, tx, users, "u.id = ?", user.ID)
 	if err != nil {
 		return user, err
 	}
-	switch {
-	case user.Admin && !was:
-		note(ctx, directory.PersonChange{User: user, Provider: provider, What: directory.GainedAdmin})
-	case was && !user.Admin:
-		note(ctx, directory.PersonChange{User: user, Provider: provider, What: directory.LostAdmin})
+	user.Admin, err = tx.NewSelect().Model((*identityRow)(nil)).Where("user_id = ? AND is_admin = ?", user.ID, true).Exists(ctx)
+	if err != nil {
+		return user, err
 	}
 	user.UpdatedAt = db.now()
 	_, err = tx.NewUpdate().Table("gw_users").Set("is_admin = ?", user.Admin).Set("updated_at = ?", user.UpdatedAt).Where("id = ?", user.ID).Exec(ctx)
@@ -149,11 +151,14 @@ func (db *DB) administers(ctx context.Context, tx bun.Tx, user directory.User, p
 }
 
 func (db *DB) replaceMemberships(ctx context.Context, tx bun.Tx, userID int64, login directory.Login) error {
+	if err := db.watch(ctx, tx, memberships, "m.user_id = ? AND m.managed_by = ?", userID, login.Identity.Provider); err != nil {
+		return err
+	}
 	_, err := tx.NewDelete().Model((*membershipRow)(nil)).Where("user_id = ? AND managed_by = ?", userID, login.Identity.Provider).Exec(ctx)
 	if err != nil {
 		return err
 	}
-	ids, err := groupIDs(ctx, tx, login.Groups)
+	ids, err := db.groupIDs(ctx, tx, login.Groups)
 	if err != nil || len(ids) == 0 {
 		return err
 	}
@@ -166,7 +171,7 @@ func (db *DB) replaceMemberships(ctx context.Context, tx bun.Tx, userID int64, l
 }
 
 // groupIDs finds groups by name, each once, and makes those that are not there.
-func groupIDs(ctx context.Context, tx bun.Tx, names []string) ([]int64, error) {
+func (db *DB) groupIDs(ctx context.Context, tx bun.Tx, names []string) ([]int64, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
@@ -176,6 +181,11 @@ func groupIDs(ctx context.Context, tx bun.Tx, names []string) ([]int64, error) {
 	var there []groupRow
 	if err := tx.NewSelect().Model(&there).Column("g.id", "g.name").Where("g.name IN (?)", bun.List(names)).Scan(ctx); err != nil {
 		return nil, err
+	}
+	if len(there) < len(names) {
+		if err := db.watch(ctx, tx, groupsTable, "g.name IN (?)", bun.List(names)); err != nil {
+			return nil, err
+		}
 	}
 	ids := make([]int64, len(names))
 	for i, name := range names {

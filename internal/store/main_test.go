@@ -22,7 +22,7 @@ var addresses sync.Map
 
 func openTest(t *testing.T) *DB {
 	t.Helper()
-	return open(t, Options{Address: dbtest.Ready(t, engineUnderTest, func(a database.Address) error {
+	return open(t, Options{Audit: true, Address: dbtest.Ready(t, engineUnderTest, func(a database.Address) error {
 		return migrate(context.Background(), Options{Address: a})
 	})})
 }

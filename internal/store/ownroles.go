@@ -43,6 +43,9 @@ func (db *DB) GrantDirectly(ctx context.Context, userID int64, workspace string,
 		if err := db.free(ctx, tx, userID, workspace, p); err != nil {
 			return err
 		}
+		if err := db.watchDirect(ctx, tx, userID, workspace, p); err != nil {
+			return err
+		}
 		k, level, plain := asGrant(p)
 		if plain {
 			values := map[string]any{"user_id": userID, "kind": k.Kept(), "workspace": within(k, workspace), "resource": p.Resource, "level": level.String()}
@@ -67,6 +70,9 @@ func (db *DB) GrantDirectly(ctx context.Context, userID int64, workspace string,
 func (db *DB) RevokeDirectly(ctx context.Context, userID int64, workspace string, p directory.RolePermission) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
 		missing := errs.New(errs.NotFound, "the user holds no permission on the %s %s", p.Type, p.Pattern)
+		if err := db.watchDirect(ctx, tx, userID, workspace, p); err != nil {
+			return err
+		}
 		role, err := db.ownRole(ctx, tx, userID, workspace)
 		if err == nil {
 			result, err := tx.NewDelete().Table("gw_role_permissions").
@@ -88,6 +94,13 @@ func (db *DB) RevokeDirectly(ctx context.Context, userID int64, workspace string
 		}
 		return err
 	})
+}
+
+// watchDirect has what becomes of a user's direct permissions be recorded, whichever way they are held.
+func (db *DB) watchDirect(ctx context.Context, tx bun.Tx, userID int64, workspace string, p directory.RolePermission) error {
+	own := "IN (SELECT o.id FROM gw_roles AS o WHERE o.owner_id = ? AND o.workspace = ?)"
+	return db.watchAll(ctx, tx, of(rolesTable, "r.owner_id = ? AND r.workspace = ?", userID, workspace), of(rolePermissions, "p.role_id "+own, userID, workspace),
+		of(grants, "r.user_id = ? AND r.kind = ? AND r.workspace = ? AND r.resource = ?", userID, kind.Name(p.Type).Kept(), within(kind.Name(p.Type), workspace), p.Resource))
 }
 
 // asGrant says what a permission is as a grant, where it can be one.
@@ -135,6 +148,9 @@ func (db *DB) forgotten(ctx context.Context, tx bun.Tx, k kind.Name, resource st
 		if p.Permission == directory.Deny {
 			continue
 		}
+		if err := db.watch(ctx, tx, rolePermissions, "p.id = ?", p.ID); err != nil {
+			return err
+		}
 		if _, err := tx.NewDelete().Model(&p).WherePK().Exec(ctx); err != nil {
 			return err
 		}
@@ -174,6 +190,9 @@ func (db *DB) followed(ctx context.Context, tx bun.Tx, k kind.Name, from, to str
 		return err
 	}
 	for _, p := range moving {
+		if err := db.watch(ctx, tx, rolePermissions, "p.id = ?", p.ID); err != nil {
+			return err
+		}
 		said := func(other rolePermissionRow) bool {
 			return other.RoleID == p.RoleID && other.ResourceType == p.ResourceType
 		}

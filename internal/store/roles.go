@@ -177,6 +177,9 @@ func (db *DB) Assignments(ctx context.Context) (map[int64][]int64, error) {
 // CreateRole makes a role; a name that the workspace's roles have already is errs.Conflict.
 func (db *DB) CreateRole(ctx context.Context, r directory.Role) (directory.Role, error) {
 	err := db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := db.watch(ctx, tx, rolesTable, "r.workspace = ? AND r.name = ?", r.Workspace, r.Name); err != nil {
+			return err
+		}
 		row := roleRow{Workspace: r.Workspace, Name: r.Name, Description: r.Description}
 		_, err := tx.NewInsert().Model(&row).Exec(ctx)
 		r.ID = row.ID
@@ -216,6 +219,9 @@ func (db *DB) changeRole(ctx context.Context, id int64, change func(ctx context.
 		if errs.Is(err, errs.NotFound) {
 			err = noRole(id)
 		}
+		if err == nil {
+			err = db.watchAll(ctx, tx, of(rolesTable, "r.id = ?", id), of(rolePermissions, "p.role_id = ?", id))
+		}
 		if err != nil {
 			return err
 		}
@@ -226,6 +232,9 @@ func (db *DB) changeRole(ctx context.Context, id int64, change func(ctx context.
 // DeleteRole deletes a role with its permissions and assignments.
 func (db *DB) DeleteRole(ctx context.Context, id int64) error {
 	return db.changeRole(ctx, id, func(ctx context.Context, tx bun.Tx, role roleRow) error {
+		if err := db.watch(ctx, tx, assignments, "a.role_id = ?", id); err != nil {
+			return err
+		}
 		_, err := tx.NewDelete().Model(&role).WherePK().Exec(ctx)
 		return err
 	})
@@ -277,6 +286,9 @@ func (db *DB) AssignRole(ctx context.Context, userID, role int64, until *time.Ti
 		if _, err := db.user(ctx, tx, "u.id = ?", userID); err != nil {
 			return err
 		}
+		if err := db.watch(ctx, tx, assignments, "a.user_id = ? AND a.role_id = ?", userID, role); err != nil {
+			return err
+		}
 		if err := db.dropEnded(ctx, tx, "gw_role_assignments", holder{column: "user_id", id: userID}); err != nil {
 			return err
 		}
@@ -292,6 +304,9 @@ func (db *DB) AssignRole(ctx context.Context, userID, role int64, until *time.Ti
 // UnassignRole takes a role from a user.
 func (db *DB) UnassignRole(ctx context.Context, userID, role int64) error {
 	return db.changeRole(ctx, role, func(ctx context.Context, tx bun.Tx, _ roleRow) error {
+		if err := db.watch(ctx, tx, assignments, "a.user_id = ? AND a.role_id = ?", userID, role); err != nil {
+			return err
+		}
 		result, err := tx.NewDelete().Table("gw_role_assignments").Where("user_id = ? AND role_id = ?", userID, role).Exec(ctx)
 		return db.changed(result, err, "an assignment of the role to the user")
 	})

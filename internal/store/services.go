@@ -62,7 +62,7 @@ func (db *DB) own(ctx context.Context, tx bun.Tx, u directory.User, owner string
 	case u.Admin && !person.Admin:
 		return errs.New(errs.Invalid, "%s is no administrator, and cannot own one", owner)
 	}
-	if err := disownService(ctx, tx, u.ID); err != nil {
+	if err := db.disownService(ctx, tx, u.ID); err != nil {
 		return err
 	}
 	values := map[string]any{"user_id": u.ID, "owner_id": person.ID}
@@ -70,7 +70,10 @@ func (db *DB) own(ctx context.Context, tx bun.Tx, u directory.User, owner string
 	return err
 }
 
-func disownService(ctx context.Context, tx bun.Tx, userID int64) error {
+func (db *DB) disownService(ctx context.Context, tx bun.Tx, userID int64) error {
+	if err := db.watch(ctx, tx, serviceOwners, "o.user_id = ?", userID); err != nil {
+		return err
+	}
 	_, err := tx.NewDelete().Table(serviceOwners).Where("user_id = ?", userID).Exec(ctx)
 	return err
 }
@@ -85,6 +88,9 @@ func (db *DB) BindService(ctx context.Context, username string, as directory.Ide
 		if !u.Service {
 			return errs.New(errs.Conflict, "%s is a person, whom the provider knows by signing in", username)
 		}
+		if err := db.watch(ctx, tx, identitiesTable, "i.user_id = ?", u.ID); err != nil {
+			return err
+		}
 		if _, err := tx.NewDelete().Model((*identityRow)(nil)).Where("user_id = ?", u.ID).Exec(ctx); err != nil {
 			return err
 		}
@@ -96,6 +102,9 @@ func (db *DB) BindService(ctx context.Context, username string, as directory.Ide
 }
 
 func (db *DB) bind(ctx context.Context, tx bun.Tx, u directory.User, as directory.Identity) error {
+	if err := db.watchIdentity(ctx, tx, as); err != nil {
+		return err
+	}
 	_, err := tx.NewInsert().Model(&identityRow{Provider: as.Provider, Subject: as.Subject, UserID: u.ID, LastLoginAt: db.now()}).Exec(ctx)
 	if errs.Is(db.coded(err, ""), errs.Conflict) {
 		return errs.New(errs.Conflict, "the subject names another account already")
@@ -120,7 +129,7 @@ func (db *DB) leaveOwner(ctx context.Context, tx bun.Tx, u directory.User, admin
 	if err != nil || !owned {
 		return err
 	}
-	if err := disownService(ctx, tx, u.ID); err != nil {
+	if err := db.disownService(ctx, tx, u.ID); err != nil {
 		return err
 	}
 	_, err = dropTokens(ctx, tx, u.ID)

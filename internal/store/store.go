@@ -9,8 +9,8 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/database"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 )
 
 // DB is the users database.
@@ -21,9 +21,11 @@ type DB struct {
 	turn   chan struct{}
 	share  Share
 	now    func() time.Time
+	clock  func() time.Time // finer, for events
 
 	onChange atomic.Pointer[func()]
-	onPerson atomic.Pointer[func(context.Context, directory.PersonChange)]
+	onEvent  atomic.Pointer[func(context.Context, audit.Event)]
+	keeps    bool // events in the table of them
 	queries  atomic.Int64
 }
 
@@ -31,6 +33,7 @@ type DB struct {
 type Options struct {
 	Address database.Address
 	Pool    Pool
+	Audit   bool // changes are kept in the table of events too
 }
 
 // Pool bounds the connections to a database server; SQLite needs none.
@@ -55,7 +58,7 @@ func Connect(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{engine: e, write: bun.NewDB(write, e.dialect()), turn: make(chan struct{}, 1),
+	db := &DB{engine: e, write: bun.NewDB(write, e.dialect()), turn: make(chan struct{}, 1), keeps: o.Audit, clock: time.Now,
 		now: func() time.Time { return time.Now().UTC().Truncate(time.Second) }}
 	db.write.AddQueryHook(counter{&db.queries})
 	if db.read = db.write; read != write {
@@ -77,19 +80,8 @@ func (db *DB) Ping(ctx context.Context) error {
 // OnChange has a function called after each change that this process makes.
 func (db *DB) OnChange(f func()) { db.onChange.Store(&f) }
 
-// OnPerson has a function called after each change of an account that a provider's word made.
-func (db *DB) OnPerson(f func(context.Context, directory.PersonChange)) { db.onPerson.Store(&f) }
-
-// changes are the accounts that a transaction changes, to be told of when it is done.
-type changes struct{ people []directory.PersonChange }
-
-type changesKey struct{}
-
-func note(ctx context.Context, change directory.PersonChange) {
-	if into, ok := ctx.Value(changesKey{}).(*changes); ok {
-		into.people = append(into.people, change)
-	}
-}
+// OnEvent has a function called with each change after it is stored, for the log: in the table of events it is already.
+func (db *DB) OnEvent(f func(context.Context, audit.Event)) { db.onEvent.Store(&f) }
 
 // Queries counts the statements so far, for tests of the paths that must not need any.
 func (db *DB) Queries() int64 { return db.queries.Load() }
@@ -104,8 +96,9 @@ func (db *DB) Change(ctx context.Context) (int64, error) {
 type counter struct{ count *atomic.Int64 }
 
 // BeforeQuery counts a statement (bun.QueryHook).
-func (c counter) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context {
+func (c counter) BeforeQuery(ctx context.Context, event *bun.QueryEvent) context.Context {
 	c.count.Add(1)
+	guard(ctx, event)
 	return ctx
 }
 

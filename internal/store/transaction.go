@@ -24,23 +24,36 @@ func (db *DB) sometimes(ctx context.Context, change func(ctx context.Context, tx
 	noted := &changes{}
 	err := db.serial(context.WithValue(ctx, changesKey{}, noted), func(ctx context.Context, tx bun.Tx) error {
 		var err error
-		noted.people = nil
-		if changed, err = change(ctx, tx); err != nil || !changed {
-			return err
+		noted.reset()
+		if changed, err = change(ctx, tx); err == nil {
+			err = db.record(ctx, tx, noted)
 		}
-		_, err = tx.NewUpdate().Table("gw_change").Set("value = value + 1").Where("id = 1").Exec(ctx)
+		if err == nil && changed {
+			_, err = tx.NewUpdate().Table("gw_change").Set("value = value + 1").Where("id = 1").Exec(ctx)
+		}
+		noted.done = err == nil
 		return err
 	})
 	// When the connection is lost while committing, nobody knows whether it was a change.
 	if f := db.onChange.Load(); f != nil && (err == nil && changed || errs.Is(err, errs.Unavailable)) {
 		(*f)()
 	}
-	if f := db.onPerson.Load(); f != nil && err == nil {
-		for _, one := range noted.people {
-			(*f)(ctx, one)
-		}
-	}
+	db.tell(ctx, noted, err)
 	return err
+}
+
+// tell has the log know of what was changed, and of what may have been.
+func (db *DB) tell(ctx context.Context, noted *changes, err error) {
+	f := db.onEvent.Load()
+	if f == nil || !noted.done || err != nil && !errs.Is(err, errs.Unavailable) {
+		return
+	}
+	for _, one := range noted.entries {
+		if err != nil {
+			one.Reason = "the connection was lost while this was stored: nobody knows whether it was"
+		}
+		(*f)(ctx, one.Event)
+	}
 }
 
 // serial runs a transaction while no other one of its kind does. Changes are rare and short: one after the other they cannot

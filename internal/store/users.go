@@ -102,7 +102,10 @@ func (db *DB) CreateUser(ctx context.Context, u directory.User) (directory.User,
 func (db *DB) createUser(ctx context.Context, tx bun.Tx, u directory.User) (directory.User, error) {
 	row := userRow{Username: strings.ToLower(u.Username), DisplayName: u.DisplayName, IsAdmin: u.Admin, Active: true,
 		IsService: u.Service, ManagedBy: u.ManagedBy, CreatedAt: db.now(), UpdatedAt: db.now()}
-	_, err := tx.NewInsert().Model(&row).Exec(ctx)
+	err := db.watch(ctx, tx, users, "u.username = ?", row.Username)
+	if err == nil {
+		_, err = tx.NewInsert().Model(&row).Exec(ctx)
+	}
 	if errs.Is(db.coded(err, ""), errs.Conflict) {
 		err = errs.New(errs.Conflict, "the user %s exists already", row.Username)
 	}
@@ -122,6 +125,9 @@ func (db *DB) SetRoles(ctx context.Context, username string, admin, service bool
 		}
 		user, err := db.user(ctx, tx, "u.username = ?", username)
 		if err != nil {
+			return err
+		}
+		if err := db.watch(ctx, tx, users, "u.id = ?", user.ID); err != nil {
 			return err
 		}
 		if err := db.leaveOwner(ctx, tx, user, admin, service); err != nil {
@@ -154,6 +160,9 @@ func (db *DB) setActive(ctx context.Context, tx bun.Tx, username string, active 
 			return err
 		}
 	}
+	if err := db.watch(ctx, tx, users, "u.username = ?", username); err != nil {
+		return err
+	}
 	result, err := tx.NewUpdate().Table("gw_users").Set("active = ?", active).Set("updated_at = ?", db.now()).
 		Where("username = ?", username).Exec(ctx)
 	return db.changed(result, err, "the user "+username)
@@ -180,7 +189,18 @@ func (db *DB) DeleteUser(ctx context.Context, username string) error {
 		if err := db.keepAdmin(ctx, tx, username); err != nil {
 			return err
 		}
-		result, err := tx.NewDelete().Table("gw_users").Where("username = ?", username).Exec(ctx)
+		user, err := db.user(ctx, tx, "u.username = ?", username)
+		if err != nil {
+			return err
+		}
+		own := "IN (SELECT o.id FROM gw_roles AS o WHERE o.owner_id = ?)"
+		if err := db.watchAll(ctx, tx, of(grants, "r.user_id = ?", user.ID), of(patterns, "r.user_id = ?", user.ID), of(memberships, "m.user_id = ?", user.ID),
+			of(identitiesTable, "i.user_id = ?", user.ID), of(serviceOwners, "o.user_id = ? OR o.owner_id = ?", user.ID, user.ID),
+			of(rolePermissions, "p.role_id "+own, user.ID), of(assignments, "a.user_id = ? OR a.role_id "+own, user.ID, user.ID),
+			of(rolesTable, "r.owner_id = ?", user.ID), of(users, "u.id = ?", user.ID)); err != nil {
+			return err
+		}
+		result, err := tx.NewDelete().Table("gw_users").Where("id = ?", user.ID).Exec(ctx)
 		return db.changed(result, err, "the user "+username)
 	})
 }
@@ -217,6 +237,9 @@ func groups(rows []groupRow) []directory.Group {
 // CreateGroup makes a group; a name that is taken is errs.Conflict.
 func (db *DB) CreateGroup(ctx context.Context, name string) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := db.watch(ctx, tx, groupsTable, "g.name = ?", name); err != nil {
+			return err
+		}
 		_, err := tx.NewInsert().Model(&groupRow{Name: name}).Exec(ctx)
 		if errs.Is(db.coded(err, ""), errs.Conflict) {
 			return errs.New(errs.Conflict, "the group %s exists already", name)
