@@ -178,7 +178,7 @@ func named(origin *httpx.Origin, next http.Handler) http.Handler {
 		}
 		id := rand.Uint64() // the same in all events of the request
 		ctx := audit.With(r.Context(), func() audit.Origin {
-			return audit.Origin{Client: origin.Client(r), Agent: r.UserAgent(), Request: strconv.FormatUint(id, 36)}
+			return audit.Origin{Client: origin.Client(r), Agent: r.UserAgent(), Request: strconv.FormatUint(id, 36), Path: r.Method + " " + r.URL.Path}
 		})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})

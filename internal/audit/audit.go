@@ -212,7 +212,7 @@ func (l *Log) Record(ctx context.Context, e Event) {
 	}
 	attributes := []slog.Attr{slog.Bool("audit", true)}
 	origin := originOf(ctx)
-	for _, field := range append(e.texts(), text{"client", origin.Client}, text{"agent", origin.Agent}, text{"request", origin.Request}) {
+	for _, field := range append(e.texts(), text{"client", origin.Client}, text{"agent", origin.Agent}, text{"request", origin.Request}, text{"path", origin.Path}) {
 		if field.value != "" {
 			attributes = append(attributes, slog.String(field.name, clean(field.value, most)))
 		}
@@ -277,7 +277,11 @@ func Hint(secret string) string {
 }
 
 // Origin is where a request came from.
-type Origin struct{ Client, Agent, Request string }
+type Origin struct {
+	Client, Agent string
+	Request       string // the same in all events of one request
+	Path          string // method and path, without the query: that can have secrets
+}
 
 type originKey struct{}
 

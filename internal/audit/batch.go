@@ -4,8 +4,8 @@ import "time"
 
 // alike are refusals that are one.
 type alike struct {
-	name                                                          Name
-	by, account, kind, resource, workspace, route, reason, client string
+	name                                                                Name
+	by, account, kind, resource, workspace, route, path, reason, client string
 }
 
 // source is who has refusals happen: a person at an address, or whoever is there.
@@ -41,7 +41,7 @@ func (b *batch) add(e Entry, now time.Time) {
 		b.pending = append(b.pending, e)
 		return
 	}
-	key := alike{e.Name, e.By, e.Account, e.Kind, e.Resource, e.Workspace, e.Route, e.Reason, e.Client}
+	key := alike{e.Name, e.By, e.Account, e.Kind, e.Resource, e.Workspace, e.Route, e.Path, e.Reason, e.Client}
 	if _, ok := b.open[key]; !ok && b.sources[key.source()] >= perSource { // whoever varies what is asked for is told apart no more
 		key = alike{name: e.Name, by: e.By, client: e.Client}
 		e.Event = Event{Name: e.Name, By: e.By, Actor: e.Actor, Reason: "many that differ, from one source"}

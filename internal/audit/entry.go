@@ -33,7 +33,7 @@ func (e Entry) Clean() Entry {
 	}
 	e.Kind, e.Workspace, e.Client, e.Request = clean(e.Kind, 63), clean(e.Workspace, 63), clean(e.Client, 63), clean(e.Request, 63)
 	e.Resource = clean(e.Resource, longPlace)
-	e.Route, e.Reason = clean(e.Route, longValue), clean(e.Reason, longValue)
+	e.Route, e.Reason, e.Path = clean(e.Route, longValue), clean(e.Reason, longValue), clean(e.Path, longValue)
 	e.Before, e.After = e.Before.clean(), e.After.clean()
 	return e
 }
@@ -73,13 +73,14 @@ type details struct {
 	Count      int    `json:"count,omitempty"`
 	Actor      string `json:"actor,omitempty"`
 	Agent      string `json:"agent,omitempty"`
+	Path       string `json:"path,omitempty"`
 	Before     State  `json:"before,omitempty"`
 	After      State  `json:"after,omitempty"`
 }
 
 // Details gives as JSON what no column of its own has.
 func (e Entry) Details() string {
-	text, _ := json.Marshal(details{e.UserID, e.Provider, e.Subject, e.Credential, e.Token, e.Route, e.Cause, e.Reason, e.Count, e.Actor, e.Agent, e.Before, e.After}) // all of it is JSON's own
+	text, _ := json.Marshal(details{e.UserID, e.Provider, e.Subject, e.Credential, e.Token, e.Route, e.Cause, e.Reason, e.Count, e.Actor, e.Agent, e.Path, e.Before, e.After}) // all of it is JSON's own
 	return string(text)
 }
 
@@ -90,7 +91,7 @@ func (e *Entry) ReadDetails(text string) error {
 		return err
 	}
 	e.UserID, e.Provider, e.Subject, e.Credential, e.Token, e.Route, e.Cause = d.UserID, d.Provider, d.Subject, d.Credential, d.Token, d.Route, d.Cause
-	e.Reason, e.Count, e.Actor, e.Agent, e.Before, e.After = d.Reason, d.Count, d.Actor, d.Agent, d.Before, d.After
+	e.Reason, e.Count, e.Actor, e.Agent, e.Path, e.Before, e.After = d.Reason, d.Count, d.Actor, d.Agent, d.Path, d.Before, d.After
 	return nil
 }
 

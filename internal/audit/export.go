@@ -41,6 +41,7 @@ type Shown struct {
 	Credential string `json:"credential,omitempty"`
 	Token      string `json:"token,omitempty"`
 	Route      string `json:"route,omitempty"`
+	Path       string `json:"path,omitempty" doc:"method and path of the request"`
 	Cause      string `json:"cause,omitempty"`
 	Reason     string `json:"reason,omitempty"`
 	Count      int    `json:"count,omitempty" doc:"of refusals: how many more there were that are alike"`
@@ -51,7 +52,7 @@ type Shown struct {
 // Shown is the entry as it is given away.
 func (e Entry) Shown() Shown {
 	return Shown{e.ID, e.At.UTC().Format(timeForm), e.Name, e.By, e.Account, e.Group, e.Kind, e.Resource, e.Workspace, e.Request, e.Client, e.Agent, e.Actor,
-		e.UserID, e.Provider, e.Subject, e.Credential, e.Token, e.Route, e.Cause, e.Reason, e.Count, e.Before, e.After}
+		e.UserID, e.Provider, e.Subject, e.Credential, e.Token, e.Route, e.Path, e.Cause, e.Reason, e.Count, e.Before, e.After}
 }
 
 const timeForm = "2006-01-02T15:04:05.000Z07:00"
@@ -97,7 +98,7 @@ func (l lines) Write(e Entry) error { return l.encoder.Encode(e.Shown()) }
 func (l lines) Flush() error        { return l.to.Flush() }
 
 var columns = []string{"id", "time", "name", "by", "account", "group", "kind", "resource", "workspace", "request_id", "client", "agent", "actor", "user_id",
-	"provider", "subject", "credential", "token", "route", "cause", "reason", "count", "before", "after"}
+	"provider", "subject", "credential", "token", "route", "path", "cause", "reason", "count", "before", "after"}
 
 type cells struct {
 	to    *bufio.Writer
@@ -106,7 +107,7 @@ type cells struct {
 
 func (c cells) Write(e Entry) error {
 	row := []string{strconv.FormatInt(e.ID, 10), e.At.UTC().Format(timeForm), string(e.Name), e.By, e.Account, e.Group, e.Kind, e.Resource, e.Workspace, e.Request, e.Client,
-		e.Agent, e.Actor, number(e.UserID), e.Provider, e.Subject, e.Credential, e.Token, e.Route, e.Cause, e.Reason, number(int64(e.Count)), e.Before.json(), e.After.json()}
+		e.Agent, e.Actor, number(e.UserID), e.Provider, e.Subject, e.Credential, e.Token, e.Route, e.Path, e.Cause, e.Reason, number(int64(e.Count)), e.Before.json(), e.After.json()}
 	for i, cell := range row {
 		row[i] = harmless(cell)
 	}

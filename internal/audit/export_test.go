@@ -48,11 +48,11 @@ func TestExportGivesEverythingOnce(t *testing.T) {
 
 func TestFormatsOfExport(t *testing.T) {
 	e := Entry{ID: 7, At: time.Date(2027, 1, 2, 3, 4, 5, 6e6, time.UTC), Event: Event{Name: GrantChanged, By: "ann", Account: "bob", Kind: "experiment", Resource: "1",
-		Before: State{"level": "READ"}, After: State{"level": "EDIT", "priority": 2}, Count: 3}, Origin: Origin{"192.0.2.1", "x", "q"}}
+		Before: State{"level": "READ"}, After: State{"level": "EDIT", "priority": 2}, Count: 3}, Origin: Origin{Client: "192.0.2.1", Agent: "x", Request: "q", Path: "GET /x"}}
 	want := map[string]string{
 		"jsonl": `{"id":7,"time":"2027-01-02T03:04:05.006Z","name":"grant_changed","by":"ann","account":"bob","kind":"experiment","resource":"1","request_id":"q","client":"192.0.2.1",` +
-			`"agent":"x","count":3,"before":{"level":"READ"},"after":{"level":"EDIT","priority":2}}` + "\n",
-		"csv": strings.Join(columns, ",") + "\n" + `7,2027-01-02T03:04:05.006Z,grant_changed,ann,bob,,experiment,1,,q,192.0.2.1,x,,,,,,,,,,3,"{""level"":""READ""}","{""level"":""EDIT"",""priority"":2}"` + "\n",
+			`"agent":"x","path":"GET /x","count":3,"before":{"level":"READ"},"after":{"level":"EDIT","priority":2}}` + "\n",
+		"csv": strings.Join(columns, ",") + "\n" + `7,2027-01-02T03:04:05.006Z,grant_changed,ann,bob,,experiment,1,,q,192.0.2.1,x,,,,,,,,GET /x,,,3,"{""level"":""READ""}","{""level"":""EDIT"",""priority"":2}"` + "\n",
 	}
 	for format, text := range want {
 		var out bytes.Buffer

@@ -72,7 +72,7 @@ func refusal(route string) Event {
 func TestChangesAreKeptAtOnce(t *testing.T) {
 	s := &shelf{}
 	j := NewJournal(slog.New(slog.DiscardHandler), s, time.Now) // nobody runs it
-	ctx, cancel := context.WithCancel(With(t.Context(), func() Origin { return Origin{"192.0.2.1", "a browser", "7"} }))
+	ctx, cancel := context.WithCancel(With(t.Context(), func() Origin { return Origin{Client: "192.0.2.1", Agent: "a browser", Request: "7"} }))
 	cancel() // whoever asked has gone
 	j.Record(ctx, Event{Name: TokenMade, By: "ann", Account: "bob", After: State{"expires_at": "never"}})
 	if len(s.kept) != 1 || s.kept[0].By != "ann" || s.kept[0].Client != "192.0.2.1" || s.kept[0].Request != "7" || s.kept[0].After["expires_at"] != "never" {

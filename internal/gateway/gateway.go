@@ -22,6 +22,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/upstream"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/workspace"
 )
 
 // Authenticator says who a request is from: nil for nobody, an error for a credential that is wrong.
@@ -158,11 +159,20 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		if errs.Is(err, errs.Denied) || errs.Is(err, errs.NotFound) {
-			g.Audit.Record(r.Context(), audit.Event{Name: audit.RequestRefused, By: subject.Username, UserID: subject.UserID, Actor: subject.Actor, Credential: subject.Credential.String(),
-				Route: match.Route.Pattern(), Reason: err.Error()})
+			g.Audit.Record(r.Context(), c.refusal(subject, err.Error()))
 		}
 		httpx.WriteError(w, r, g.Log, err)
 	}
+}
+
+// refusal is what is recorded of a request that is refused.
+func (c *call) refusal(subject *identity.Subject, reason string) audit.Event {
+	e := audit.Event{Name: audit.RequestRefused, By: subject.Username, UserID: subject.UserID, Actor: subject.Actor, Credential: subject.Credential.String(),
+		Workspace: workspace.Stored(c.r.Context()), Route: c.match.Route.Pattern(), Reason: reason}
+	if len(c.targets) > 0 {
+		e.Kind, e.Resource = c.targets[0].Ref.String(), c.targets[0].Value
+	}
+	return e
 }
 
 // challenge answers a request without a valid credential: a browser is led to the login page and back, a program gets 401.

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 )
 
@@ -57,8 +56,7 @@ func (c *call) again() error {
 		err = again.authorize()
 	}
 	if errs.Is(err, errs.Denied) || errs.Is(err, errs.NotFound) {
-		c.gateway.Audit.Record(c.r.Context(), audit.Event{Name: audit.RequestRefused, By: subject.Username, UserID: subject.UserID,
-			Credential: subject.Credential.String(), Route: c.match.Route.Pattern(), Reason: "no longer allowed: " + err.Error()})
+		c.gateway.Audit.Record(c.r.Context(), c.refusal(subject, "no longer allowed: "+err.Error()))
 	}
 	return err
 }
