@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/world"
 )
@@ -67,9 +68,14 @@ func TestSecretsAreInNoAnswerAndNoLog(t *testing.T) {
 	out := b.Send(t, b.Request(t, http.MethodPost, "/logout", ""))
 	answers.Write(out.Body) // the address that it leads to has the ID token, for the provider (RP-Initiated Logout 1.0 §2)
 
+	w.Restart(t) // so that all that was refused is stored
+	stored := storedEvents(t, w)
 	for name, secret := range secrets {
 		if len(secret) < 12 {
 			t.Fatalf("the %s is %q", name, secret)
+		}
+		if strings.Contains(stored, secret) {
+			t.Errorf("the %s is among the events of the database", name)
 		}
 		if strings.Contains(log.logged(), secret) {
 			t.Errorf("the %s is in the log", name)
@@ -83,6 +89,25 @@ func TestSecretsAreInNoAnswerAndNoLog(t *testing.T) {
 			t.Errorf("the log does not say %s:\n%s", event, log.logged())
 		}
 	}
+	for _, name := range []string{"sign_in_succeeded", "logout_refused", "sign_in_refused", "credential_refused", "account_created", "membership_given", "token_rotated"} {
+		if !strings.Contains(stored, `"name":"`+name+`"`) {
+			t.Errorf("no %s is stored", name)
+		}
+	}
+}
+
+// storedEvents are all events of the database, as they are exported.
+func storedEvents(t *testing.T, w *world.World) string {
+	t.Helper()
+	var out strings.Builder
+	to, err := audit.NewWriter(&out, "jsonl")
+	if err == nil {
+		err = audit.Export(t.Context(), w.App.Store, audit.Query{}, 0, to)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
 }
 
 // keptSecrets gives what the gateway keeps of the one session, and of itself.

@@ -51,6 +51,9 @@ func NewJournal(log *slog.Logger, keep Keeper, now func() time.Time) *Journal {
 // Record writes a line, and keeps the event.
 func (j *Journal) Record(ctx context.Context, e Event) {
 	j.log.Record(ctx, e)
+	if e.Name == SessionEnded && e.Count == 0 && e.By == "" { // nothing happened, and anybody can have that happen
+		return
+	}
 	entry := Stamp(ctx, e, j.now()).Clean()
 	if !refusals[e.Name] && !later[e.Name] {
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepWithin)
