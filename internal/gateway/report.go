@@ -53,8 +53,9 @@ func (c *call) overlook(err error) error {
 }
 
 func (c *call) reported(reason string) {
-	c.gateway.Audit.Record(c.r.Context(), audit.Event{Name: audit.WouldRefuse, By: c.subject.Username, UserID: c.subject.UserID, Actor: c.subject.Actor,
-		Credential: c.subject.Credential.String(), Route: c.match.Route.Pattern(), Reason: reason})
+	e := c.refusal(c.subject, reason)
+	e.Name = audit.WouldRefuse
+	c.gateway.Audit.Record(c.r.Context(), e)
 }
 
 // rehearse forwards a request whose decisions are only reported, and reports what would have been left out of the answer.
