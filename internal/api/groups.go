@@ -3,10 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 )
@@ -78,7 +76,7 @@ func (a *API) createGroup(ctx context.Context, s *identity.Subject, in *newGroup
 	if err := administrator(s); err != nil {
 		return message{}, err
 	}
-	name, err := groupName(in.Body.Name)
+	name, err := directory.NewGroupName(in.Body.Name)
 	if err != nil {
 		return message{}, err
 	}
@@ -90,21 +88,4 @@ func (a *API) createGroup(ctx context.Context, s *identity.Subject, in *newGroup
 		return message{Status: "success", Message: "Group " + name + " exists already", status: http.StatusOK}, nil
 	}
 	return message{Status: "success", Message: "Group " + name + " has been created"}, err
-}
-
-// groupName checks the name of a new group. A slash is allowed (Keycloak sends full paths), and sent as %2F in paths; what
-// clients send unencoded, and so would name something else, is not.
-func groupName(text string) (string, error) {
-	name := strings.TrimSpace(text)
-	switch {
-	case name == "":
-		return "", errs.New(errs.Invalid, "group_name must not be empty")
-	case utf8.RuneCountInString(name) > 255:
-		return "", errs.New(errs.Invalid, "group_name has at most 255 characters")
-	case name == "." || name == ".." || strings.ContainsAny(name, "?#%"):
-		return "", errs.New(errs.Invalid, "group_name must not contain ?, # or %%, nor be . or ..")
-	case strings.ContainsFunc(name, func(r rune) bool { return unicode.Is(unicode.C, r) }):
-		return "", errs.New(errs.Invalid, "group_name must not contain characters that cannot be seen")
-	}
-	return name, nil
 }

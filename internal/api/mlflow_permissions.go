@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
@@ -33,27 +32,10 @@ func (a *API) mlflowPermissions(second *registrar) {
 		}})
 }
 
-// permissionOn refuses what cannot be held on a type: a level of a workspace is USE or MANAGE, and nothing is refused by
-// NO_PERMISSIONS here, but by DENY.
-func permissionOn(of kind.Name, permission string) error {
-	_, isKind := kind.Of(of)
-	if _, isPart := kind.WithPart(string(of)); !isKind && !isPart {
-		return errs.New(errs.Invalid, "Invalid resource type '%s'.", of)
-	}
-	allowed := []string{"READ", "USE", "EDIT", "MANAGE", directory.Deny}
-	if of == kind.Workspace {
-		allowed = []string{"USE", "MANAGE"}
-	}
-	if !slices.Contains(allowed, permission) {
-		return errs.New(errs.Invalid, "Invalid permission '%s' for resource_type='%s'. It must be one of %s.", permission, of, strings.Join(allowed, ", "))
-	}
-	return nil
-}
-
 // stored gives a permission as it is stored: MLflow's id of a resource of the workspace becomes what grants hold.
 func (a *API) stored(ctx context.Context, in, of, pattern, permission string) (directory.RolePermission, error) {
 	p := directory.RolePermission{Type: of, Pattern: pattern, Permission: permission}
-	err := permissionOn(kind.Name(of), permission)
+	err := directory.CheckPermission(kind.Name(of), permission)
 	if err == nil {
 		p.Resource, err = a.held(ctx, in, of, pattern)
 	}
@@ -109,7 +91,7 @@ func scorerOf(pattern string) (string, error) {
 }
 
 // quote is Python's urllib.parse.quote with safe="".
-func quote(name string) string { return strings.ReplaceAll(url.QueryEscape(name), "+", "%20") }
+func quote(name string) string { return extract.Quote(name) }
 
 // here is the workspace of a request.
 func here(ctx context.Context) string {
@@ -130,7 +112,7 @@ func (a *API) direct(ctx context.Context, s *identity.Subject, in params) (direc
 	if p.Type == string(kind.Workspace) {
 		return p, errs.New(errs.Invalid, "resource_type 'workspace' is not supported by the per-user permission convenience APIs.")
 	}
-	if err := permissionOn(kind.Name(p.Type), directory.Deny); err != nil {
+	if err := directory.CheckPermission(kind.Name(p.Type), directory.Deny); err != nil {
 		return p, err
 	}
 	p.Resource, err = a.held(ctx, here(ctx), p.Type, p.Pattern)
@@ -158,7 +140,7 @@ func (a *API) grantDirectly(ctx context.Context, s *identity.Subject, in params)
 	if p.Permission, err = in.text("permission"); err != nil {
 		return nil, err
 	}
-	if err := permissionOn(kind.Name(p.Type), p.Permission); err != nil {
+	if err := directory.CheckPermission(kind.Name(p.Type), p.Permission); err != nil {
 		return nil, err
 	}
 	user, err := a.named(ctx, in)
@@ -203,7 +185,7 @@ func (a *API) permissionOf(ctx context.Context, s *identity.Subject, in params) 
 	if err != nil {
 		return nil, err
 	}
-	if err := permissionOn(kind.Name(given[1]), directory.Deny); err != nil {
+	if err := directory.CheckPermission(kind.Name(given[1]), directory.Deny); err != nil {
 		return nil, err
 	}
 	d, err := a.decided(ctx, s, user, given[1], given[2])

@@ -49,28 +49,6 @@ func permissionRow(p directory.RolePermission) row {
 	return row{"id": p.ID, "role_id": p.RoleID, "resource_type": p.Type, "resource_pattern": p.Pattern, "permission": p.Permission}
 }
 
-// reservedRole is how the names of users' own roles begin.
-const reservedRole = "__user_"
-
-func roleName(name string) error {
-	switch {
-	case strings.TrimSpace(name) == "":
-		return errs.New(errs.Invalid, "Role name cannot be empty.")
-	case strings.HasPrefix(strings.ToLower(strings.TrimSpace(name)), reservedRole):
-		return errs.New(errs.Invalid, "Role name %q uses the reserved '__user_' prefix. Choose a different name.", name)
-	case len(name) > 255:
-		return errs.New(errs.Invalid, "Role name must be at most 255 bytes.")
-	}
-	return nil
-}
-
-func roleDescription(text *string) error {
-	if text != nil && len(*text) > 1024 {
-		return errs.New(errs.Invalid, "Role description must be at most 1024 bytes.")
-	}
-	return nil
-}
-
 func (a *API) createRole(ctx context.Context, s *identity.Subject, in params) (any, error) {
 	over, err := a.over(ctx, s)
 	if err != nil {
@@ -91,7 +69,7 @@ func (a *API) createRole(ctx context.Context, s *identity.Subject, in params) (a
 		return nil, err
 	}
 	description, err := in.optional("description")
-	if err := first(err, roleName(name), roleDescription(description)); err != nil {
+	if err := first(err, directory.CheckRoleName(name), directory.CheckRoleDescription(description)); err != nil {
 		return nil, err
 	}
 	role, err := a.Roles.CreateRole(ctx, directory.Role{Workspace: place, Name: name, Description: description})
@@ -206,9 +184,9 @@ func (a *API) updateRole(ctx context.Context, s *identity.Subject, in params) (a
 		err = errs.New(errs.Invalid, "At least one of 'name' or 'description' must be provided to update a role.")
 	}
 	if err == nil && name != nil {
-		err = roleName(*name)
+		err = directory.CheckRoleName(*name)
 	}
-	if err := first(err, roleDescription(description)); err != nil {
+	if err := first(err, directory.CheckRoleDescription(description)); err != nil {
 		return nil, err
 	}
 	err = a.Roles.UpdateRole(ctx, role.ID, name, description)
@@ -273,7 +251,7 @@ func (a *API) updateRolePermission(ctx context.Context, s *identity.Subject, in 
 	if p.Permission, err = in.text("permission"); err != nil {
 		return nil, err
 	}
-	if err := permissionOn(kind.Name(p.Type), p.Permission); err != nil {
+	if err := directory.CheckPermission(kind.Name(p.Type), p.Permission); err != nil {
 		return nil, err
 	}
 	err = a.Roles.UpdateRolePermission(ctx, role.ID, p.ID, p.Permission)

@@ -62,7 +62,7 @@ func (a *API) createLocal(ctx context.Context, s *identity.Subject, in params) (
 	if err != nil {
 		return nil, err
 	}
-	name, err := newName(given[0])
+	name, err := directory.NewUsername(given[0])
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
@@ -14,7 +13,6 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/upstream"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/workspace"
 )
 
 // HolderPath names a principal: the user or the group of the path. What is embedded has to be exported for huma to fill it.
@@ -339,19 +337,8 @@ func (a *API) shown(ctx context.Context, k kind.Kind, side side, p store.Princip
 
 // manages asks for MANAGE on the resource; who has it not learns nothing of it, not even whether it exists.
 func (a *API) manages(ctx context.Context, s *identity.Subject, k kind.Kind, resource string) error {
-	if k.Name == kind.Experiment && !extract.ExperimentID(resource) {
-		return errs.New(errs.Invalid, "%q is not an experiment id: digits without a leading zero", resource)
-	}
-	if k.Name == kind.Workspace && !workspace.Valid(resource) {
-		return errs.New(errs.Invalid, "%q is not the name of a workspace: 2 to 63 of a-z, 0-9 and inner hyphens", resource)
-	}
-	if k.Parent != "" {
-		if err := extract.ScorerID(resource); err != nil {
-			return err
-		}
-	}
-	if strings.ContainsFunc(resource, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }) {
-		return errs.New(errs.Invalid, "the name of the %s has a character that no name has", k.Title)
+	if err := extract.Held(k, resource); err != nil {
+		return err
 	}
 	if s.Admin {
 		return nil

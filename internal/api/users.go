@@ -3,8 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"strings"
-	"unicode"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
@@ -46,24 +44,8 @@ func (a *API) users(r *registrar) {
 	add(r, http.MethodPatch, "/users/access-token", 200, "Make an access token in place of the one before", a.accessToken)
 }
 
-// words are segments of paths where usernames are others, of this API and of MLflow's.
-var words = map[string]bool{"current": true, "get": true, "list": true, "create": true, "create-ui": true, "delete": true, "update-password": true,
-	"update-admin": true, "access-token": true, "roles": true, "permissions": true, "service-account-sources": true}
-
-// newName gives the username of a new account as it is stored.
-func newName(username string) (string, error) {
-	name := canonical(username)
-	if name == "" || len(name) > 255 || strings.ContainsAny(name, ":/") || strings.ContainsFunc(name, unicode.IsControl) {
-		return "", errs.New(errs.Invalid, "username must not be empty, nor longer than 255 bytes, nor contain : or / or control characters")
-	}
-	if words[name] {
-		return "", errs.New(errs.Invalid, "the username %q is a word of the API, and nobody can have it", name)
-	}
-	return name, nil
-}
-
 // canonical gives a username as it is stored.
-func canonical(username string) string { return strings.ToLower(strings.TrimSpace(username)) }
+func canonical(username string) string { return directory.Canonical(username) }
 
 func (a *API) profile(ctx context.Context, username string) (profile, error) {
 	user, err := a.Store.User(ctx, canonical(username))
@@ -113,7 +95,7 @@ func (a *API) createUser(ctx context.Context, s *identity.Subject, in *newUser) 
 	if err := administrator(s); err != nil {
 		return message{}, err
 	}
-	name, err := newName(in.Body.Username)
+	name, err := directory.NewUsername(in.Body.Username)
 	if err != nil {
 		return message{}, err
 	}
