@@ -52,11 +52,7 @@ func (db *DB) GrantDirectly(ctx context.Context, userID int64, workspace string,
 			_, err := tx.NewInsert().Model(&values).Table(grants).Exec(ctx)
 			return err
 		}
-		role, err := db.ownRole(ctx, tx, userID, workspace)
-		if errs.Is(err, errs.NotFound) {
-			role = roleRow{Workspace: workspace, Name: OwnRole(userID), OwnerID: userID}
-			_, err = tx.NewInsert().Model(&role).Exec(ctx)
-		}
+		role, err := db.makeOwnRole(ctx, tx, userID, workspace)
 		if err != nil {
 			return err
 		}
@@ -122,6 +118,16 @@ func (db *DB) ownRole(ctx context.Context, tx bun.Tx, userID int64, workspace st
 	var role roleRow
 	err := tx.NewSelect().Model(&role).Where("owner_id = ? AND workspace = ?", userID, workspace).Scan(ctx)
 	return role, db.coded(err, "a role of the user's own")
+}
+
+// makeOwnRole gives a user's own role in a workspace, and makes it where it is not there.
+func (db *DB) makeOwnRole(ctx context.Context, tx bun.Tx, userID int64, workspace string) (roleRow, error) {
+	role, err := db.ownRole(ctx, tx, userID, workspace)
+	if errs.Is(err, errs.NotFound) {
+		role = roleRow{Workspace: workspace, Name: OwnRole(userID), OwnerID: userID}
+		_, err = tx.NewInsert().Model(&role).Exec(ctx)
+	}
+	return role, err
 }
 
 // free refuses what is held already.

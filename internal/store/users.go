@@ -114,29 +114,31 @@ func (db *DB) createUser(ctx context.Context, tx bun.Tx, u directory.User) (dire
 
 // SetRoles says whether a user is an administrator, and whether it is a service account.
 func (db *DB) SetRoles(ctx context.Context, username string, admin, service bool) error {
-	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if !admin {
-			if err := db.keepAdmin(ctx, tx, username); err != nil {
-				return err
-			}
-			if err := notByProviders(ctx, tx, username); err != nil {
-				return err
-			}
-		}
-		user, err := db.user(ctx, tx, "u.username = ?", username)
-		if err != nil {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error { return db.setRoles(ctx, tx, username, admin, service) })
+}
+
+func (db *DB) setRoles(ctx context.Context, tx bun.Tx, username string, admin, service bool) error {
+	if !admin {
+		if err := db.keepAdmin(ctx, tx, username); err != nil {
 			return err
 		}
-		if err := db.watch(ctx, tx, users, "u.id = ?", user.ID); err != nil {
+		if err := notByProviders(ctx, tx, username); err != nil {
 			return err
 		}
-		if err := db.leaveOwner(ctx, tx, user, admin, service); err != nil {
-			return err
-		}
-		result, err := tx.NewUpdate().Table("gw_users").Set("is_admin = ?", admin).Set("is_service = ?", service).
-			Set("updated_at = ?", db.now()).Where("id = ?", user.ID).Exec(ctx)
-		return db.changed(result, err, "the user "+username)
-	})
+	}
+	user, err := db.user(ctx, tx, "u.username = ?", username)
+	if err != nil {
+		return err
+	}
+	if err := db.watch(ctx, tx, users, "u.id = ?", user.ID); err != nil {
+		return err
+	}
+	if err := db.leaveOwner(ctx, tx, user, admin, service); err != nil {
+		return err
+	}
+	result, err := tx.NewUpdate().Table("gw_users").Set("is_admin = ?", admin).Set("is_service = ?", service).
+		Set("updated_at = ?", db.now()).Where("id = ?", user.ID).Exec(ctx)
+	return db.changed(result, err, "the user "+username)
 }
 
 // keepAdmin refuses to lose the last active administrator: nobody could make another one.
@@ -170,39 +172,43 @@ func (db *DB) setActive(ctx context.Context, tx bun.Tx, username string, active 
 
 // Deactivate deactivates a user and takes all tokens away, so that none is good again with the account.
 func (db *DB) Deactivate(ctx context.Context, username string) error {
-	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := db.setActive(ctx, tx, username, false); err != nil {
-			return err
-		}
-		user, err := db.user(ctx, tx, "u.username = ?", username)
-		if err != nil {
-			return err
-		}
-		_, err = dropTokens(ctx, tx, user.ID)
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error { return db.deactivate(ctx, tx, username) })
+}
+
+func (db *DB) deactivate(ctx context.Context, tx bun.Tx, username string) error {
+	if err := db.setActive(ctx, tx, username, false); err != nil {
 		return err
-	})
+	}
+	user, err := db.user(ctx, tx, "u.username = ?", username)
+	if err != nil {
+		return err
+	}
+	_, err = dropTokens(ctx, tx, user.ID)
+	return err
 }
 
 // DeleteUser removes a user with all that belongs to it: identities, token, memberships, grants, patterns.
 func (db *DB) DeleteUser(ctx context.Context, username string) error {
-	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := db.keepAdmin(ctx, tx, username); err != nil {
-			return err
-		}
-		user, err := db.user(ctx, tx, "u.username = ?", username)
-		if err != nil {
-			return err
-		}
-		own := "IN (SELECT o.id FROM gw_roles AS o WHERE o.owner_id = ?)"
-		if err := db.watchAll(ctx, tx, of(grants, "r.user_id = ?", user.ID), of(patterns, "r.user_id = ?", user.ID), of(memberships, "m.user_id = ?", user.ID),
-			of(identitiesTable, "i.user_id = ?", user.ID), of(serviceOwners, "o.user_id = ? OR o.owner_id = ?", user.ID, user.ID),
-			of(rolePermissions, "p.role_id "+own, user.ID), of(assignments, "a.user_id = ? OR a.role_id "+own, user.ID, user.ID),
-			of(rolesTable, "r.owner_id = ?", user.ID), of(users, "u.id = ?", user.ID)); err != nil {
-			return err
-		}
-		result, err := tx.NewDelete().Table("gw_users").Where("id = ?", user.ID).Exec(ctx)
-		return db.changed(result, err, "the user "+username)
-	})
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error { return db.deleteUser(ctx, tx, username) })
+}
+
+func (db *DB) deleteUser(ctx context.Context, tx bun.Tx, username string) error {
+	if err := db.keepAdmin(ctx, tx, username); err != nil {
+		return err
+	}
+	user, err := db.user(ctx, tx, "u.username = ?", username)
+	if err != nil {
+		return err
+	}
+	own := "IN (SELECT o.id FROM gw_roles AS o WHERE o.owner_id = ?)"
+	if err := db.watchAll(ctx, tx, of(grants, "r.user_id = ?", user.ID), of(patterns, "r.user_id = ?", user.ID), of(memberships, "m.user_id = ?", user.ID),
+		of(identitiesTable, "i.user_id = ?", user.ID), of(serviceOwners, "o.user_id = ? OR o.owner_id = ?", user.ID, user.ID),
+		of(rolePermissions, "p.role_id "+own, user.ID), of(assignments, "a.user_id = ? OR a.role_id "+own, user.ID, user.ID),
+		of(rolesTable, "r.owner_id = ?", user.ID), of(users, "u.id = ?", user.ID)); err != nil {
+		return err
+	}
+	result, err := tx.NewDelete().Table("gw_users").Where("id = ?", user.ID).Exec(ctx)
+	return db.changed(result, err, "the user "+username)
 }
 
 func (db *DB) changed(result interface{ RowsAffected() (int64, error) }, err error, what string) error {
@@ -236,16 +242,7 @@ func groups(rows []groupRow) []directory.Group {
 
 // CreateGroup makes a group; a name that is taken is errs.Conflict.
 func (db *DB) CreateGroup(ctx context.Context, name string) error {
-	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := db.watch(ctx, tx, groupsTable, "g.name = ?", name); err != nil {
-			return err
-		}
-		_, err := tx.NewInsert().Model(&groupRow{Name: name}).Exec(ctx)
-		if errs.Is(db.coded(err, ""), errs.Conflict) {
-			return errs.New(errs.Conflict, "the group %s exists already", name)
-		}
-		return err
-	})
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error { return db.createGroup(ctx, tx, name) })
 }
 
 // GroupMembers lists the members of a group.

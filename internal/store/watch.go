@@ -71,6 +71,9 @@ type changesKey struct{}
 
 func (c *changes) reset() { *c = changes{watches: map[string]*watch{}} }
 
+// every chooses all rows of a table, for a change that may be about any of them.
+const every = "TRUE"
+
 // watch has what becomes of some rows of a table be recorded, and which of them come to be. It is called before they change.
 func (db *DB) watch(ctx context.Context, tx bun.Tx, table, where string, args ...any) error {
 	into, ok := ctx.Value(changesKey{}).(*changes)
@@ -81,6 +84,9 @@ func (db *DB) watch(ctx context.Context, tx bun.Tx, table, where string, args ..
 	if w == nil {
 		w = &watch{before: map[string]seen{}}
 		into.watches[table], into.order = w, append(into.order, table)
+	}
+	if len(w.which) > 0 && w.which[0].where == every {
+		return nil
 	}
 	which := chosen{where, args}
 	rows, err := watchedTables[table].read(ctx, tx, which.besides(w.which))
