@@ -83,7 +83,7 @@ func Compare(have Policy, want *File, prune bool, now time.Time) (Plan, error) {
 		}
 	}
 	if prune {
-		p.prune(have, after, want, now)
+		p.prune(have, after, want)
 	}
 	for _, k := range sorted(want.Entries) {
 		for _, on := range k.needs() {
@@ -99,19 +99,18 @@ func Compare(have Policy, want *File, prune bool, now time.Time) (Plan, error) {
 }
 
 // prune removes what the file lacks.
-func (p *Plan) prune(have, after Policy, want *File, now time.Time) {
+func (p *Plan) prune(have, after Policy, want *File) {
 	for _, k := range slices.Backward(sorted(have)) {
 		e := have[k]
 		if _, declared := want.Entries[k]; declared {
 			continue
 		}
-		switch {
-		case !byHand(e.By):
+		if !byHand(e.By) {
 			p.Kept = append(p.Kept, Kept{k, e.By})
-		case e.Expires.IsZero() || e.Expires.After(now):
-			delete(after, k)
-			p.Changes = append(p.Changes, Change{Remove, k, e.Value, Value{}})
+			continue
 		}
+		delete(after, k)
+		p.Changes = append(p.Changes, Change{Remove, k, e.Value, Value{}})
 	}
 }
 

@@ -77,12 +77,12 @@ func until(at time.Time) string {
 }
 
 // Print writes a policy as a file: sorted, so that the same policy is the same file. What others than administrators see to is
-// left out, but for accounts and groups, and so is what is over.
-func Print(p Policy, now time.Time) ([]byte, error) {
+// left out, but for accounts and groups.
+func Print(p Policy) ([]byte, error) {
 	doc := document{Version: 1, groups: map[string]int{}, roles: map[Key]int{}}
 	for _, k := range sorted(p) {
 		e := p[k]
-		if !e.Expires.IsZero() && !e.Expires.After(now) || !byHand(e.By) && k.What != User && k.What != Group {
+		if !byHand(e.By) && k.What != User && k.What != Group {
 			continue
 		}
 		doc.add(k, e)

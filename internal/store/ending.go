@@ -45,3 +45,13 @@ func (db *DB) dropEnded(ctx context.Context, tx bun.Tx, table string, h holder) 
 	_, err := tx.NewDelete().Table(table).ApplyQueryBuilder(h.where).Where("expires_at <= ?", now).Exec(ctx)
 	return err
 }
+
+// dropAllEnded deletes all that has ended, whoever holds it.
+func (db *DB) dropAllEnded(ctx context.Context, tx bun.Tx) error {
+	for _, table := range []string{grants, patterns, "gw_role_assignments"} {
+		if _, err := tx.NewDelete().Table(table).Where("expires_at <= ?", db.now()).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}

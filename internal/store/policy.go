@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -31,6 +32,9 @@ func (db *DB) Settle(ctx context.Context, decide func(declared.Policy) ([]declar
 				if err := db.watch(ctx, tx, table, every); err != nil {
 					return false, err
 				}
+			}
+			if err := db.dropAllEnded(ctx, tx); err != nil {
+				return false, err
 			}
 		}
 		for _, change := range declared.Steps(changes) {
@@ -92,10 +96,11 @@ type ruleEntry struct {
 	Username, GroupName, Kind, Workspace, Resource, Pattern, Level string
 	Priority                                                       int
 	RuleID                                                         int64
+	ExpiresAt                                                      time.Time
 }
 
 func (r policyReader) rules(ctx context.Context, table string, what declared.What) error {
-	q := r.tx.NewSelect().TableExpr("? AS r", bun.Ident(table)).Column("r.kind", "r.workspace", "r.level").
+	q := r.tx.NewSelect().TableExpr("? AS r", bun.Ident(table)).Column("r.kind", "r.workspace", "r.level", "r.expires_at").Where(lasting("r"), r.db.now()).
 		ColumnExpr("COALESCE(u.username, '') AS username, COALESCE(g.name, '') AS group_name").
 		Join("LEFT JOIN gw_users AS u ON u.id = r.user_id").Join("LEFT JOIN gw_groups AS g ON g.id = r.group_id")
 	if what == declared.Grant {
@@ -111,7 +116,7 @@ func (r policyReader) rules(ctx context.Context, table string, what declared.Wha
 		if _, err := storedLevel(row.Level); err != nil {
 			return err
 		}
-		e := declared.Entry{Value: declared.Value{Level: row.Level, Priority: row.Priority}}
+		e := declared.Entry{Value: declared.Value{Level: row.Level, Priority: row.Priority, Expires: toSecond(row.ExpiresAt)}}
 		if row.RuleID != 0 {
 			e.By = byRule
 		}
@@ -160,14 +165,21 @@ func (r policyReader) permissions(ctx context.Context) error {
 }
 
 func (r policyReader) assignments(ctx context.Context) error {
-	var rows []struct{ Username, Name, Workspace string }
-	err := r.tx.NewSelect().TableExpr("gw_role_assignments AS a").Column("u.username", "r.name", "r.workspace").
+	var rows []struct {
+		Username, Name, Workspace string
+		ExpiresAt                 time.Time
+	}
+	err := r.tx.NewSelect().TableExpr("gw_role_assignments AS a").Column("u.username", "r.name", "r.workspace", "a.expires_at").Where(lasting("a"), r.db.now()).
 		Join("JOIN gw_users AS u ON u.id = a.user_id").Join("JOIN gw_roles AS r ON r.id = a.role_id").Scan(ctx, &rows)
 	for _, a := range rows {
-		r.policy[declared.Key{What: declared.Assignment, Workspace: a.Workspace, Role: a.Name, User: a.Username}] = declared.Entry{}
+		r.policy[declared.Key{What: declared.Assignment, Workspace: a.Workspace, Role: a.Name, User: a.Username}] =
+			declared.Entry{Value: declared.Value{Expires: toSecond(a.ExpiresAt)}}
 	}
 	return err
 }
+
+// toSecond gives an end as files write it.
+func toSecond(at time.Time) time.Time { return ended(at).Truncate(time.Second) }
 
 // settle makes one change.
 func (db *DB) settle(ctx context.Context, tx bun.Tx, c declared.Change) error {
@@ -235,7 +247,7 @@ func (db *DB) settleRule(ctx context.Context, tx bun.Tx, c declared.Change) erro
 	}
 	switch c.Action {
 	case declared.Add:
-		values := map[string]any{h.column: h.id, "kind": c.Kind, "workspace": c.Workspace, column: c.Resource, "level": c.After.Level}
+		values := map[string]any{h.column: h.id, "kind": c.Kind, "workspace": c.Workspace, column: c.Resource, "level": c.After.Level, "expires_at": end(c.After.Expires)}
 		if c.What == declared.Pattern {
 			values["priority"] = c.After.Priority
 		}
@@ -245,7 +257,7 @@ func (db *DB) settleRule(ctx context.Context, tx bun.Tx, c declared.Change) erro
 		result, err := tx.NewDelete().Table(table).ApplyQueryBuilder(here).Exec(ctx)
 		return db.changed(result, err, c.Key.String())
 	}
-	q := tx.NewUpdate().Table(table).Set("level = ?", c.After.Level).ApplyQueryBuilder(here)
+	q := tx.NewUpdate().Table(table).Set("level = ?", c.After.Level).Set("expires_at = ?", end(c.After.Expires)).ApplyQueryBuilder(here)
 	if c.What == declared.Pattern {
 		q = q.Set("priority = ?", c.After.Priority)
 	} else {
@@ -321,10 +333,15 @@ func (db *DB) settleAssignment(ctx context.Context, tx bun.Tx, c declared.Change
 	if err != nil {
 		return err
 	}
-	if c.Action == declared.Remove {
-		result, err := tx.NewDelete().Table("gw_role_assignments").Where("user_id = ? AND role_id = ?", user.ID, role.ID).Exec(ctx)
+	const here = "user_id = ? AND role_id = ?"
+	switch c.Action {
+	case declared.Remove:
+		result, err := tx.NewDelete().Table("gw_role_assignments").Where(here, user.ID, role.ID).Exec(ctx)
+		return db.changed(result, err, c.Key.String())
+	case declared.Alter:
+		result, err := tx.NewUpdate().Table("gw_role_assignments").Set("expires_at = ?", end(c.After.Expires)).Where(here, user.ID, role.ID).Exec(ctx)
 		return db.changed(result, err, c.Key.String())
 	}
-	_, err = tx.NewInsert().Model(&assignmentRow{UserID: user.ID, RoleID: role.ID}).Exec(ctx)
+	_, err = tx.NewInsert().Model(&assignmentRow{UserID: user.ID, RoleID: role.ID, ExpiresAt: c.After.Expires}).Exec(ctx)
 	return db.coded(err, c.Key.String())
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func exported(t *testing.T, db *DB) (declared.Policy, string) {
 	t.Helper()
 	var all declared.Policy
 	must(t, db.Settle(t.Context(), func(p declared.Policy) ([]declared.Change, error) { all = p; return nil, nil }))
-	text, err := declared.Print(all, db.now())
+	text, err := declared.Print(all)
 	must(t, err)
 	return all, string(text)
 }
@@ -81,7 +82,11 @@ func populated(t *testing.T, db *DB, random *rand.Rand) {
 		if resource == "" {
 			resource = []string{"m", "null", " blank ", "ü: #"}[random.IntN(4)]
 		}
-		err := db.CreateGrant(ctx, anyone(), k, resource, kind.Level(random.IntN(5)))
+		var until *time.Time
+		if at := time.Now().Add(time.Duration(random.IntN(2)*2-1) * time.Hour); random.IntN(2) == 0 { // with a part of a second, and over too
+			until = &at
+		}
+		err := db.CreateGrant(ctx, anyone(), k, resource, kind.Level(random.IntN(5)), until)
 		if err == nil {
 			err = db.CreatePattern(ctx, anyone(), authz.Grant{Kind: k, Workspace: []string{"", "*", "team-a"}[random.IntN(3)], Pattern: resource + ".*", Priority: random.IntN(9) - 4, Level: kind.Read})
 		}
@@ -100,7 +105,8 @@ func populated(t *testing.T, db *DB, random *rand.Rand) {
 	}
 	ann, err := db.User(t.Context(), "ann")
 	must(t, err)
-	_, err = db.AssignRole(t.Context(), ann.ID, role.ID)
+	later := time.Now().Add(time.Hour)
+	_, err = db.AssignRole(t.Context(), ann.ID, role.ID, &later)
 	must(t, err)
 	must(t, db.GrantDirectly(t.Context(), ann.ID, "team-a", on("trace", "*", "READ")))
 	must(t, db.GrantDirectly(t.Context(), ann.ID, "default", on("prompt", "p", "DENY")))
@@ -199,7 +205,7 @@ func TestSettleIsAllOrNothing(t *testing.T) {
 	started, done := make(chan struct{}), make(chan error)
 	go func() {
 		<-started
-		done <- another(t, db).CreateGrant(t.Context(), Principal{User: "ann"}, kind.Experiment, "1", kind.Manage)
+		done <- another(t, db).CreateGrant(t.Context(), Principal{User: "ann"}, kind.Experiment, "1", kind.Manage, nil)
 	}()
 	must(t, db.Settle(t.Context(), func(p declared.Policy) ([]declared.Change, error) {
 		close(started)
@@ -208,6 +214,23 @@ func TestSettleIsAllOrNothing(t *testing.T) {
 	}))
 	if err := <-done; !errs.Is(err, errs.Conflict) {
 		t.Errorf("the other change gave %v", err)
+	}
+}
+
+// What has ended is not there: it is not exported, and is in the way of nothing that a file gives anew.
+func TestFileGivesAnewWhatHasEnded(t *testing.T) {
+	db := openTest(t)
+	login(t, db, "s", "ann")
+	over := time.Now().Add(-time.Minute)
+	must(t, db.CreateGrant(t.Context(), Principal{User: "ann"}, kind.Experiment, "1", kind.Manage, &over))
+	if _, text := exported(t, db); strings.Contains(text, "grants") {
+		t.Errorf("it is exported:\n%s", text)
+	}
+	later := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	applied(t, db, "version: 1\ngrants: [{user: ann, kind: experiment, resource: 1, level: READ, expires_at: "+later.Format(time.RFC3339)+"}]", false)
+	all, _ := exported(t, db)
+	if got := all[declared.Key{What: declared.Grant, User: "ann", Kind: "experiment", Resource: "1"}].Value; got != (declared.Value{Level: "READ", Expires: later}) {
+		t.Errorf("it is %+v", got)
 	}
 }
 
