@@ -62,6 +62,14 @@ type Store interface {
 	CreatePattern(ctx context.Context, p store.Principal, g authz.Grant) error
 	UpdatePattern(ctx context.Context, p store.Principal, g authz.Grant, until *time.Time) error
 	DeletePattern(ctx context.Context, p store.Principal, k kind.Name, id int64) error
+	UsersAfter(ctx context.Context, name string, most int) ([]directory.User, error)
+	Administrators(ctx context.Context) ([]string, error)
+}
+
+// Names are what decisions about a resource need to know beside its id.
+type Names interface {
+	ExperimentName(ctx context.Context, id string) (string, error)
+	Registered(ctx context.Context, name string) (kind.Name, error)
 }
 
 // Grants gives all that is granted to a user.
@@ -84,6 +92,7 @@ type Options struct {
 	Locals        Locals
 	Providers     Providers
 	MLflow        *upstream.MLflow
+	Names         Names // nil: MLflow says them
 	Grants        Grants
 	Sessions      Sessions
 	Rules         authz.Rules
@@ -159,6 +168,7 @@ func (a *API) operations(r *registrar) {
 	a.groups(r)
 	a.permissions(r)
 	a.explanations(r)
+	a.access(r)
 	a.mlflowUsers(r)
 	a.mlflowRoles(r)
 	a.mlflowPermissions(r)

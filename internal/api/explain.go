@@ -6,30 +6,31 @@ import (
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 )
 
-// explanationQuery names whose permission on what is explained.
-type explanationQuery struct {
+// ExplanationQuery names whose permission on what is explained.
+type ExplanationQuery struct {
 	User string `query:"user" maxLength:"255" doc:"a username; without it one's own"`
 	Kind string `query:"kind" required:"true" doc:"such as experiment or registered_model"`
 	ID   string `query:"id" required:"true" maxLength:"255" doc:"what permissions of the kind hold: an experiment's id, else a name"`
 }
 
-// explanation is a person's level on a resource, and how it comes about.
-type explanation struct {
-	User       string          `json:"user"`
-	Kind       string          `json:"kind"`
-	ID         string          `json:"id"`
-	Permission string          `json:"permission" doc:"the level that counts"`
-	Reason     string          `json:"reason" doc:"grant, admin, default, workspace or deactivated"`
-	Considered []consideredRow `json:"considered" doc:"every grant that speaks of the resource, in the order in which they are asked"`
+// Explanation is a person's level on a resource, and how it comes about.
+type Explanation struct {
+	User       string       `json:"user"`
+	Kind       string       `json:"kind"`
+	ID         string       `json:"id"`
+	Permission string       `json:"permission" doc:"the level that counts"`
+	Reason     string       `json:"reason" doc:"grant, admin, default, workspace or deactivated"`
+	Considered []Considered `json:"considered" doc:"every grant that speaks of the resource, in the order in which they are asked"`
 }
 
-// consideredRow is one grant of an explanation.
-type consideredRow struct {
+// Considered is one grant that speaks of a resource.
+type Considered struct {
 	ID         int64  `json:"id,omitempty"`
 	Source     string `json:"source" doc:"user, group, regex, group-regex or role"`
 	Group      string `json:"group,omitempty" doc:"whose grant it is, where it is not the user's own"`
@@ -45,15 +46,24 @@ type consideredRow struct {
 }
 
 func (a *API) explanations(r *registrar) {
-	add(r, http.MethodGet, "/permissions/explain", 200, "What somebody may do with a resource, and why", a.explain)
+	add(r, http.MethodGet, "/permissions/explain", 200, "What somebody may do with a resource, and why", a.Explain)
 }
 
-// explain decides as a request would be decided, and says how: to administrators, to whoever manages the resource, and to
-// oneself what one may at least read. Of the rest nobody learns here whether it exists.
-func (a *API) explain(ctx context.Context, s *identity.Subject, in *explanationQuery) (explanation, error) {
-	k, ok := kind.Of(kind.Name(in.Kind))
+// askedKind finds the kind that a question is about.
+func (a *API) askedKind(name string) (kind.Kind, error) {
+	k, ok := kind.Of(kind.Name(name))
 	if !ok || k.Name == kind.Workspace && !a.Rules.Workspaces {
-		return explanation{}, errs.New(errs.Invalid, "there is no kind %q", in.Kind)
+		return k, errs.New(errs.Invalid, "there is no kind %q", name)
+	}
+	return k, nil
+}
+
+// Explain decides as a request would be decided, and says how: to administrators, to whoever manages the resource, and to
+// oneself what one may at least read. Of the rest nobody learns here whether it exists.
+func (a *API) Explain(ctx context.Context, s *identity.Subject, in *ExplanationQuery) (Explanation, error) {
+	k, err := a.askedKind(in.Kind)
+	if err != nil {
+		return Explanation{}, err
 	}
 	name := canonical(in.User)
 	if name == "" {
@@ -62,51 +72,64 @@ func (a *API) explain(ctx context.Context, s *identity.Subject, in *explanationQ
 	self := name == s.Username
 	if !self || s.Admin { // administrators are held to the form of ids
 		if err := a.manages(ctx, s, k, in.ID); err != nil {
-			return explanation{}, err
+			return Explanation{}, err
 		}
 	}
 	user, err := a.Store.User(ctx, name)
 	if err != nil {
-		return explanation{}, err
+		return Explanation{}, err
 	}
-	theirs, err := a.Grants.Of(ctx, user.ID)
-	if err != nil {
-		return explanation{}, err
-	}
-	whose := identity.Subject{UserID: user.ID, Username: user.Username, Admin: user.Admin, Active: user.Active}
-	on, err := a.resource(ctx, &whose, theirs, k.Name, in.ID)
+	e, _, err := a.explained(ctx, user, k.Name, in.ID)
 	hidden := errs.New(errs.NotFound, "there is no %s %q, or you may not read it", k.Title, in.ID)
 	if errs.Is(err, errs.NotFound) && !s.Admin {
-		return explanation{}, hidden
+		return Explanation{}, hidden
 	}
 	if err != nil {
-		return explanation{}, err
+		return Explanation{}, err
 	}
-	e := a.Rules.Explain(whose.Decider(), theirs, on, kind.Read)
 	if self && !e.Allowed {
-		return explanation{}, hidden
+		return Explanation{}, hidden
 	}
-	return explained(user.Username, in, e), nil
+	said := Explanation{User: user.Username, Kind: in.Kind, ID: in.ID, Permission: e.Level.String(), Reason: string(e.Reason), Considered: []Considered{}}
+	for _, g := range e.Considered {
+		said.Considered = append(said.Considered, considered(g, e.Grant))
+	}
+	return said, nil
 }
 
-func explained(username string, in *explanationQuery, e authz.Explanation) explanation {
-	said := explanation{User: username, Kind: in.Kind, ID: in.ID, Permission: e.Level.String(), Reason: string(e.Reason), Considered: []consideredRow{}}
-	for _, g := range e.Considered {
-		row := consideredRow{ID: g.ID, Source: g.Source.String(), Group: g.Group, Role: g.Role, Kind: string(g.Kind), Workspace: g.Workspace, Resource: g.Resource,
-			Pattern: g.Pattern, Permission: g.Level.String(), Decides: e.Grant != nil && g == *e.Grant}
-		if g.Pattern != "" {
-			row.Priority = &g.Priority
-		}
-		if !g.Expires.IsZero() {
-			row.Expires = g.Expires.Format(time.RFC3339)
-		}
-		if g.Denies {
-			row.Permission = "DENY"
-		}
-		if g.Part != "" {
-			row.Kind = g.Part
-		}
-		said.Considered = append(said.Considered, row)
+// explained decides what a user may do with a resource. It is the one way in which all of this API says what others may do.
+func (a *API) explained(ctx context.Context, user directory.User, k kind.Name, id string) (authz.Explanation, authz.Resource, error) {
+	theirs, err := a.Grants.Of(ctx, user.ID)
+	if err != nil {
+		return authz.Explanation{}, authz.Resource{}, err
 	}
-	return said
+	whose := identity.Subject{UserID: user.ID, Username: user.Username, Admin: user.Admin, Active: user.Active}
+	on, err := a.resource(ctx, &whose, theirs, k, id)
+	if err != nil {
+		return authz.Explanation{}, on, err
+	}
+	e := a.Rules.Explain(whose.Decider(), theirs, on, kind.Read)
+	if whose.Active && !whose.Admin && !a.Rules.Member(whose.Decider(), theirs) { // whose requests do not come into the workspace
+		e.Decision = authz.Decision{Reason: authz.ByWorkspace}
+	}
+	return e, on, nil
+}
+
+// considered shows a grant, of which it may be said that it decides.
+func considered(g authz.Grant, decides *authz.Grant) Considered {
+	row := Considered{ID: g.ID, Source: g.Source.String(), Group: g.Group, Role: g.Role, Kind: string(g.Kind), Workspace: g.Workspace, Resource: g.Resource,
+		Pattern: g.Pattern, Permission: g.Level.String(), Decides: decides != nil && g == *decides}
+	if g.Pattern != "" {
+		row.Priority = &g.Priority
+	}
+	if !g.Expires.IsZero() {
+		row.Expires = g.Expires.Format(time.RFC3339)
+	}
+	if g.Denies {
+		row.Permission = "DENY"
+	}
+	if g.Part != "" {
+		row.Kind = g.Part
+	}
+	return row
 }

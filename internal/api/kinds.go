@@ -26,15 +26,22 @@ func (a *API) resource(ctx context.Context, s *identity.Subject, mine *authz.Gra
 		parent, err = a.resource(ctx, s, mine, entry.Parent, outer)
 		on.Name, on.Parent = name, &parent
 	case entry.ByID && (a.Rules.Workspaces || mine.NeedsName(k)): // an experiment of another workspace is not there
-		on.Name, err = a.MLflow.ExperimentName(ctx, id)
+		on.Name, err = a.names().ExperimentName(ctx, id)
 	case k.Kept() == kind.RegisteredModel && mine.NeedsName(k):
 		as := on
 		on.Kind, as.Kind = kind.RegisteredModel, kind.Prompt
 		if !a.Rules.Alike(s.Decider(), mine, on, as) {
-			on.Kind, err = a.MLflow.Registered(ctx, id)
+			on.Kind, err = a.names().Registered(ctx, id)
 		}
 	}
 	return on, err
+}
+
+func (a *API) names() Names {
+	if a.Names != nil {
+		return a.Names
+	}
+	return a.MLflow
 }
 
 // ofKind leaves out the grants on what is of another kind that shares them. What MLflow does not know stays with the kind

@@ -231,6 +231,24 @@ func (g *Grants) considered(on Resource) []Grant {
 	return all
 }
 
+// General gives what is held on more of a kind than single resources, in the order in which it is asked: patterns, and
+// permissions of roles on all of it or on a part.
+func (g *Grants) General(k kind.Name) []Grant {
+	var all []Grant
+	for _, source := range g.order {
+		if source == Role {
+			all = append(all, g.generalRoles(k)...)
+			continue
+		}
+		for _, p := range g.patterns[source][k] {
+			if in := p.grant.Workspace; in == Everywhere || in == g.workspace || k == kind.Workspace {
+				all = append(all, p.grant)
+			}
+		}
+	}
+	return all
+}
+
 // NeedsName tells whether the subject holds patterns of the kind, or of one that shares its grants, or permissions of roles
 // on one of two kinds that share their names, so that a decision must know the resource's name, and which of them it is.
 func (g *Grants) NeedsName(k kind.Name) bool {

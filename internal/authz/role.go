@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
@@ -161,6 +162,21 @@ func (g *Grants) consideredRoles(on Resource) []Grant {
 			all = append(all, said)
 		}
 	}
+	return all
+}
+
+// generalRoles are the permissions of roles on all of a kind, and on its parts.
+func (g *Grants) generalRoles(k kind.Name) []Grant {
+	if k == kind.Workspace { // a role is in one workspace
+		return nil
+	}
+	all := slices.Clone(g.roles.grants[key{k, g.workspace, Everything}])
+	for at, said := range g.roles.parts {
+		if said.Kind == k && at.workspace == g.workspace {
+			all = append(all, said)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Grant) int { return cmp.Or(cmp.Compare(a.Part, b.Part), cmp.Compare(a.ID, b.ID)) })
 	return all
 }
 

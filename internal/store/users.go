@@ -89,6 +89,26 @@ func (db *DB) Users(ctx context.Context, service bool) ([]directory.User, error)
 	return users, nil
 }
 
+// UsersAfter lists the users, people and service accounts, whose names come after one, at most so many.
+func (db *DB) UsersAfter(ctx context.Context, name string, most int) ([]directory.User, error) {
+	var rows []userRow
+	if err := db.read.NewSelect().Model(&rows).Where("u.username > ?", name).Order("u.username").Limit(int64(most)).Scan(ctx); err != nil {
+		return nil, db.coded(err, "")
+	}
+	users := make([]directory.User, len(rows))
+	for i, row := range rows {
+		users[i] = row.user()
+	}
+	return users, nil
+}
+
+// Administrators lists the names of the administrators who are active.
+func (db *DB) Administrators(ctx context.Context) ([]string, error) {
+	names := []string{}
+	err := db.read.NewSelect().Table("gw_users").Column("username").Where("is_admin = ? AND active = ?", true, true).Order("username").Scan(ctx, &names)
+	return names, db.coded(err, "")
+}
+
 // CreateUser makes a user; a name that is taken is errs.Conflict.
 func (db *DB) CreateUser(ctx context.Context, u directory.User) (directory.User, error) {
 	err := db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
