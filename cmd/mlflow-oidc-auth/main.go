@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,12 +15,18 @@ import (
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/app"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/operate"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := command().ExecuteContext(ctx); err != nil {
+	err := command().ExecuteContext(ctx)
+	var differs operate.Differs
+	switch {
+	case errors.As(err, &differs):
+		os.Exit(differs.ExitCode())
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "mlflow-oidc-auth:", err)
 		os.Exit(1)
 	}
@@ -80,8 +87,9 @@ func command() *cobra.Command {
 			}},
 		&cobra.Command{Use: "openapi", Short: "Print the OpenAPI document of the REST API", Args: cobra.NoArgs,
 			RunE: func(c *cobra.Command, _ []string) error { return app.OpenAPI(c.OutOrStdout()) }},
-		routes(), login(), logout(), accessToken(), db(load), breakGlass(load), auditLog(load),
+		routes(), login(), logout(), accessToken(), db(load), breakGlass(load), auditLog(load), operate.Manual(),
 	)
+	root.AddCommand(app.Operate(load)...)
 	return root
 }
 

@@ -15,7 +15,7 @@ const module = "github.com/mlflow-oidc/mlflow-oidc-auth/"
 // arrows are the imports inside the project that each package may have. They point inward: what decides knows nothing of
 // HTTP, storage or MLflow, and what stores or reaches MLflow knows nothing of the pipeline that uses it.
 var arrows = map[string][]string{
-	"cmd/mlflow-oidc-auth": {"internal/app", "internal/client", "internal/config"},
+	"cmd/mlflow-oidc-auth": {"internal/app", "internal/client", "internal/config", "internal/operate"},
 
 	"internal/client":   {},
 	"internal/errs":     {},
@@ -62,8 +62,11 @@ var arrows = map[string][]string{
 	"internal/api": {"internal/attach", "internal/audit", "internal/authz", "internal/directory", "internal/errs", "internal/extract", "internal/httpx", "internal/identity",
 		"internal/kind", "internal/policy", "internal/session", "internal/store", "internal/token", "internal/upstream", "internal/workspace"},
 	"internal/app": {"internal/api", "internal/attach", "internal/audit", "internal/authz", "internal/config", "internal/directory", "internal/errs", "internal/gateway", "internal/httpx", "internal/identity", "internal/limit", "internal/limit/redis",
-		"internal/login", "internal/login/oidc", "internal/policy", "internal/session", "internal/session/filesystem",
+		"internal/login", "internal/login/oidc", "internal/operate", "internal/policy", "internal/session", "internal/session/filesystem",
 		"internal/session/redis", "internal/store", "internal/supervise", "internal/terminal", "internal/token", "internal/upstream", "internal/workload"},
+
+	"internal/operate": {"internal/api", "internal/audit", "internal/authz", "internal/config", "internal/declared", "internal/directory", "internal/errs", "internal/identity",
+		"internal/kind", "internal/session", "internal/store", "internal/token", "internal/upstream", "internal/workspace"},
 
 	"internal/devidp":          {},
 	"internal/devserver":       {"internal/devidp"},

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/filesystem"
 	redisstore "github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/redis"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 )
 
 // renewal has sessions follow the provider; nil where they do not.
@@ -32,7 +34,7 @@ func (a *App) renewal(people login.People, choices login.Choices, keys *session.
 
 func (a *App) openSessions(origin *httpx.Origin, renewal *login.Renewal, events audit.Recorder) error {
 	c := a.settings
-	kept, err := a.sessionStore()
+	kept, err := sessionStore(c, a.Store, a.log)
 	if err != nil {
 		return err
 	}
@@ -54,8 +56,8 @@ func (a *App) openSessions(origin *httpx.Origin, renewal *login.Renewal, events 
 	return err
 }
 
-func (a *App) sessionStore() (session.Store, error) {
-	c := a.settings
+// sessionStore opens where sessions are kept.
+func sessionStore(c *config.Config, db *store.DB, log *slog.Logger) (session.Store, error) {
 	switch c.Session.Type {
 	case "redis":
 		client, err := redisClient(c.Redis)
@@ -64,9 +66,9 @@ func (a *App) sessionStore() (session.Store, error) {
 		}
 		return redisstore.New(client, c.Session.KeyPrefix, time.Now), nil
 	case "database":
-		return a.Store.Sessions(time.Now), nil
+		return db.Sessions(time.Now), nil
 	}
-	return filesystem.Open(c.Session.Dir, c.Session.KeyPrefix, a.log, time.Now)
+	return filesystem.Open(c.Session.Dir, c.Session.KeyPrefix, log, time.Now)
 }
 
 // redisClient reaches the one Redis of the settings, or the master that the Sentinels name. Each certificate must be for the

@@ -202,7 +202,7 @@ func TestAttackFilesThatMeanMoreThanTheyShow(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	user := func(name string, v Value, by string) func(Policy) {
-		return func(p Policy) { p[Key{What: User, User: name}] = Entry{v, by} }
+		return func(p Policy) { p[Key{What: User, User: name}] = Entry{Value: v, By: by} }
 	}
 	grant := Key{What: Grant, User: "ann", Kind: "experiment", Resource: "1"}
 	for name, tc := range map[string]struct {
@@ -234,7 +234,7 @@ func TestCompare(t *testing.T) {
 		"longer": {[]func(Policy){user("ann", Value{}, "manual"), func(p Policy) { p[grant] = Entry{Value: Value{Level: "READ", Expires: now.Add(time.Hour)}} }},
 			"users: [{username: ann}]\ngrants: [{user: ann, kind: experiment, resource: 1, level: READ, expires_at: 2027-12-31T00:00:00Z}]", true,
 			"~ grant of user ann on experiment 1: READ, until 2027-01-01T01:00:00Z → READ, until 2027-12-31T00:00:00Z"},
-		"a rule's": {[]func(Policy){user("ann", Value{}, "manual"), func(p Policy) { p[grant] = Entry{Value{Level: "READ"}, "a workspace rule"} }},
+		"a rule's": {[]func(Policy){user("ann", Value{}, "manual"), func(p Policy) { p[grant] = Entry{Value: Value{Level: "READ"}, By: "a workspace rule"} }},
 			"users: [{username: ann}]", true, "kept grant of user ann on experiment 1 by a workspace rule"},
 	} {
 		t.Run(name, func(t *testing.T) {

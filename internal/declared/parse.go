@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/extract"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/workspace"
@@ -27,6 +28,9 @@ type File struct {
 	Entries map[Key]Value
 	lines   map[Key]int
 }
+
+// One is a file that declares one entry.
+func One(k Key, v Value) *File { return &File{map[Key]Value{k: v}, map[Key]int{}} }
 
 // Parse reads a file. All that is wrong with it is said at once, as Problems.
 func Parse(text []byte) (*File, error) {
@@ -175,17 +179,44 @@ func (o object) kind() (kind.Kind, bool) {
 	return k, ok
 }
 
-func (o object) workspace(known bool) string {
-	name := o.optional("workspace")
+// Place gives how an entry on a kind holds a workspace, by its name: "" for the default one, and for what is one in all of them.
+// A pattern can be for every workspace.
+func Place(of kind.Kind, pattern bool, name string) (string, error) {
+	one := of.Everywhere && !pattern || of.Name == kind.Workspace
 	switch {
-	case name == "" || name == kind.DefaultWorkspace:
-		return ""
-	case !known:
-		o.fail(o.fields["workspace"], "what this is about is the same in every workspace: leave workspace out")
-	case !workspace.Valid(name):
-		o.fail(o.fields["workspace"], "%q is not the name of a workspace: 2 to 63 of a-z, 0-9 and inner hyphens", name)
+	case name == "" || name == kind.DefaultWorkspace && !one:
+		return "", nil
+	case one:
+		return "", errs.New(errs.Invalid, "what this is about is the same in every workspace: leave workspace out")
+	case name == everywhere && pattern, workspace.Valid(name):
+		return name, nil
 	}
-	return name
+	return "", errs.New(errs.Invalid, "%q is not the name of a workspace: 2 to 63 of a-z, 0-9 and inner hyphens", name)
+}
+
+// CheckResource refuses what no grant on a kind can be on.
+func CheckResource(of kind.Kind, resource string) error {
+	if resource == "" || len(resource) > 512 {
+		return errs.New(errs.Invalid, "the resource must not be empty, nor longer than 512 bytes")
+	}
+	return extract.Held(of, resource)
+}
+
+// CheckPattern refuses what cannot be a pattern of a kind.
+func CheckPattern(of kind.Kind, pattern string) error {
+	if of.Patterns == "" {
+		return errs.New(errs.Invalid, "there are no patterns of the kind %s", of.Name)
+	}
+	if _, err := authz.CompilePattern(pattern); err != nil {
+		return errs.New(errs.Invalid, "%v", err)
+	}
+	return nil
+}
+
+func (o object) place(of kind.Kind, pattern bool) string {
+	place, err := Place(of, pattern, o.optional("workspace"))
+	o.check(o.fields["workspace"], err)
+	return place
 }
 
 func (r *reader) grant(n *yaml.Node) {
@@ -196,11 +227,8 @@ func (r *reader) grant(n *yaml.Node) {
 	k.Resource = o.required("resource")
 	v := Value{Level: o.level(isLevel), Expires: o.expires()}
 	if ok && k.Resource != "" {
-		k.Kind, k.Workspace = string(of.Name.Kept()), o.workspace(!of.Everywhere)
-		r.check(o.fields["resource"], extract.Held(of, k.Resource))
-	}
-	if len(k.Resource) > 512 {
-		r.fail(o.fields["resource"], "resource must not be longer than 512 bytes")
+		k.Kind, k.Workspace = string(of.Name.Kept()), o.place(of, false)
+		r.check(o.fields["resource"], CheckResource(of, k.Resource))
 	}
 	if len(r.wrong) == before {
 		r.put(n, k, v)
@@ -214,17 +242,9 @@ func (r *reader) pattern(n *yaml.Node) {
 	of, ok := o.kind()
 	k.Resource = o.required("pattern")
 	v := Value{Level: o.level(isLevel), Priority: o.number("priority"), Expires: o.expires()}
-	if ok && of.Patterns == "" {
-		r.fail(o.fields["kind"], "there are no patterns of the kind %s", of.Name)
-	}
-	if k.Resource != "" {
-		_, err := authz.CompilePattern(k.Resource)
-		r.check(o.fields["pattern"], err)
-	}
-	if k.Kind = string(of.Name); o.optional("workspace") == everywhere && of.Name != kind.Workspace {
-		k.Workspace = everywhere
-	} else {
-		k.Workspace = o.workspace(of.Name != kind.Workspace)
+	if ok && k.Resource != "" {
+		k.Kind, k.Workspace = string(of.Name), o.place(of, true)
+		r.check(o.fields["pattern"], CheckPattern(of, k.Resource))
 	}
 	if len(r.wrong) == before {
 		r.put(n, k, v)

@@ -74,7 +74,7 @@ func Compare(have Policy, want *File, prune bool, now time.Time) (Plan, error) {
 		if problem := k.refused(want.Entries[k], before, there); problem != "" {
 			wrong = append(wrong, Problem{want.lines[k], problem})
 		}
-		after[k] = Entry{v, before.By}
+		after[k] = Entry{Value: v, By: before.By}
 		switch {
 		case !there:
 			p.Changes = append(p.Changes, Change{Add, k, Value{}, v})

@@ -57,11 +57,15 @@ type Value struct {
 }
 
 // Entry is what the database says of one key. By is who else than an administrator sees to it, such as an identity provider: it
-// is not a file's to remove then.
+// is not a file's to remove then. ID is that of a grant's, or a permission's, row, which is never used again.
 type Entry struct {
 	Value
 	By string
+	ID int64
 }
+
+// ByHand tells whether administrators alone see to the entry.
+func (e Entry) ByHand() bool { return byHand(e.By) }
 
 // Policy is all that there is.
 type Policy map[Key]Entry
@@ -71,11 +75,14 @@ func (k Key) compare(other Key) int {
 		cmp.Compare(k.Group, other.Group), cmp.Compare(k.User, other.User), cmp.Compare(k.Kind, other.Kind), cmp.Compare(k.Resource, other.Resource))
 }
 
+// Keys gives all keys, in the order of files and plans.
+func (p Policy) Keys() []Key { return sorted(p) }
+
 // sorted gives keys in the order of files and plans.
 func sorted[V any](all map[Key]V) []Key { return slices.SortedFunc(maps.Keys(all), Key.compare) }
 
-// holder names who holds an entry.
-func (k Key) holder() string {
+// Holder names who holds an entry.
+func (k Key) Holder() string {
 	if k.Group != "" {
 		return "group " + k.Group
 	}
@@ -102,9 +109,9 @@ func (k Key) String() string {
 	case Member:
 		return fmt.Sprintf("member %s of group %s", k.User, k.Group)
 	case Grant:
-		return fmt.Sprintf("grant of %s on %s %s%s", k.holder(), k.Kind, k.Resource, in(k.Workspace))
+		return fmt.Sprintf("grant of %s on %s %s%s", k.Holder(), k.Kind, k.Resource, in(k.Workspace))
 	case Pattern:
-		return fmt.Sprintf("pattern of %s on %s %q%s", k.holder(), k.Kind, k.Resource, in(k.Workspace))
+		return fmt.Sprintf("pattern of %s on %s %q%s", k.Holder(), k.Kind, k.Resource, in(k.Workspace))
 	case Role:
 		return fmt.Sprintf("role %s%s", k.Role, in(k.Workspace))
 	case Permission:

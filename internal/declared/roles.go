@@ -14,7 +14,7 @@ import (
 func (r *reader) role(n *yaml.Node) {
 	o := r.object(n, "a role", "name", "owner", "workspace", "description", "permissions", "assignments")
 	k, before := Key{What: Role, Workspace: kind.DefaultWorkspace}, len(r.wrong)
-	if place := o.workspace(true); place != "" {
+	if place := o.place(kind.Kind{}, false); place != "" {
 		k.Workspace = place
 	}
 	if o.fields["owner"] != nil {

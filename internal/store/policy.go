@@ -95,12 +95,12 @@ func (r policyReader) members(ctx context.Context) error {
 type ruleEntry struct {
 	Username, GroupName, Kind, Workspace, Resource, Pattern, Level string
 	Priority                                                       int
-	RuleID                                                         int64
+	ID, RuleID                                                     int64
 	ExpiresAt                                                      time.Time
 }
 
 func (r policyReader) rules(ctx context.Context, table string, what declared.What) error {
-	q := r.tx.NewSelect().TableExpr("? AS r", bun.Ident(table)).Column("r.kind", "r.workspace", "r.level", "r.expires_at").Where(lasting("r"), r.db.now()).
+	q := r.tx.NewSelect().TableExpr("? AS r", bun.Ident(table)).Column("r.id", "r.kind", "r.workspace", "r.level", "r.expires_at").Where(lasting("r"), r.db.now()).
 		ColumnExpr("COALESCE(u.username, '') AS username, COALESCE(g.name, '') AS group_name").
 		Join("LEFT JOIN gw_users AS u ON u.id = r.user_id").Join("LEFT JOIN gw_groups AS g ON g.id = r.group_id")
 	if what == declared.Grant {
@@ -116,7 +116,7 @@ func (r policyReader) rules(ctx context.Context, table string, what declared.Wha
 		if _, err := storedLevel(row.Level); err != nil {
 			return err
 		}
-		e := declared.Entry{Value: declared.Value{Level: row.Level, Priority: row.Priority, Expires: toSecond(row.ExpiresAt)}}
+		e := declared.Entry{ID: row.ID, Value: declared.Value{Level: row.Level, Priority: row.Priority, Expires: toSecond(row.ExpiresAt)}}
 		if row.RuleID != 0 {
 			e.By = byRule
 		}
@@ -150,8 +150,11 @@ func (r policyReader) roles(ctx context.Context) error {
 
 // permissions are those of roles, and of users' own, which are named by the user.
 func (r policyReader) permissions(ctx context.Context) error {
-	var rows []struct{ Username, Name, Workspace, ResourceType, ResourcePattern, Resource, Permission string }
-	err := r.tx.NewSelect().TableExpr("gw_role_permissions AS p").Column("r.name", "r.workspace", "p.resource_type", "p.resource_pattern", "p.resource", "p.permission").
+	var rows []struct {
+		ID                                                                             int64
+		Username, Name, Workspace, ResourceType, ResourcePattern, Resource, Permission string
+	}
+	err := r.tx.NewSelect().TableExpr("gw_role_permissions AS p").Column("p.id", "r.name", "r.workspace", "p.resource_type", "p.resource_pattern", "p.resource", "p.permission").
 		ColumnExpr("COALESCE(u.username, '') AS username").
 		Join("JOIN gw_roles AS r ON r.id = p.role_id").Join("LEFT JOIN gw_users AS u ON u.id = r.owner_id").Scan(ctx, &rows)
 	for _, p := range rows {
@@ -159,7 +162,7 @@ func (r policyReader) permissions(ctx context.Context) error {
 		if k.User != "" {
 			k.Role = ""
 		}
-		r.policy[k] = declared.Entry{Value: declared.Value{Level: p.Permission, Held: p.Resource}}
+		r.policy[k] = declared.Entry{ID: p.ID, Value: declared.Value{Level: p.Permission, Held: p.Resource}}
 	}
 	return err
 }

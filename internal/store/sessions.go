@@ -50,12 +50,20 @@ func (s *Sessions) Save(ctx context.Context, key session.Key, record session.Rec
 		return err
 	}
 	return s.coded(s.db.transaction(ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, err := tx.NewDelete().Model((*sessionRow)(nil)).Where("expires_at <= ?", s.now().UnixMilli()).Exec(ctx)
+		err := s.prune(ctx, tx)
 		if err == nil {
 			_, err = tx.NewInsert().Model(row).On(s.db.engine.upsert).Exec(ctx)
 		}
 		return err
 	}))
+}
+
+// Prune removes what has expired.
+func (s *Sessions) Prune(ctx context.Context) error { return s.coded(s.prune(ctx, s.db.write)) }
+
+func (s *Sessions) prune(ctx context.Context, in bun.IDB) error {
+	_, err := in.NewDelete().Model((*sessionRow)(nil)).Where("expires_at <= ?", s.now().UnixMilli()).Exec(ctx)
+	return err
 }
 
 // Replace writes a record over the version before, in one statement.

@@ -271,6 +271,12 @@ func (m *MLflow) exchange(ctx context.Context, method, path string, query url.Va
 	return nil, answerError(answer.StatusCode, read)
 }
 
+// errUnsaid is why an answer is an error that MLflow gives no reason for: it has no such route, or it is no MLflow.
+var errUnsaid = errors.New("it gives no reason")
+
+// Gone tells whether MLflow itself says that what was asked for does not exist.
+func Gone(err error) bool { return errs.Is(err, errs.NotFound) && !errors.Is(err, errUnsaid) }
+
 func answerError(status int, body []byte) error {
 	var said struct {
 		Code    string `json:"error_code"`
@@ -286,6 +292,9 @@ func answerError(status int, body []byte) error {
 		code = errs.NotFound
 	case status >= 400 && status < 500:
 		code = errs.Invalid
+	}
+	if said.Code == "" {
+		return errs.Wrap(code, errUnsaid, "%s", said.Message)
 	}
 	return errs.New(code, "%s", said.Message)
 }

@@ -215,7 +215,7 @@ func (s *Store) sweeping() {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
-		s.sweep()
+		_ = s.sweep() // the next one tries again
 		select {
 		case <-s.stop:
 			return
@@ -224,11 +224,14 @@ func (s *Store) sweeping() {
 	}
 }
 
+// Prune removes expired sessions now.
+func (s *Store) Prune(context.Context) error { return s.sweep() }
+
 // sweep removes expired sessions, and leaves every file alone that is not ours.
-func (s *Store) sweep() {
+func (s *Store) sweep() error {
 	files, err := os.ReadDir(s.dir)
 	if err != nil {
-		return // the next sweep tries again
+		return unavailable(err)
 	}
 	for _, file := range files {
 		rest, prefixed := strings.CutPrefix(file.Name(), s.prefix)
@@ -248,6 +251,7 @@ func (s *Store) sweep() {
 			_ = os.Remove(name) // left behind by a crash
 		}
 	}
+	return nil
 }
 
 func unavailable(err error) error {

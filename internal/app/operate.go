@@ -1,0 +1,29 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/operate"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
+)
+
+// Operate makes the commands of operators, on the settings that load reads.
+func Operate(load func(*cobra.Command) (*config.Config, error)) []*cobra.Command {
+	return operate.Commands(operate.Options{Load: load, Logger: Logger, Operator: operator, Now: time.Now,
+		Open: func(ctx context.Context, c *config.Config) (*store.DB, error) {
+			db, err := store.Connect(ctx, databaseOptions(c))
+			if err != nil {
+				err = inDatabase(c, err)
+			}
+			return db, err
+		},
+		Sessions: func(c *config.Config, db *store.DB) (session.Store, error) {
+			return sessionStore(c, db, slog.New(slog.DiscardHandler))
+		}})
+}
