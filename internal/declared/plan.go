@@ -88,7 +88,7 @@ func Compare(have Policy, want *File, prune bool, now time.Time) (Plan, error) {
 	for _, k := range sorted(want.Entries) {
 		for _, on := range k.needs() {
 			if _, there := after[on]; !there {
-				wrong = append(wrong, Problem{want.lines[k], fmt.Sprintf("there is no %s: declare it too", on)})
+				wrong = append(wrong, Problem{want.lines[k], fmt.Sprintf("there is no %s: make it first, or declare it in the file too", on)})
 			}
 		}
 	}
