@@ -322,7 +322,7 @@ func TestPolicyFile(t *testing.T) {
 	if err != nil || json.Unmarshal([]byte(got), &plan) != nil || len(plan.Changes) != 4 {
 		t.Errorf("applied: %v\n%s", err, got)
 	}
-	for _, words := range []string{"msg=account_created", "msg=account_deactivated", "msg=operator_changed", "msg=session_ended", "by="} {
+	for _, words := range []string{"msg=service_account_made", "msg=account_deactivated", "msg=grant_given", "msg=grant_taken", "msg=session_ended", "by=local:"} {
 		if !strings.Contains(log, words) {
 			t.Errorf("%q is not recorded in %s", words, log)
 		}

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"log/slog"
 	"time"
 
@@ -15,14 +14,7 @@ import (
 
 // Operate makes the commands of operators, on the settings that load reads.
 func Operate(load func(*cobra.Command) (*config.Config, error)) []*cobra.Command {
-	return operate.Commands(operate.Options{Load: load, Logger: Logger, Operator: operator, Now: time.Now,
-		Open: func(ctx context.Context, c *config.Config) (*store.DB, error) {
-			db, err := store.Connect(ctx, databaseOptions(c))
-			if err != nil {
-				err = inDatabase(c, err)
-			}
-			return db, err
-		},
+	return operate.Commands(operate.Options{Load: load, Change: changing, Operator: operator, Now: time.Now,
 		Sessions: func(c *config.Config, db *store.DB) (session.Store, error) {
 			return sessionStore(c, db, slog.New(slog.DiscardHandler))
 		}})

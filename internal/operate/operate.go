@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,9 +23,8 @@ import (
 // Options are what the commands are made of.
 type Options struct {
 	Load     func(*cobra.Command) (*config.Config, error)
-	Open     func(context.Context, *config.Config) (*store.DB, error)
+	Change   func(ctx context.Context, c *config.Config, log io.Writer, do func(context.Context, *store.DB, audit.Recorder) error) error // opens the users database, and records what is changed
 	Sessions func(*config.Config, *store.DB) (session.Store, error)
-	Logger   func(*config.Config, io.Writer) *slog.Logger
 	Operator func() string // who runs the program
 	Now      func() time.Time
 }
@@ -56,12 +54,9 @@ func (d *desk) run(do func(j *job, ctx context.Context) error) func(*cobra.Comma
 		if err != nil {
 			return err
 		}
-		db, err := d.Open(c.Context(), settings)
-		if err != nil {
-			return err
-		}
-		j := &job{desk: d, c: c, args: args, settings: settings, db: db, events: audit.NewLog(d.Logger(settings, c.ErrOrStderr()))}
-		return errors.Join(do(j, c.Context()), db.Close())
+		return d.Change(c.Context(), settings, c.ErrOrStderr(), func(ctx context.Context, db *store.DB, events audit.Recorder) error {
+			return do(&job{desk: d, c: c, args: args, settings: settings, db: db, events: events}, ctx)
+		})
 	}
 }
 
@@ -72,7 +67,7 @@ func under(use, short string, commands ...*cobra.Command) *cobra.Command {
 	return root
 }
 
-// record notes what was done, by whom.
+// record notes what was done that the store does not note itself, by whom.
 func (j *job) record(ctx context.Context, e audit.Event) {
 	e.By = j.Operator()
 	j.events.Record(ctx, e)
@@ -142,42 +137,17 @@ func (j *job) settle(ctx context.Context, k declared.Key, to func(before declare
 	if err != nil {
 		return err
 	}
-	return j.settled(ctx, done)
+	return j.settled(done)
 }
 
-// settled records and prints changes that were made.
-func (j *job) settled(ctx context.Context, done []declared.Change) error {
+// settled prints changes that were made.
+func (j *job) settled(done []declared.Change) error {
 	for _, c := range done {
-		for _, e := range events(c) {
-			j.record(ctx, e)
-		}
 		if _, err := j.c.OutOrStdout().Write([]byte(clean(c.String()) + "\n")); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// events are those of a change. What has no name of its own is what an operator changed.
-func events(c declared.Change) []audit.Event {
-	var all []audit.Event
-	add := func(when bool, name audit.Name) {
-		if when {
-			all = append(all, audit.Event{Name: name, Account: c.User, Cause: "operator"})
-		}
-	}
-	if c.What == declared.User {
-		add(c.Action == declared.Add, audit.AccountMade)
-		add(c.Action == declared.Remove, audit.AccountDeleted)
-		add(c.Action != declared.Remove && c.After.Admin && !c.Before.Admin, audit.AdminGained)
-		add(c.Action == declared.Alter && c.Before.Admin && !c.After.Admin, audit.AdminLost)
-		add(c.Action != declared.Remove && c.After.Inactive && !c.Before.Inactive, audit.AccountDeactivated)
-		add(c.Action == declared.Alter && c.Before.Inactive && !c.After.Inactive, audit.AccountActivated)
-	}
-	if len(all) == 0 {
-		all = append(all, audit.Event{Name: audit.OperatorChanged, Account: c.User, Cause: c.String()})
-	}
-	return all
 }
 
 // ended ends the sessions of accounts that are deleted or deactivated. They let nobody in any more, but would again

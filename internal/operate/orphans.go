@@ -134,7 +134,7 @@ func (j *job) deleteOrphans(ctx context.Context, lost map[declared.Key]int64) er
 	if err != nil {
 		return err
 	}
-	return j.settled(ctx, done)
+	return j.settled(done)
 }
 
 // errGone is MLflow's word that something does not exist.

@@ -114,9 +114,6 @@ func (j *job) apply(ctx context.Context) error {
 	}
 	var out []int64
 	for _, c := range plan.Changes {
-		for _, e := range events(c) {
-			j.record(ctx, e)
-		}
 		if c.What == declared.User && c.Action == declared.Alter && c.After.Inactive && !c.Before.Inactive {
 			user, err := j.db.User(ctx, c.User)
 			if err != nil {

@@ -48,7 +48,10 @@ func (db *DB) dropEnded(ctx context.Context, tx bun.Tx, table string, h holder) 
 
 // dropAllEnded deletes all that has ended, whoever holds it.
 func (db *DB) dropAllEnded(ctx context.Context, tx bun.Tx) error {
-	for _, table := range []string{grants, patterns, "gw_role_assignments"} {
+	for _, table := range []string{grants, patterns, assignments} {
+		if err := db.watch(ctx, tx, table, "?.expires_at <= ?", bun.Ident(watchedTables[table].alias), db.now()); err != nil {
+			return err
+		}
 		if _, err := tx.NewDelete().Table(table).Where("expires_at <= ?", db.now()).Exec(ctx); err != nil {
 			return err
 		}

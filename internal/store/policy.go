@@ -28,10 +28,8 @@ func (db *DB) Settle(ctx context.Context, decide func(declared.Policy) ([]declar
 			return false, err
 		}
 		if len(changes) > 0 {
-			for _, table := range []string{users, groupsTable, memberships, identitiesTable, serviceOwners, grants, patterns, rolesTable, rolePermissions, assignments} {
-				if err := db.watch(ctx, tx, table, every); err != nil {
-					return false, err
-				}
+			if err := db.watchMany(ctx, tx, len(changes)); err != nil {
+				return false, err
 			}
 			if err := db.dropAllEnded(ctx, tx); err != nil {
 				return false, err
@@ -184,6 +182,31 @@ func (r policyReader) assignments(ctx context.Context) error {
 // toSecond gives an end as files write it.
 func toSecond(at time.Time) time.Time { return ended(at).Truncate(time.Second) }
 
+// oneByOne is how many changes are watched by the rows that each is about. More are watched by all rows, once.
+const oneByOne = 50
+
+func (db *DB) watchMany(ctx context.Context, tx bun.Tx, changes int) error {
+	if changes <= oneByOne {
+		return nil
+	}
+	for _, table := range []string{users, groupsTable, memberships, identitiesTable, serviceOwners, grants, patterns, rolesTable, rolePermissions, assignments} {
+		if err := db.watch(ctx, tx, table, every); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// watchRole watches what a change of a role is about, or of a user's own one.
+func (db *DB) watchRole(ctx context.Context, tx bun.Tx, c declared.Change) error {
+	which, args := "workspace = ? AND o.name = ? AND o.owner_id IS NULL", []any{c.Workspace, c.Role}
+	if c.What == declared.Permission && c.User != "" {
+		which, args = "workspace = ? AND o.owner_id = (SELECT u.id FROM gw_users AS u WHERE u.username = ?)", []any{c.Workspace, c.User}
+	}
+	in := " IN (SELECT o.id FROM gw_roles AS o WHERE o." + which + ")"
+	return db.watchAll(ctx, tx, of(rolesTable, "r.id"+in, args...), of(rolePermissions, "p.role_id"+in, args...), of(assignments, "a.role_id"+in, args...))
+}
+
 // settle makes one change.
 func (db *DB) settle(ctx context.Context, tx bun.Tx, c declared.Change) error {
 	switch c.What {
@@ -217,6 +240,9 @@ func (db *DB) settleUser(ctx context.Context, tx bun.Tx, c declared.Change) erro
 		return db.setActive(ctx, tx, c.User, false)
 	}
 	if c.Before.DisplayName != c.After.DisplayName {
+		if err := db.watch(ctx, tx, users, "u.username = ?", c.User); err != nil {
+			return err
+		}
 		result, err := tx.NewUpdate().Table("gw_users").Set("display_name = ?", c.After.DisplayName).Where("username = ?", c.User).Exec(ctx)
 		if err := db.changed(result, err, "the user "+c.User); err != nil {
 			return err
@@ -245,6 +271,9 @@ func (db *DB) settleRule(ctx context.Context, tx bun.Tx, c declared.Change) erro
 	if c.What == declared.Pattern {
 		table, column = patterns, "pattern"
 	}
+	if err := db.watch(ctx, tx, table, "r.? = ? AND r.kind = ? AND r.workspace = ? AND r.? = ?", bun.Ident(h.column), h.id, c.Kind, c.Workspace, bun.Ident(column), c.Resource); err != nil {
+		return err
+	}
 	here := func(q bun.QueryBuilder) bun.QueryBuilder {
 		return h.where(q).Where("kind = ? AND workspace = ? AND ? = ?", c.Kind, c.Workspace, bun.Ident(column), c.Resource)
 	}
@@ -271,6 +300,9 @@ func (db *DB) settleRule(ctx context.Context, tx bun.Tx, c declared.Change) erro
 }
 
 func (db *DB) settleRole(ctx context.Context, tx bun.Tx, c declared.Change) error {
+	if err := db.watchRole(ctx, tx, c); err != nil {
+		return err
+	}
 	if c.What == declared.Role && c.Action == declared.Add {
 		row := roleRow{Workspace: c.Workspace, Name: c.Role}
 		if c.After.Description != "" {
