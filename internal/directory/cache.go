@@ -16,6 +16,7 @@ import (
 type Source interface {
 	UserByToken(ctx context.Context, hash [32]byte) (TokenOwner, error)
 	PasswordOf(ctx context.Context, username string) (Password, error)
+	CarriedOf(ctx context.Context, username, prefix string) (Password, error)
 	UserByIdentity(ctx context.Context, id Identity) (User, error)
 	User(ctx context.Context, username string) (User, error)
 	GrantsOf(ctx context.Context, userID int64) ([]authz.Grant, error)
@@ -138,6 +139,12 @@ func (c *Cache) ByToken(ctx context.Context, hash [32]byte) (TokenOwner, error) 
 // PasswordOf finds the hash of a user's secret that came from a predecessor.
 func (c *Cache) PasswordOf(ctx context.Context, username string) (Password, error) {
 	return cached(c, c.passwords, sha256.Sum256([]byte(username)), func() (Password, error) { return c.source.PasswordOf(ctx, username) })
+}
+
+// CarriedOf finds a user's token with a name that came from a predecessor. It is asked for once: at its first use such a token becomes
+// one of ours.
+func (c *Cache) CarriedOf(ctx context.Context, username, prefix string) (Password, error) {
+	return c.source.CarriedOf(ctx, username, prefix)
 }
 
 // Of gives all that is granted to a user, compiled, as it counts in the context's workspace.

@@ -60,6 +60,10 @@ func (s *source) UserByToken(context.Context, [32]byte) (directory.TokenOwner, e
 	return directory.TokenOwner{User: directory.User{ID: 1, Admin: admin}}, err
 }
 
+func (s *source) CarriedOf(context.Context, string, string) (directory.Password, error) {
+	return directory.Password{}, errs.New(errs.NotFound, "there is none")
+}
+
 func (s *source) PasswordOf(context.Context, string) (directory.Password, error) {
 	admin, _, err := s.read()
 	return directory.Password{User: directory.User{ID: 1, Admin: admin}}, err

@@ -46,5 +46,6 @@ type Password struct {
 	User      User
 	Hash      string // as Werkzeug writes it
 	ExpiresAt time.Time
-	Kept      bool // the account's own: it has no end, and is its owner's to change
+	Kept      bool  // the account's own: it has no end, and is its owner's to change
+	TokenID   int64 // of a token with a name; 0 for the secret without one
 }

@@ -73,9 +73,25 @@ func (db *DB) PasswordOf(ctx context.Context, username string) (directory.Passwo
 	return directory.Password{User: user, Hash: row.Hash, ExpiresAt: row.ExpiresAt, Kept: row.Kept}, err
 }
 
+// CarriedOf finds a user's token with a name that a predecessor has made, by how its secret begins.
+func (db *DB) CarriedOf(ctx context.Context, username, prefix string) (directory.Password, error) {
+	var row carriedRow
+	user, err := db.User(ctx, username)
+	if err == nil {
+		err = db.read.NewSelect().Model(&row).Where("user_id = ? AND prefix = ? AND carried <> ''", user.ID, prefix).Limit(1).Scan(ctx)
+	}
+	if err != nil {
+		return directory.Password{}, db.coded(err, "the token")
+	}
+	return directory.Password{User: user, Hash: row.Carried, ExpiresAt: row.ExpiresAt, TokenID: row.ID}, nil
+}
+
 // UpgradePassword puts an access token in place of the same secret as a predecessor has hashed it. Nothing happens when
 // that hash is not the user's any more.
 func (db *DB) UpgradePassword(ctx context.Context, from directory.Password, to [32]byte) error {
+	if from.TokenID != 0 {
+		return db.upgradeToken(ctx, from.TokenID, from.Hash, to)
+	}
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
 		result, err := tx.NewDelete().Model((*passwordRow)(nil)).Where("user_id = ? AND hash = ? AND kept = ?", from.User.ID, from.Hash, false).Exec(ctx)
 		if err = db.changed(result, err, "the secret"); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"net/http"
+	"regexp"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
@@ -22,7 +23,10 @@ const upgradable = 24
 // password knows a user by a secret that a predecessor has hashed; errs.Unauthenticated when it is not theirs. Other than
 // access tokens these can be guessed, and so no attempt is made where there have been too many.
 func (a *Authenticator) password(ctx context.Context, client, username, secret string) (directory.Password, error) {
-	p, err := a.People.PasswordOf(ctx, username)
+	p, err := a.carried(ctx, client, username, secret)
+	if errs.Is(err, errs.NotFound) {
+		p, err = a.People.PasswordOf(ctx, username)
+	}
 	if errs.Is(err, errs.NotFound) {
 		err = errBad
 	}
@@ -50,6 +54,23 @@ func (a *Authenticator) password(ctx context.Context, client, username, secret s
 	}
 	return p, nil
 }
+
+// carriedShape is how the Python plugin writes tokens with names. What comes before the secret is stored as it is, to find the one hash.
+var carriedShape = regexp.MustCompile(`\A(mlf_[0-9a-f]{8})_.`)
+
+// carried finds a token with a name that the Python plugin has made, by how the secret begins.
+func (a *Authenticator) carried(ctx context.Context, client, username, secret string) (directory.Password, error) {
+	parts := carriedShape.FindStringSubmatch(secret)
+	if parts == nil {
+		return directory.Password{}, errBegins
+	}
+	if err := a.Failures.Allowed(ctx, client, username); err != nil {
+		return directory.Password{}, err
+	}
+	return a.People.CarriedOf(ctx, username, parts[1])
+}
+
+var errBegins = errs.New(errs.NotFound, "the secret is not of the Python plugin's")
 
 // Confirm tells whether a secret is the password of a user, or the access token that a predecessor's password became. It is
 // asked of who is signed in already; attempts count as those to sign in do.

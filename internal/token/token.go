@@ -36,6 +36,7 @@ type People interface {
 	ByName(ctx context.Context, username string) (directory.User, error)
 	ByToken(ctx context.Context, hash [32]byte) (directory.TokenOwner, error)
 	PasswordOf(ctx context.Context, username string) (directory.Password, error)
+	CarriedOf(ctx context.Context, username, prefix string) (directory.Password, error)
 }
 
 // Verifier checks a JWT and says whom its issuer means, and until when it is good.
