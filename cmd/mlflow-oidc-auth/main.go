@@ -28,6 +28,9 @@ func main() {
 		os.Exit(differs.ExitCode())
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "mlflow-oidc-auth:", err)
+		if errors.Is(err, app.ErrDiffers) {
+			os.Exit(3)
+		}
 		os.Exit(1)
 	}
 }
@@ -87,7 +90,7 @@ func command() *cobra.Command {
 			}},
 		&cobra.Command{Use: "openapi", Short: "Print the OpenAPI document of the REST API", Args: cobra.NoArgs,
 			RunE: func(c *cobra.Command, _ []string) error { return app.OpenAPI(c.OutOrStdout()) }},
-		routes(), login(), logout(), accessToken(), db(load), breakGlass(load), auditLog(load), operate.Manual(),
+		routes(), login(), logout(), accessToken(), db(load), breakGlass(load), importing(load), auditLog(load), operate.Manual(),
 	)
 	root.AddCommand(app.Operate(load)...)
 	return root

@@ -97,6 +97,9 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	events := a.events()
+	if err := a.takeOver(ctx, providers, events); err != nil {
+		return inDatabase(c, err)
+	}
 	attacher, err := a.attacher(ctx, providers, events)
 	if err != nil {
 		return err

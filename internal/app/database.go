@@ -44,6 +44,13 @@ func DatabaseStatus(ctx context.Context, c *config.Config, output io.Writer) err
 		means = "a newer program upgraded it, and this one cannot use it"
 	}
 	_, err = fmt.Fprintf(output, "%s has version %d, this program knows versions up to %d: %s\n", c.Database, v.Current, v.Newest, means)
+	if err != nil || v.Current > v.Newest {
+		return err
+	}
+	says, err := predecessorStatus(ctx, c, v)
+	if err == nil && says != "" {
+		_, err = fmt.Fprintln(output, says)
+	}
 	return err
 }
 

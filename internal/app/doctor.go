@@ -55,6 +55,7 @@ func Doctor(ctx context.Context, c *config.Config, output io.Writer) error {
 		all = append(all, well("settings", "complete"))
 	}
 	all = append(all, databaseFinding(ctx, c))
+	all = append(all, importFindings(ctx, c)...)
 	all = append(all, mlflowFindings(ctx, c)...)
 	for _, one := range c.Providers {
 		all = append(all, providerFindings(ctx, c, one)...)

@@ -67,6 +67,12 @@ func (c Change) Writes() bool { return c.Action == Grant || c.Action == Update |
 
 const longest = 255 // bytes of a pattern
 
+// CheckPattern says what is wrong with a pattern of a rule.
+func CheckPattern(pattern string) error {
+	_, err := compile(pattern)
+	return err
+}
+
 // compile reads a pattern, which matches whole names.
 func compile(pattern string) (*regexp.Regexp, error) {
 	if len(pattern) > longest {

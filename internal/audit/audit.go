@@ -58,6 +58,7 @@ const (
 	RuleDeleted        Name = "workspace_rule_deleted"
 	WorkspaceAttached  Name = "workspace_attached"
 	GlassBroken        Name = "break_glass"
+	Imported           Name = "imported"
 	AdminGained        Name = "administrator_gained"
 	AdminLost          Name = "administrator_lost"
 	AccountChanged     Name = "account_changed"
@@ -128,6 +129,7 @@ var meanings = []struct {
 	{RuleDeleted, "an administrator deleted the workspace rule that `route` names"},
 	{WorkspaceAttached, "a rule gave or took, as `cause` says, the level of the group `account` in the workspace `route`; `by` is who or what had it do so"},
 	{GlassBroken, "somebody on the machine made an administrator's token of the account break-glass, for a while; `reason` says why. The command itself writes it"},
+	{Imported, "`count` things were taken over from the database of the predecessor that `cause` names; `reason` says how many of what. The command, or serve when it starts, writes it"},
 	{AdminGained, "an account became an administrator: by another one, or, where `cause` is provider, by a group that a provider names"},
 	{AdminLost, "an account is no administrator any more, in the same ways"},
 	{AccountChanged, "an account got another name, display name or source, or became a service account or a person"},

@@ -94,4 +94,6 @@ type Logout struct {
 const (
 	Manual = "manual" // an administrator, and no provider may take it away
 	SCIM   = "scim"
+	// Imported is a membership that a predecessor knew of a person. The first word of any provider about the person takes its place.
+	Imported = "imported"
 )

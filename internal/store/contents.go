@@ -45,14 +45,14 @@ func (db *DB) SetAsides(ctx context.Context) ([]SetAside, error) {
 	err := db.read.NewSelect().TableExpr("gw_set_aside AS s").Join("JOIN gw_patterns AS r ON r.id = s.pattern_id").
 		Join("LEFT JOIN gw_users AS u ON u.id = r.user_id").Join("LEFT JOIN gw_groups AS g ON g.id = r.group_id").
 		ColumnExpr("COALESCE(u.username, '') AS username, COALESCE(g.name, '') AS group_name, r.kind, s.pattern, s.level, s.reason").
-		Where("r.pattern = s.pattern OR r.pattern LIKE ?", aside+"%"). // else somebody has mended it
+		Where("r.pattern = s.pattern OR r.pattern LIKE ?", Aside+"%"). // else somebody has mended it
 		Order("r.id").Scan(ctx, &all)
 	return all, db.coded(err, "")
 }
 
-// aside begins what stands in place of a pattern that is set aside, where the pattern itself would be understood, as something
+// Aside begins what stands in place of a pattern that is set aside, where the pattern itself would be understood, as something
 // else than it was meant. It is a comment of Python's, which is understood nowhere else.
-const aside = "(?#set aside)"
+const Aside = "(?#set aside)"
 
 // Contents reads all that an import could change, and what was carried over before.
 func (db *DB) Contents(ctx context.Context, source string) (takeover.Contents, takeover.Record, error) {
@@ -261,8 +261,11 @@ func (db *DB) Import(ctx context.Context, done Import, plan func(here takeover.C
 		if err != nil {
 			return false, err
 		}
-		if err := db.record(ctx, tx, done.Source, before, p.Record); err != nil {
+		if err := db.remember(ctx, tx, done.Source, before, p.Record); err != nil {
 			return false, err
+		}
+		if noted, ok := ctx.Value(changesKey{}).(*changes); ok {
+			noted.whole = true // a hundred thousand events would say no more than how many things came
 		}
 		first := true
 		for _, one := range earlier {

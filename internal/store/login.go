@@ -151,10 +151,10 @@ func (db *DB) administers(ctx context.Context, tx bun.Tx, user directory.User) (
 }
 
 func (db *DB) replaceMemberships(ctx context.Context, tx bun.Tx, userID int64, login directory.Login) error {
-	if err := db.watch(ctx, tx, memberships, "m.user_id = ? AND m.managed_by = ?", userID, login.Identity.Provider); err != nil {
+	if err := db.watch(ctx, tx, memberships, "m.user_id = ? AND m.managed_by IN (?, ?)", userID, login.Identity.Provider, directory.Imported); err != nil {
 		return err
 	}
-	_, err := tx.NewDelete().Model((*membershipRow)(nil)).Where("user_id = ? AND managed_by = ?", userID, login.Identity.Provider).Exec(ctx)
+	_, err := tx.NewDelete().Model((*membershipRow)(nil)).Where("user_id = ? AND managed_by IN (?, ?)", userID, login.Identity.Provider, directory.Imported).Exec(ctx)
 	if err != nil {
 		return err
 	}

@@ -58,6 +58,7 @@ type changes struct {
 	order   []string
 	watches map[string]*watch
 	missed  string // a table that was changed and not watched
+	whole   bool   // all that is changed is one event, which whoever changes it records
 	entries []audit.Entry
 	done    bool
 }
@@ -205,7 +206,7 @@ func (w watched) events(was, is seen, before, now bool, at time.Time) []audit.Ev
 // guard notes a statement that changes a watched table in a transaction that does not watch it, or what goes with the rows of it.
 func guard(ctx context.Context, event *bun.QueryEvent) {
 	into, ok := ctx.Value(changesKey{}).(*changes)
-	if !ok || into.missed != "" {
+	if !ok || into.whole || into.missed != "" {
 		return
 	}
 	for _, table := range writtenTables(event) {

@@ -82,6 +82,12 @@ func cost(text string, into *int, most int) bool {
 	return err == nil && value >= 1 && value <= most && strconv.Itoa(value) == text
 }
 
+// Matches tells whether a hash of Werkzeug's is that of a secret. It takes as long as the hash says: nobody who asks from outside may have it done.
+func Matches(hash, secret string) bool {
+	h, err := parseWerkzeug(hash)
+	return err == nil && h.of(secret)
+}
+
 // of tells whether the hash is that of a secret.
 func (h werkzeug) of(secret string) bool {
 	var sum []byte
