@@ -88,7 +88,12 @@ func (s *Source) compareUser(c *Comparison, user string, u takeover.User, grants
 		return
 	}
 	for _, on := range all {
-		if s.unnamed(on) && grants.NeedsName(kind.Experiment) {
+		in := grants
+		if rules.Workspaces {
+			in = grants.In(on.place())
+		}
+		decided := rules.Decide(subject, in, on.asDecided(), kind.Read)
+		if s.unnamed(on) && grants.NeedsName(kind.Experiment) && !exact(decided) {
 			c.Unnamed++
 			continue
 		}
@@ -98,14 +103,16 @@ func (s *Source) compareUser(c *Comparison, user string, u takeover.User, grants
 		if !sure {
 			before = "decided by a pattern that is set aside"
 		}
-		in := grants
-		if rules.Workspaces {
-			in = grants.In(on.place())
-		}
-		if after := rules.Decide(subject, in, on.asDecided(), kind.Read).Level; !sure || after != level {
-			c.Differences = append(c.Differences, Difference{User: user, On: on, Before: before, After: after.String()})
+		if !sure || decided.Level != level {
+			c.Differences = append(c.Differences, Difference{User: user, On: on, Before: before, After: decided.Level.String()})
 		}
 	}
+}
+
+// exact tells whether a grant on the very resource decided. The default order asks for those first; where another one does not, there and
+// here ask the patterns alike without a name.
+func exact(d authz.Decision) bool {
+	return d.Grant != nil && (d.Grant.Source == authz.User || d.Grant.Source == authz.Group)
 }
 
 // unnamed tells whether it is not known what patterns of experiments match.

@@ -1,7 +1,9 @@
 package importer
 
 import (
+	"errors"
 	"fmt"
+	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
 
@@ -28,7 +30,11 @@ func translate(python string) (string, error) {
 		return "", err
 	}
 	if _, err := authz.CompilePattern(t.out.String()); err != nil {
-		return "", fmt.Errorf("it has no counterpart in RE2: %w", err)
+		var unknown *syntax.Error
+		if errors.As(err, &unknown) {
+			return "", fmt.Errorf("RE2 has nothing for its %s", unknown.Expr)
+		}
+		return "", err
 	}
 	return t.out.String(), nil
 }

@@ -3,6 +3,7 @@ package importer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -71,7 +72,9 @@ type plugin struct {
 	issuers  map[string]string
 	managers map[string]string // what manages a user there
 	places   []string          // workspaces that grants name
-	old      *oldPlugin
+
+	placeless []takeover.Grant // those that name none
+	old       *oldPlugin
 }
 
 func readPlugin(ctx context.Context, db *store.Foreign, settings Settings) (*Source, error) {
@@ -87,7 +90,7 @@ func readPlugin(ctx context.Context, db *store.Foreign, settings Settings) (*Sou
 		users: map[int64]string{}, groups: map[int64]string{}, rules: map[int64]string{}, lost: map[int64]bool{}, issuers: map[string]string{}, managers: map[string]string{},
 		old: newOldPlugin(settings)}
 	p.Old = p.old
-	for _, step := range []func() error{p.readUsers, p.readGroups, p.readIdentities, p.readMemberships, p.readTokens, p.readRules, p.readPlaces, p.readKinds, p.readRest} {
+	for _, step := range []func() error{p.readUsers, p.readGroups, p.readIdentities, p.readMemberships, p.readTokens, p.readRules, p.readPlaces, p.readKinds, p.readPlaceless, p.readRest} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -389,15 +392,38 @@ func (p *plugin) readGrant(k kind.Name, columns []string, row store.Row) error {
 		p.grant(g, given)
 		return nil
 	}
-	// From before grants had workspaces: what it gives is carried over to the default one, what it refuses to all.
-	p.note("grant", called, "it names no workspace; it is carried over to the default one, and what it refuses to all that are named")
+	// From before grants had workspaces: it counts in the default one, and elsewhere where it takes something away.
+	p.note("grant", called, "it names no workspace; it is carried over to the default one, and to those where its holder has more otherwise")
 	if _, knows := row["workspace"]; !knows {
 		p.old.everywhere(g, level, p.places)
 	}
+	p.placeless = append(p.placeless, g)
 	p.grant(g, given)
-	if level == kind.NoPermissions.String() {
+	return nil
+}
+
+// readPlaceless carries grants without a workspace over to all in which they are less than what their holders have there.
+func (p *plugin) readPlaceless() error {
+	for _, g := range p.placeless {
+		given := p.Contents.Grants[g]
+		level, _ := kind.ParseLevel(given.Level) // it was read before
+		users := []string{g.User}
+		if g.Group != "" {
+			users = nil
+			for name, groups := range p.old.members {
+				if slices.Contains(groups, g.Group) {
+					users = append(users, name)
+				}
+			}
+		}
 		for _, g.Workspace = range p.places {
-			p.grant(g, given)
+			less := func(user string) bool {
+				there, found, sure := p.old.walk(user, Resource{Kind: kind.Workspace, ID: g.Workspace, Name: g.Workspace})
+				return !sure || found && there > level
+			}
+			if level == kind.NoPermissions || slices.ContainsFunc(users, less) {
+				p.grant(g, given)
+			}
 		}
 	}
 	return nil
