@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -68,7 +69,10 @@ func foreignPool(a database.Address) (*sql.DB, error) {
 }
 
 // Close closes the database.
-func (f *Foreign) Close() error { return errors.Join(f.tx.Rollback(), f.pool.Close()) }
+func (f *Foreign) Close() error {
+	_ = f.tx.Rollback() // there is nothing to take back
+	return f.pool.Close()
+}
 
 // Has tells whether there is a table.
 func (f *Foreign) Has(ctx context.Context, table string) (bool, error) {
@@ -94,12 +98,20 @@ func (f *Foreign) Rows(ctx context.Context, table, order string) ([]Row, error) 
 	if order != "" {
 		q = q.OrderExpr("?", bun.Ident(order))
 	}
-	if err := q.Scan(ctx, &all); err != nil {
+	err := q.Scan(ctx, &all)
+	if err != nil {
 		return nil, fmt.Errorf("reading its table %s: %w", table, err)
 	}
 	rows := make([]Row, len(all))
 	for i, one := range all {
 		rows[i] = one
+		for name, value := range one {
+			if nullable, ok := value.(driver.Valuer); ok { // as some drivers give what can be NULL
+				if one[name], err = nullable.Value(); err != nil {
+					return nil, err
+				}
+			}
+		}
 	}
 	return rows, nil
 }
