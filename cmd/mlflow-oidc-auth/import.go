@@ -23,10 +23,13 @@ func importing(load func(*cobra.Command) (*config.Config, error)) *cobra.Command
 			if err != nil {
 				return err
 			}
+			if o.From == "" { // a flag is seen by every user of the machine
+				o.From = os.Getenv("IMPORT_DB_URI")
+			}
 			return app.Import(c.Context(), settings, *o, c.OutOrStdout(), os.Stderr)
 		}}
 		flags := command.Flags()
-		flags.StringVar(&o.From, "from", "", "the address of its database, as SQLAlchemy writes it")
+		flags.StringVar(&o.From, "from", "", "the address of its database, as SQLAlchemy writes it; one with a password is better in the environment, as IMPORT_DB_URI")
 		flags.BoolVar(&o.DryRun, "dry-run", false, "say what would be done, and change nothing")
 		flags.BoolVar(&o.Check, "check", false, "compare every decision before and after, and change nothing; ends with 3 where any differs")
 		flags.BoolVar(&o.Overwrite, "overwrite", false, "make everything as it is there, also what was changed here since")

@@ -40,7 +40,7 @@ var ErrDiffers = errors.New("decisions differ; they are listed above")
 // Import takes over the database of a predecessor, or says what that would do.
 func Import(ctx context.Context, c *config.Config, o ImportOptions, output, log io.Writer) error {
 	if o.From == "" {
-		return errors.New("--from is missing: the address of the database to take over, such as " + database.Examples)
+		return errors.New("--from is missing, or IMPORT_DB_URI in the environment: the address of the database to take over, such as " + database.Examples)
 	}
 	from, err := database.Parse(o.From)
 	if err != nil {
@@ -66,12 +66,12 @@ func Import(ctx context.Context, c *config.Config, o ImportOptions, output, log 
 	}
 	options := importer.Options{From: from, Overwrite: o.Overwrite, By: operator()}
 	if !o.DryRun && !o.Check {
-		return withStore(ctx, c, func(db *store.DB) error {
+		return changing(ctx, c, log, func(ctx context.Context, db *store.DB, events audit.Recorder) error {
 			plan, err := source.Import(ctx, db, options)
 			if err != nil {
 				return fmt.Errorf("nothing was taken over: %w", err)
 			}
-			recordImport(ctx, audit.NewLog(Logger(c, log)), source.Name, plan)
+			recordImport(ctx, events, source.Name, plan)
 			return printed(output, source, plan, "")
 		})
 	}

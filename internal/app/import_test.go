@@ -87,6 +87,10 @@ func TestServeTakesOverThePluginsDatabase(t *testing.T) {
 	if got := ann.Do(t, http.MethodGet, "/api/2.0/mlflow/users/current", nil); !strings.Contains(string(got.Body), "ann") {
 		t.Errorf("%d %s", got.Status, got.Body)
 	}
+	var again bytes.Buffer
+	if err := app.Import(t.Context(), c, app.ImportOptions{Name: "plugin", From: "sqlite:///" + path}, &again, io.Discard); err != nil || !strings.Contains(again.String(), "nothing was done") {
+		t.Errorf("%v: %s", err, again.String())
+	}
 	w.Restart(t)
 	if n := strings.Count(w.Logged(), "msg=imported"); n != 1 {
 		t.Errorf("it was taken over %d times", n)

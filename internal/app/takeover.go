@@ -52,7 +52,7 @@ func pluginTables(ctx context.Context, db *store.DB, at database.Address) (done 
 	}
 	imports, err := db.Imports(ctx)
 	for _, one := range imports {
-		done = done || one.Source == importer.Plugin && one.Own
+		done = done || one.Source == importer.Plugin && (one.Own || one.Address == importer.Address(at))
 	}
 	return done, &there, err
 }
@@ -70,7 +70,7 @@ func predecessorStatus(ctx context.Context, c *config.Config, v store.Version) (
 	err = withStore(ctx, c, func(db *store.DB) error {
 		imports, err := db.Imports(ctx)
 		for _, one := range imports {
-			if one.Source == importer.Plugin && one.Own {
+			if one.Source == importer.Plugin && (one.Own || one.Address == importer.Address(c.Database)) {
 				says += ", taken over at " + one.DoneAt.Format("2006-01-02 15:04:05 MST")
 				return nil
 			}

@@ -20,9 +20,8 @@ type Options struct {
 	By        string
 }
 
-// address names a database, so that it is known again.
-func (o Options) address() string {
-	a := o.From
+// Address names a database, so that it is known again.
+func Address(a database.Address) string {
 	if a.Engine == database.SQLite {
 		if path, err := filepath.Abs(a.Path); err == nil {
 			a.Path = path
@@ -39,7 +38,7 @@ func (s *Source) plan(o Options, here takeover.Contents, before takeover.Record,
 	options := takeover.Options{Before: before, Overwrite: o.Overwrite}
 	for _, one := range earlier {
 		if one.Source == s.Name {
-			options.Follow = one.Address == o.address()
+			options.Follow = one.Address == Address(o.From)
 			break
 		}
 	}
@@ -63,7 +62,7 @@ func (s *Source) Plan(ctx context.Context, db *store.DB, o Options) (takeover.Pl
 // Import has everything that is new or has changed come here, or nothing at all.
 func (s *Source) Import(ctx context.Context, db *store.DB, o Options) (takeover.Plan, error) {
 	var done takeover.Plan
-	err := db.Import(ctx, store.Import{Source: s.Name, Address: o.address(), Own: o.Own, Revision: s.Revision, DoneBy: o.By},
+	err := db.Import(ctx, store.Import{Source: s.Name, Address: Address(o.From), Own: o.Own, Revision: s.Revision, DoneBy: o.By},
 		func(here takeover.Contents, before takeover.Record, earlier []store.Import) (takeover.Plan, error) {
 			if o.Own {
 				for _, one := range earlier {
