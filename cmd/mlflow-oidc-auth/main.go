@@ -93,7 +93,23 @@ func command() *cobra.Command {
 		routes(), login(), logout(), accessToken(), db(load), breakGlass(load), importing(load), auditLog(load), operate.Manual(),
 	)
 	root.AddCommand(app.Operate(load)...)
+	sayUsage(root)
 	return root
+}
+
+// sayUsage has a command that gets the wrong arguments say which it takes.
+func sayUsage(c *cobra.Command) {
+	if takes := c.Args; takes != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := takes(c, args); err != nil {
+				return fmt.Errorf("%w; it is: %s", err, c.UseLine())
+			}
+			return nil
+		}
+	}
+	for _, one := range c.Commands() {
+		sayUsage(one)
+	}
 }
 
 func routes() *cobra.Command {

@@ -125,6 +125,7 @@ ci               ci                      yes     yes      manual
 	if err := json.Unmarshal([]byte(m.do("users list --json")), &listed); err != nil || len(listed) != 3 || listed[1]["managed_by"] != "oidc" {
 		t.Errorf("%v, %v", listed, err)
 	}
+	m.refused("accepts 1 arg(s), received 0; it is: mlflow-oidc-auth sessions list USERNAME", "sessions", "list")
 	m.refused("there is a user ci already", "users", "create", "ci")
 	m.refused("is a word of the API", "users", "create", "current")
 	m.refused("there is no user eve; users list", "users", "activate", "eve")

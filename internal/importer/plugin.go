@@ -176,7 +176,7 @@ func (p *plugin) issuer(id string) (string, error) {
 	if p.settings.Provider != nil {
 		var err error
 		if name, err = p.settings.Provider(p.ctx, id); err != nil {
-			return "", fmt.Errorf("the identity provider %q has to be asked for its name, by which people are known here: start it, or name its issuer in the settings: %w", id, err)
+			return "", fmt.Errorf("the identity provider %q has to be asked for its name, by which people are known here; see that this machine reaches it: %w", id, err)
 		}
 	}
 	p.issuers[id] = name
