@@ -144,6 +144,10 @@ func (db *DB) Attach(ctx context.Context, plan func(attach.State) ([]attach.Chan
 		if lines, err = plan(state); err != nil {
 			return false, err
 		}
+		// the levels of groups on workspaces, and what has ended of whatever the groups were given
+		if err := db.watchWide(ctx, tx, grants, "r.group_id IS NOT NULL AND (r.kind = ? OR r.expires_at <= ?)", kind.Workspace, db.now()); err != nil {
+			return false, err
+		}
 		changed := false
 		for _, line := range lines {
 			if !line.Writes() {

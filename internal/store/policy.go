@@ -182,15 +182,13 @@ func (r policyReader) assignments(ctx context.Context) error {
 // toSecond gives an end as files write it.
 func toSecond(at time.Time) time.Time { return ended(at).Truncate(time.Second) }
 
-// oneByOne is how many changes are watched by the rows that each is about. More are watched by all rows, once.
-const oneByOne = 50
-
+// watchMany watches all that many changes are about once, where each of them would else be watched by its own rows.
 func (db *DB) watchMany(ctx context.Context, tx bun.Tx, changes int) error {
-	if changes <= oneByOne {
+	if changes < oneByOne {
 		return nil
 	}
 	for _, table := range []string{users, groupsTable, memberships, identitiesTable, serviceOwners, grants, patterns, rolesTable, rolePermissions, assignments} {
-		if err := db.watch(ctx, tx, table, every); err != nil {
+		if err := db.watchWide(ctx, tx, table, every); err != nil {
 			return err
 		}
 	}

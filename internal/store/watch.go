@@ -64,6 +64,7 @@ type changes struct {
 }
 
 type watch struct {
+	wide   bool // the first of which chooses all that the transaction may change
 	which  []chosen
 	before map[string]seen
 }
@@ -72,8 +73,19 @@ type changesKey struct{}
 
 func (c *changes) reset() { *c = changes{watches: map[string]*watch{}} }
 
-// every chooses all rows of a table, for a change that may be about any of them.
-const every = "TRUE"
+const (
+	every    = "TRUE" // chooses all rows of a table
+	oneByOne = 100    // how often a table is watched by the rows that each part of a change is about
+)
+
+// watchWide is watch for a change of many parts. Whatever rows of the table the transaction changes, the condition chooses them.
+func (db *DB) watchWide(ctx context.Context, tx bun.Tx, table, where string, args ...any) error {
+	if err := db.watch(ctx, tx, table, where, args...); err != nil {
+		return err
+	}
+	ctx.Value(changesKey{}).(*changes).watches[table].wide = true
+	return nil
+}
 
 // watch has what becomes of some rows of a table be recorded, and which of them come to be. It is called before they change.
 func (db *DB) watch(ctx context.Context, tx bun.Tx, table, where string, args ...any) error {
@@ -86,10 +98,13 @@ func (db *DB) watch(ctx context.Context, tx bun.Tx, table, where string, args ..
 		w = &watch{before: map[string]seen{}}
 		into.watches[table], into.order = w, append(into.order, table)
 	}
-	if len(w.which) > 0 && w.which[0].where == every {
+	if w.wide {
 		return nil
 	}
 	which := chosen{where, args}
+	if w.wide = len(w.which) == oneByOne; w.wide { // each condition is within the next one, and SQLite takes a thousand of them
+		which = chosen{every, nil}
+	}
 	rows, err := watchedTables[table].read(ctx, tx, which.besides(w.which))
 	if err != nil {
 		return err
