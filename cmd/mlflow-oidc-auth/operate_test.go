@@ -328,6 +328,9 @@ func TestPolicyFile(t *testing.T) {
 			t.Errorf("%q is not recorded in %s", words, log)
 		}
 	}
+	if got := m.do("audit --name session_ended --format jsonl"); !strings.Contains(got, `"by":"local:`) {
+		t.Errorf("the end of the session is not among the stored events: %s", got)
+	}
 	if got := m.do("policy apply --prune " + file); !strings.Contains(got, "0 to add, 0 to change, 0 to remove: done") {
 		t.Errorf("applied twice: %s", got)
 	}

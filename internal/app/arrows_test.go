@@ -36,8 +36,8 @@ var arrows = map[string][]string{
 
 	"internal/assertion": {},
 
-	"internal/audit":           {},
-	"internal/limit":           {"internal/errs"},
+	"internal/audit":           {"internal/httpx"},
+	"internal/limit":           {"internal/errs", "internal/httpx"},
 	"internal/limit/redis":     {},
 	"internal/limit/limittest": {"internal/limit"},
 

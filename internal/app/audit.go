@@ -47,7 +47,10 @@ const (
 
 // keepAudit stores events, and drops those that are too old, until the context ends.
 func (a *App) keepAudit(ctx context.Context) {
-	if a.journal == nil {
+	if a.journal == nil { // what is of before the setting was 0
+		if err := dropAudit(ctx, a.Store, time.Now()); err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, "old events could not be deleted", "error", err)
+		}
 		return
 	}
 	written := make(chan struct{})

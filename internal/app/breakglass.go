@@ -126,7 +126,12 @@ func changing(ctx context.Context, c *config.Config, log io.Writer, do func(ctx 
 		if c.AuditDays == 0 {
 			return do(ctx, db, lines)
 		}
-		return do(ctx, db, audit.NewJournal(Logger(c, log), db, time.Now))
+		journal := audit.NewJournal(Logger(c, log), db, time.Now)
+		running, stop := context.WithCancel(context.WithoutCancel(ctx))
+		written := make(chan struct{})
+		go func() { defer close(written); journal.Run(running) }()
+		defer func() { stop(); <-written }() // it keeps what waits then
+		return do(ctx, db, journal)
 	})
 }
 

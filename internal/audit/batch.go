@@ -1,6 +1,10 @@
 package audit
 
-import "time"
+import (
+	"time"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+)
 
 // alike are refusals that are one.
 type alike struct {
@@ -8,10 +12,10 @@ type alike struct {
 	by, account, kind, resource, workspace, route, path, reason, client string
 }
 
-// source is who has refusals happen: a person at an address, or whoever is there.
-type source struct{ by, client string }
+// source is who has refusals happen: a person in a network, or whoever is there.
+type source struct{ by, network string }
 
-func (a alike) source() source { return source{a.by, a.client} }
+func (a alike) source() source { return source{a.by, httpx.Network(a.client)} }
 
 // window is a time in which refusals that are alike are counted.
 type window struct {
@@ -43,7 +47,7 @@ func (b *batch) add(e Entry, now time.Time) {
 	}
 	key := alike{e.Name, e.By, e.Account, e.Kind, e.Resource, e.Workspace, e.Route, e.Path, e.Reason, e.Client}
 	if _, ok := b.open[key]; !ok && b.sources[key.source()] >= perSource { // whoever varies what is asked for is told apart no more
-		key = alike{name: e.Name, by: e.By, client: e.Client}
+		key = alike{name: e.Name, by: e.By, client: httpx.Network(e.Client)}
 		e.Event = Event{Name: e.Name, By: e.By, Actor: e.Actor, Reason: "many that differ, from one source"}
 	}
 	if w, ok := b.open[key]; ok && now.Before(w.until) {
@@ -53,7 +57,11 @@ func (b *batch) add(e Entry, now time.Time) {
 	}
 	b.allowed = min(burst, b.allowed+now.Sub(b.since).Seconds()*perSecond)
 	b.since = now
-	if len(b.open) >= windows || b.allowed < 1 {
+	least := 1.0
+	if e.By == "" { // whoever has not signed in leaves half to those who have
+		least = burst / 2
+	}
+	if len(b.open) >= windows || b.allowed < least {
 		b.left++
 		return
 	}

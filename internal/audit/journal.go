@@ -18,7 +18,7 @@ const (
 	flushEvery = time.Second      // the longest that one waits while the database answers
 	collapsing = time.Minute      // for which refusals that are alike are one
 	windows    = 10_000           // refusals that are told apart at once
-	perSource  = 200              // and of these from one source
+	perSource  = 60               // and of these from one source: in a minute half of what may be written
 	keepWithin = 5 * time.Second  // the longest that somebody waits for an event to be written
 	burst      = 2000             // refusals that are written however fast they come
 	perSecond  = 2                // and how many from then on

@@ -123,6 +123,35 @@ func TestEndKeepsWhatIsLeft(t *testing.T) {
 	})
 }
 
+// The attack: keep what one is refused out of the stored events, by many requests of nobody's beforehand.
+func TestAttackFloodHidesNobodysRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{}
+		j, _, end := writing(t, s)
+		for minute := range 60 {
+			for network := range 20 {
+				for i := range 2 * perSource {
+					from := Origin{Client: fmt.Sprintf("2001:db8:0:%x::%x", network, i)}
+					j.Record(With(t.Context(), func() Origin { return from }), Event{Name: RequestRefused, Route: fmt.Sprintf("GET /%d/%d", minute, i), Reason: "no route"})
+				}
+				synctest.Wait()
+			}
+			if minute < 59 {
+				time.Sleep(time.Minute)
+			}
+		}
+		j.Record(t.Context(), refusal("GET /api/2.0/mlflow/runs/get"))
+		end()
+		var kept bool
+		for _, e := range s.kept {
+			kept = kept || e.By == "ann"
+		}
+		if !kept {
+			t.Errorf("the refusal is not among %d events", len(s.kept))
+		}
+	})
+}
+
 // The attack: fill the disk with refusals, each of another path, or of another name.
 func TestAttackFloodOfRefusals(t *testing.T) {
 	for name, vary := range map[string]func(i int) (Event, Origin){

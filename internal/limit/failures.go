@@ -6,12 +6,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
-	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 )
 
 // Counter counts failures by name. A name may fail so many times at once, and gets each of them back in an equal part of a
@@ -92,7 +92,7 @@ func (f *Failures) ask(ctx context.Context, do func(context.Context, Counter) er
 // names are what is counted. The account is what somebody claims, in any spelling and of any length: one spelling of it is
 // counted, as a hash, so that memory is bounded.
 func names(client, account string) []string {
-	all := []string{hashed("address " + network(client))}
+	all := []string{hashed("address " + httpx.Network(client))}
 	if account = strings.ToLower(strings.TrimSpace(account)); account != "" {
 		all = append(all, hashed("account "+account))
 	}
@@ -102,18 +102,4 @@ func names(client, account string) []string {
 func hashed(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return hex.EncodeToString(sum[:])
-}
-
-// network gives what one customer of a network has: an address of IPv4, however it is written, or the 64 bits within which
-// anybody of IPv6 chooses addresses at will (RFC 6177 §2).
-func network(client string) string {
-	address, err := netip.ParseAddr(client)
-	if err != nil {
-		return client
-	}
-	address = address.Unmap().WithZone("")
-	if address.Is6() {
-		return netip.PrefixFrom(address, 64).Masked().String()
-	}
-	return address.String()
 }

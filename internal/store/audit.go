@@ -77,7 +77,7 @@ func (db *DB) Audit(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
 		}
 	}
 	if q.After != (audit.Place{}) {
-		s = s.Where("(e.at_ms < ? OR (e.at_ms = ? AND e.id < ?))", q.After.At, q.After.At, q.After.ID)
+		s = s.Where("e.at_ms <= ?", q.After.At).Where("(e.at_ms < ? OR e.id < ?)", q.After.At, q.After.ID) // the first is a range of the index
 	}
 	if err := s.Scan(ctx); err != nil {
 		return nil, db.coded(err, "")
