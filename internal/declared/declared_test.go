@@ -234,6 +234,12 @@ func TestCompare(t *testing.T) {
 		"longer": {[]func(Policy){user("ann", Value{}, "manual"), func(p Policy) { p[grant] = Entry{Value: Value{Level: "READ", Expires: now.Add(time.Hour)}} }},
 			"users: [{username: ann}]\ngrants: [{user: ann, kind: experiment, resource: 1, level: READ, expires_at: 2027-12-31T00:00:00Z}]", true,
 			"~ grant of user ann on experiment 1: READ, until 2027-01-01T01:00:00Z → READ, until 2027-12-31T00:00:00Z"},
+		"over, and longer here": {[]func(Policy){user("ann", Value{}, "manual"), func(p Policy) { p[grant] = Entry{Value: Value{Level: "READ"}} }},
+			"users: [{username: ann}]\ngrants: [{user: ann, kind: experiment, resource: 1, level: READ, expires_at: 2026-12-31T00:00:00Z}]", true,
+			"- grant of user ann on experiment 1: READ"},
+		"over, of nobody": {nil, "grants: [{user: ann, kind: experiment, resource: 1, level: READ, expires_at: 2026-12-31T00:00:00Z}]", false, ""},
+		"whom a rule gives something": {[]func(Policy){user("ann", Value{}, "manual"), func(p Policy) { p[grant] = Entry{Value: Value{Level: "READ"}, By: "a workspace rule"} }},
+			"", true, "kept grant of user ann on experiment 1 by a workspace rule\nkept user ann by a workspace rule"},
 		"a rule's": {[]func(Policy){user("ann", Value{}, "manual"), func(p Policy) { p[grant] = Entry{Value: Value{Level: "READ"}, By: "a workspace rule"} }},
 			"users: [{username: ann}]", true, "kept grant of user ann on experiment 1 by a workspace rule"},
 	} {

@@ -62,11 +62,9 @@ func Compare(have Policy, want *File, prune bool, now time.Time) (Plan, error) {
 	p := Plan{Changes: []Change{}, Kept: []Kept{}}
 	after := maps.Clone(have)
 	var wrong Problems
+	want = want.without(func(v Value) bool { return !v.Expires.IsZero() && !v.Expires.After(now) })
 	for _, k := range sorted(want.Entries) {
 		v := want.Entries[k]
-		if !v.Expires.IsZero() && !v.Expires.After(now) { // over: as if it was not there
-			continue
-		}
 		before, there := have[k]
 		if k.What == User {
 			v = completed(k, v, before, there)
@@ -98,15 +96,30 @@ func Compare(have Policy, want *File, prune bool, now time.Time) (Plan, error) {
 	return p, wrong.err()
 }
 
-// prune removes what the file lacks.
+// without is the file without the entries that are over, which are as if they were not in it.
+func (f *File) without(over func(Value) bool) *File {
+	rest := *f
+	rest.Entries = maps.Clone(f.Entries)
+	maps.DeleteFunc(rest.Entries, func(_ Key, v Value) bool { return over(v) })
+	return &rest
+}
+
+// prune removes what the file lacks. What somebody else sees to stays, and whom it is about as well.
 func (p *Plan) prune(have, after Policy, want *File) {
+	held := map[Key]string{} // by whom
 	for _, k := range slices.Backward(sorted(have)) {
 		e := have[k]
+		if byHand(e.By) && held[k] != "" {
+			e.By = held[k]
+		}
 		if _, declared := want.Entries[k]; declared {
 			continue
 		}
 		if !byHand(e.By) {
 			p.Kept = append(p.Kept, Kept{k, e.By})
+			for _, on := range k.needs() {
+				held[on] = e.By
+			}
 			continue
 		}
 		delete(after, k)
