@@ -105,7 +105,11 @@ func (a *API) Who(ctx context.Context, s *identity.Subject, in *WhoQuery) (Who, 
 		}
 	}
 	const batch = 200
-	for decided := 0; decided < mostDecided; decided += batch {
+	most := mostDecided
+	if !s.Admin { // everybody manages something, and each decision may load somebody's grants
+		most = batch
+	}
+	for decided := 0; decided < most; decided += batch {
 		users, err := a.Store.UsersAfter(ctx, place, batch)
 		if err != nil {
 			return found, err
@@ -124,7 +128,7 @@ func (a *API) Who(ctx context.Context, s *identity.Subject, in *WhoQuery) (Who, 
 				return found, err
 			}
 			if e.Allowed {
-				found.Access = append(found.Access, accessOf(user, k.Name, in.ID, e))
+				found.Access = append(found.Access, accessOf(s, user, k.Name, in.ID, e))
 			}
 		}
 		if len(users) < batch {
@@ -135,10 +139,10 @@ func (a *API) Who(ctx context.Context, s *identity.Subject, in *WhoQuery) (Who, 
 	return found, nil
 }
 
-func accessOf(user directory.User, k kind.Name, id string, e authz.Explanation) Access {
+func accessOf(s *identity.Subject, user directory.User, k kind.Name, id string, e authz.Explanation) Access {
 	one := Access{User: user.Username, Service: user.Service, Kind: string(k), ID: id, Permission: e.Level.String(), Reason: string(e.Reason)}
 	if e.Grant != nil {
-		via := considered(*e.Grant, e.Grant)
+		via := considered(*e.Grant, e.Grant).forEyesOf(s, user)
 		one.Via = &via
 	}
 	return one
@@ -189,7 +193,7 @@ func (a *API) What(ctx context.Context, s *identity.Subject, in *WhatQuery) (Wha
 		case err != nil:
 			return found, err
 		case e.Allowed || s.Admin:
-			found.Access = append(found.Access, accessOf(user, on.Kind, one.id, e))
+			found.Access = append(found.Access, accessOf(s, user, on.Kind, one.id, e))
 		}
 	}
 	return found, nil

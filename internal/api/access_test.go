@@ -102,6 +102,29 @@ func TestWhoAndWhat(t *testing.T) {
 		}
 	}
 	attackStrangerAsksWhoCanAccess(t, c, id)
+	attackPatternsOfOthers(t, c, target)
+}
+
+// The attack: make something that a pattern of somebody else's matches, and read the pattern, which tells of other names.
+func attackPatternsOfOthers(t *testing.T, c *cast, target string) {
+	t.Helper()
+	rule := authz.Grant{Kind: kind.MCPServer, Pattern: "(mine|project-falcon)", Priority: 1, Level: kind.Edit}
+	if err := c.App.Store.CreatePattern(t.Context(), store.Principal{User: target}, rule); err != nil {
+		t.Fatal(err)
+	}
+	p := store.Principal{User: c.member.Username}
+	if err := c.App.Store.CreateGrant(t.Context(), p, kind.MCPServer, "mine", kind.Manage, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{askedAt("who", "kind", string(kind.MCPServer), "id", "mine"), askedAt("explain", "user", target, "kind", string(kind.MCPServer), "id", "mine")} {
+		got := c.member.Do(t, http.MethodGet, at, nil)
+		if text := string(got.Body); got.Status != 200 || !strings.Contains(text, target) || !strings.Contains(text, `"source":"regex"`) || strings.Contains(text, "falcon") {
+			t.Errorf("%s: %d %s", at, got.Status, text)
+		}
+		if got := c.admin.Do(t, http.MethodGet, at, nil); !strings.Contains(string(got.Body), "falcon") {
+			t.Errorf("to an administrator %s: %d %s", at, got.Status, got.Body)
+		}
+	}
 }
 
 // The attack: ask who can access what one cannot read, and learn whether it exists.

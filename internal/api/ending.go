@@ -23,7 +23,13 @@ type Expiry struct {
 // UnmarshalJSON reads a time in RFC 3339, or null.
 func (e *Expiry) UnmarshalJSON(data []byte) error {
 	e.Given = true
-	return json.Unmarshal(data, &e.At)
+	if err := json.Unmarshal(data, &e.At); err != nil {
+		return err
+	}
+	if e.At.IsZero() && string(data) != "null" { // which is no end else
+		return errs.New(errs.Invalid, "expires_at is in the past; take the permission away instead, or send null for no end")
+	}
+	return nil
 }
 
 // Schema tells the OpenAPI document of it (huma.SchemaProvider).
@@ -50,7 +56,7 @@ func (a *API) untilOf(in params) (*time.Time, error) {
 		return nil, err
 	}
 	at, err := time.Parse(time.RFC3339, *text)
-	if err != nil {
+	if err != nil || at.IsZero() {
 		return nil, errs.New(errs.Invalid, "expires_at must be a time in RFC 3339, such as 2027-01-31T18:00:00Z")
 	}
 	return a.until(Ending{Expiry{Given: true, At: at}})

@@ -26,7 +26,7 @@ func TestGrantsAndPatternsEnd(t *testing.T) {
 	c := newCast(t)
 	c.each(t, func(t *testing.T, k kind.Kind, s side) {
 		one, shown := c.grants(k, s)+"/"+c.at(k), holders(k, c.at(k), s)
-		for _, wrong := range []any{"2001-01-31T18:00:00Z", "tomorrow", "", 7, object{}} {
+		for _, wrong := range []any{"2001-01-31T18:00:00Z", "0001-01-01T00:00:00Z", "tomorrow", "", 7, object{}} {
 			if got := c.admin.Do(t, http.MethodPost, one, until("READ", wrong)); got.Status != 400 && got.Status != 422 {
 				t.Errorf("%v: %d", wrong, got.Status)
 			}

@@ -92,7 +92,7 @@ func (a *API) Explain(ctx context.Context, s *identity.Subject, in *ExplanationQ
 	}
 	said := Explanation{User: user.Username, Kind: in.Kind, ID: in.ID, Permission: e.Level.String(), Reason: string(e.Reason), Considered: []Considered{}}
 	for _, g := range e.Considered {
-		said.Considered = append(said.Considered, considered(g, e.Grant))
+		said.Considered = append(said.Considered, considered(g, e.Grant).forEyesOf(s, user))
 	}
 	return said, nil
 }
@@ -113,6 +113,15 @@ func (a *API) explained(ctx context.Context, user directory.User, k kind.Name, i
 		e.Decision = authz.Decision{Reason: authz.ByWorkspace}
 	}
 	return e, on, nil
+}
+
+// forEyesOf leaves out of a pattern of somebody else's what administrators alone read: it may tell of names that the caller does
+// not know.
+func (c Considered) forEyesOf(s *identity.Subject, of directory.User) Considered {
+	if !s.Admin && s.UserID != of.ID && c.Pattern != "" {
+		c.ID, c.Pattern, c.Priority = 0, "", nil
+	}
+	return c
 }
 
 // considered shows a grant, of which it may be said that it decides.
