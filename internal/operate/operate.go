@@ -109,28 +109,22 @@ func (j *job) all(ctx context.Context) (declared.Policy, error) {
 }
 
 // settle makes one change of one entry, which to gives in place of the one before: nil to remove it. What it did is
-// recorded and printed.
+// printed.
 func (j *job) settle(ctx context.Context, k declared.Key, to func(before declared.Entry, there bool) (*declared.Value, error)) error {
+	return j.settleAll(ctx, []declared.Key{k}, to)
+}
+
+// settleAll is settle for several entries, in one transaction.
+func (j *job) settleAll(ctx context.Context, keys []declared.Key, to func(before declared.Entry, there bool) (*declared.Value, error)) error {
 	var done []declared.Change
 	err := j.db.Settle(ctx, func(have declared.Policy) ([]declared.Change, error) {
 		done = nil
-		before, there := have[k]
-		after, err := to(before, there)
-		switch {
-		case err != nil:
-			return nil, err
-		case after == nil && !there:
-			return nil, errs.New(errs.NotFound, "there is no %s", k)
-		case after == nil:
-			done = []declared.Change{{Action: declared.Remove, Key: k, Before: before.Value}}
-		case !there:
-			plan, err := declared.Compare(have, declared.One(k, *after), false, j.Now())
+		for _, k := range keys {
+			changes, err := j.changeOf(have, k, to)
 			if err != nil {
-				return nil, errs.New(errs.Invalid, "%v", err)
+				return nil, err
 			}
-			done = plan.Changes
-		case before.Value != *after:
-			done = []declared.Change{{Action: declared.Alter, Key: k, Before: before.Value, After: *after}}
+			done = append(done, changes...)
 		}
 		return done, nil
 	})
@@ -138,6 +132,28 @@ func (j *job) settle(ctx context.Context, k declared.Key, to func(before declare
 		return err
 	}
 	return j.settled(done)
+}
+
+func (j *job) changeOf(have declared.Policy, k declared.Key, to func(before declared.Entry, there bool) (*declared.Value, error)) ([]declared.Change, error) {
+	before, there := have[k]
+	after, err := to(before, there)
+	switch {
+	case err != nil:
+		return nil, err
+	case after == nil && !there:
+		return nil, errs.New(errs.NotFound, "there is no %s", k)
+	case after == nil:
+		return []declared.Change{{Action: declared.Remove, Key: k, Before: before.Value}}, nil
+	case !there:
+		plan, err := declared.Compare(have, declared.One(k, *after), false, j.Now())
+		if err != nil {
+			return nil, errs.New(errs.Invalid, "%v", err)
+		}
+		return plan.Changes, nil
+	case before.Value != *after:
+		return []declared.Change{{Action: declared.Alter, Key: k, Before: before.Value, After: *after}}, nil
+	}
+	return nil, nil
 }
 
 // settled prints changes that were made.

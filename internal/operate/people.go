@@ -157,15 +157,16 @@ func (d *desk) groups() *cobra.Command {
 	)
 }
 
-// members puts users into a group, or takes them out. It goes on to the next where one is so already.
+// members puts users into a group, or takes them out: all of them, or none. Who is so already stays so.
 func (j *job) members(ctx context.Context, to *declared.Value) error {
+	var keys []declared.Key
 	for _, name := range j.args[1:] {
 		k := declared.Key{What: declared.Member, Group: j.args[0], User: directory.Canonical(name)}
-		if err := j.settle(ctx, k, func(declared.Entry, bool) (*declared.Value, error) { return to, nil }); err != nil {
-			return err
+		if !slices.Contains(keys, k) {
+			keys = append(keys, k)
 		}
 	}
-	return nil
+	return j.settleAll(ctx, keys, func(declared.Entry, bool) (*declared.Value, error) { return to, nil })
 }
 
 func (j *job) listGroups(ctx context.Context) error {
