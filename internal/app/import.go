@@ -232,7 +232,10 @@ func compared(output io.Writer, c importer.Comparison, complete bool) error {
 	for _, one := range c.Differences {
 		fmt.Fprintln(&lines, one)
 	}
-	fmt.Fprintf(&lines, "%d decisions were compared, %d differ\n", c.Decisions, len(c.Differences))
+	if more := c.Differ - len(c.Differences); more > 0 {
+		fmt.Fprintf(&lines, "and %d more; where nearly all differ, compare DEFAULT_MLFLOW_PERMISSION and PERMISSION_SOURCE_ORDER with the predecessor's first\n", more)
+	}
+	fmt.Fprintf(&lines, "%d decisions were compared, %d differ\n", c.Decisions, c.Differ)
 	if c.Unnamed > 0 {
 		fmt.Fprintf(&lines, "%d were not: patterns decide about experiments whose names are not known; set MLFLOW_UPSTREAM to the running MLflow\n", c.Unnamed)
 	}
@@ -242,7 +245,7 @@ func compared(output io.Writer, c importer.Comparison, complete bool) error {
 	if _, err := io.WriteString(output, lines.String()); err != nil {
 		return err
 	}
-	if len(c.Differences) > 0 {
+	if c.Differ > 0 {
 		return ErrDiffers
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,8 +48,8 @@ var basicKinds = []struct {
 	{kind.Workspace, "workspace_permissions", []string{"workspace"}},
 }
 
-// weak is the password that MLflow gave its administrator until 3.5, and takes from none any more.
-const weak = "password1234"
+// weak are the passwords that MLflow gave its administrator by itself: the first until 2.21, the other until 3.5.
+var weak = []string{"password", "password1234"}
 
 // basic reads a database of MLflow's basic-auth app.
 type basic struct {
@@ -125,7 +126,7 @@ func (b *basic) readUsers() error {
 		switch {
 		case hash == "":
 			b.note("password", name, "there is none; give the account one, or an access token")
-		case admin && b.settings.Guess != nil && b.settings.Guess(hash, weak):
+		case admin && b.settings.Guess != nil && slices.ContainsFunc(weak, func(one string) bool { return b.settings.Guess(hash, one) }):
 			b.note("password", name, "it is the one that MLflow gives everybody, and is not carried over for an administrator; give the account another one")
 		default:
 			b.Contents.Passwords[name] = takeover.Password{Hash: hash, Kept: true}

@@ -83,13 +83,18 @@ func TestWhatBasicAuthHoldsWithRoles(t *testing.T) {
 	}
 }
 
-// The attack: sign in as the administrator with the password that MLflow gave everybody's until 3.5.
+// The attack: sign in as the administrator with a password that MLflow gave everybody's, until 2.21 or until 3.5.
 func TestAttackPasswordThatEverybodyKnows(t *testing.T) {
 	s := settings(false)
 	s.Guess = token.Matches
 	c := read(t, BasicAuth, dump(t, "basic-auth-3.5.0"), s).Contents
 	if secret, has := c.Passwords["admin"]; has {
 		t.Errorf("%+v", secret)
+	}
+	older := s
+	older.Guess = func(_, secret string) bool { return secret == "password" }
+	if held := read(t, BasicAuth, dump(t, "basic-auth-2.22.0"), older).Contents.Passwords; held["admin"].Hash != "" || held["ann"].Hash == "" {
+		t.Errorf("that of older versions: %+v", held)
 	}
 	if !c.Users["admin"].Admin || !c.Users["root"].Admin {
 		t.Errorf("%+v", c.Users)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
@@ -39,7 +40,17 @@ func (d Difference) String() string {
 type Comparison struct {
 	Decisions   int
 	Unnamed     int // decisions about experiments whose names are not known, where patterns decide
-	Differences []Difference
+	Differ      int
+	Differences []Difference // the first of them
+}
+
+// shown is how many differences are kept: a setting that differs makes millions of them.
+const shown = 1000
+
+func (c *Comparison) differs(d Difference) {
+	if c.Differ++; len(c.Differences) < shown {
+		c.Differences = append(c.Differences, d)
+	}
 }
 
 // Compare makes every decision as it is there and as it is here: of each user, on each resource that a grant names, and on others.
@@ -84,7 +95,7 @@ func (s *Source) compareUser(c *Comparison, user string, u takeover.User, grants
 	if s.Old.Admin(user) != (u.Admin && u.Active) { // one line in place of one for each resource
 		says := map[bool]string{true: "an administrator", false: "no administrator"}
 		c.Decisions++
-		c.Differences = append(c.Differences, Difference{User: user, Before: says[s.Old.Admin(user)], After: says[u.Admin && u.Active]})
+		c.differs(Difference{User: user, Before: says[s.Old.Admin(user)], After: says[u.Admin && u.Active]})
 		return
 	}
 	for _, on := range all {
@@ -104,7 +115,7 @@ func (s *Source) compareUser(c *Comparison, user string, u takeover.User, grants
 			before = "decided by a pattern that is set aside"
 		}
 		if !sure || decided.Level != level {
-			c.Differences = append(c.Differences, Difference{User: user, On: on, Before: before, After: decided.Level.String()})
+			c.differs(Difference{User: user, On: on, Before: before, After: decided.Level.String()})
 		}
 	}
 }
@@ -158,12 +169,19 @@ func index(c takeover.Contents) held {
 		}
 		return user
 	}
+	over := func(expires int64) bool { return expires != 0 && expires <= time.Now().Unix() }
 	for g, given := range c.Grants {
+		if over(given.Expires) {
+			continue
+		}
 		level, _ := kind.ParseLevel(given.Level) // one that is not known refuses
 		h.own[g.Principal] = append(h.own[g.Principal], authz.Grant{Source: source(g.Principal, authz.User, authz.Group), Kind: kind.Name(g.Kind), Workspace: g.Workspace,
 			Resource: g.Resource, Level: level, Group: g.Group})
 	}
 	for p, ruled := range c.Patterns {
+		if over(ruled.Expires) {
+			continue
+		}
 		level, _ := kind.ParseLevel(ruled.Level)
 		h.own[p.Principal] = append(h.own[p.Principal], authz.Grant{Source: source(p.Principal, authz.UserPattern, authz.GroupPattern), Kind: kind.Name(p.Kind), Workspace: p.Workspace,
 			Pattern: p.Text, Priority: ruled.Priority, Level: level, Group: p.Group})

@@ -136,22 +136,22 @@ func (p *plugin) readUsers() error {
 		}
 		if hash := row.Text("password_hash"); hash != "" {
 			expires, ok := row.Moment("password_expiration")
-			if !ok { // tokens have an end here; the same one whenever it is read
+			if !ok { // tokens have an end here
 				expires = time.Date(time.Now().Year()+1, time.December, 31, 0, 0, 0, 0, time.UTC)
 			}
-			p.password(name, hash, expires)
+			p.password(name, hash, expires, !ok)
 		}
 		return nil
 	})
 }
 
 // password takes in the secret without a name, if it is still good.
-func (p *plugin) password(name, hash string, expires time.Time) {
+func (p *plugin) password(name, hash string, expires time.Time, made bool) {
 	if !expires.After(time.Now()) {
 		p.note("token", name, "it has expired, and is not carried over")
 		return
 	}
-	p.Contents.Passwords[name] = takeover.Password{Hash: hash, Expires: expires.Unix()}
+	p.Contents.Passwords[name] = takeover.Password{Hash: hash, Expires: expires.Unix(), Made: made}
 }
 
 func (p *plugin) readGroups() error {
@@ -206,6 +206,7 @@ func (p *plugin) readIdentities() error {
 		p.Contents.Identities[takeover.Identity{Provider: issuer, Subject: subject}] = takeover.Whose{User: name, Admin: u.Admin && !u.Service}
 		return nil
 	})
+	p.whichAdministers()
 	for name, u := range p.Contents.Users {
 		switch {
 		case u.Service:
@@ -225,6 +226,21 @@ func (p *plugin) readIdentities() error {
 	return err
 }
 
+// whichAdministers leaves of several identities none an administrator's: nobody knows which provider said so, and the next
+// sign-in does.
+func (p *plugin) whichAdministers() {
+	identities := map[string]int{}
+	for _, whose := range p.Contents.Identities {
+		identities[whose.User]++
+	}
+	for i, whose := range p.Contents.Identities {
+		if identities[whose.User] > 1 {
+			whose.Admin = false
+			p.Contents.Identities[i] = whose
+		}
+	}
+}
+
 // readMemberships carries over who is in which group. What people have is an identity provider's, and its first word takes its
 // place, as each sign-in did there; what programs have stays.
 func (p *plugin) readMemberships() error {
@@ -237,7 +253,6 @@ func (p *plugin) readMemberships() error {
 		switch _, id, by := strings.Cut(source, ":"); {
 		case p.Contents.Users[name].Service:
 			source = directory.Manual
-		case source == directory.SCIM:
 		case by:
 			issuer, err := p.issuer(id)
 			if err != nil {
@@ -268,7 +283,7 @@ func (p *plugin) readTokens() error {
 		}
 		prefix := row.Text("token_prefix")
 		if prefix == "" {
-			p.password(name, row.Text("token_hash"), expires)
+			p.password(name, row.Text("token_hash"), expires, false)
 			return nil
 		}
 		created, _ := row.Moment("created_at")

@@ -73,7 +73,8 @@ func (db *DB) known(ctx context.Context, user directory.User, login directory.Lo
 func (db *DB) saidBefore(ctx context.Context, row identityRow, login directory.Login) (bool, error) {
 	var held []string
 	err := db.read.NewSelect().TableExpr("gw_groups AS g").Column("g.name").Join("JOIN gw_memberships AS m ON m.group_id = g.id").
-		Where("m.user_id = ? AND m.managed_by = ?", row.UserID, login.Identity.Provider).Scan(ctx, &held)
+		Where("m.user_id = ? AND m.managed_by IN (?, ?)", row.UserID, login.Identity.Provider, directory.Imported). // what was imported is there until the first word
+		Scan(ctx, &held)
 	said := slices.Clone(login.Groups)
 	slices.Sort(held)
 	slices.Sort(said)

@@ -130,15 +130,20 @@ func (r *reading) memberships() error {
 	return err
 }
 
-// secrets reads the secrets that a predecessor has hashed. Those of ours are there, and no more is told of them.
+// secrets reads the secrets as a predecessor has hashed them. Others are there, and no more is told of them.
 func (r *reading) secrets() error {
-	var own []string
-	err := r.from.NewSelect().TableExpr("gw_access_tokens AS t").Join("JOIN gw_users AS u ON u.id = t.user_id").ColumnExpr("u.username").Scan(r.ctx, &own)
+	var own []struct {
+		Username, Carried string
+		ExpiresAt         time.Time
+	}
+	err := r.from.NewSelect().TableExpr("gw_access_tokens AS t").Join("JOIN gw_users AS u ON u.id = t.user_id").ColumnExpr("u.username, t.carried, t.expires_at").Scan(r.ctx, &own)
 	if err != nil {
 		return err
 	}
-	for _, name := range own {
-		r.here.Passwords[name] = takeover.Password{}
+	for _, t := range own {
+		if r.here.Passwords[t.Username] = (takeover.Password{}); t.Carried != "" {
+			r.here.Passwords[t.Username] = takeover.Password{Hash: t.Carried, Expires: t.ExpiresAt.Unix()}
+		}
 	}
 	var passwords []struct {
 		Username, Hash string
@@ -173,6 +178,15 @@ type importedRule struct {
 	Priority                  int
 	AsideText, AsideLevel     string
 	AsideReason               string
+	ExpiresAt                 time.Time
+}
+
+// expires is the end as takeover has it.
+func (h importedRule) expires() int64 {
+	if h.ExpiresAt.IsZero() {
+		return 0
+	}
+	return h.ExpiresAt.Unix()
 }
 
 func (h importedRule) principal() takeover.Principal {
@@ -182,7 +196,7 @@ func (h importedRule) principal() takeover.Principal {
 // named joins who holds the rows of a table.
 func named(q *bun.SelectQuery, table string) *bun.SelectQuery {
 	return q.TableExpr("? AS r", bun.Ident(table)).Join("LEFT JOIN gw_users AS u ON u.id = r.user_id").Join("LEFT JOIN gw_groups AS g ON g.id = r.group_id").
-		ColumnExpr("COALESCE(u.username, '') AS username, COALESCE(g.name, '') AS group_name, r.kind, r.workspace, r.level")
+		ColumnExpr("COALESCE(u.username, '') AS username, COALESCE(g.name, '') AS group_name, r.kind, r.workspace, r.level, r.expires_at")
 }
 
 func (r *reading) grants() error {
@@ -190,7 +204,7 @@ func (r *reading) grants() error {
 	err := named(r.from.NewSelect(), grants).Join("LEFT JOIN gw_workspace_rules AS w ON w.id = r.rule_id").
 		ColumnExpr("r.resource, COALESCE(w.name, '') AS rule").Scan(r.ctx, &rows)
 	for _, g := range rows {
-		r.here.Grants[takeover.Grant{Principal: g.principal(), Kind: g.Kind, Workspace: g.Workspace, Resource: g.Resource}] = takeover.Given{Level: g.Level, Rule: g.Rule}
+		r.here.Grants[takeover.Grant{Principal: g.principal(), Kind: g.Kind, Workspace: g.Workspace, Resource: g.Resource}] = takeover.Given{Level: g.Level, Rule: g.Rule, Expires: g.expires()}
 	}
 	return err
 }
@@ -200,7 +214,7 @@ func (r *reading) patterns() error {
 	err := named(r.from.NewSelect(), patterns).Join("LEFT JOIN gw_set_aside AS s ON s.pattern_id = r.id").
 		ColumnExpr("r.pattern, r.priority, COALESCE(s.pattern, '') AS aside_text, COALESCE(s.level, '') AS aside_level, COALESCE(s.reason, '') AS aside_reason").Scan(r.ctx, &rows)
 	for _, p := range rows {
-		ruled := takeover.Ruled{Priority: p.Priority, Level: p.Level}
+		ruled := takeover.Ruled{Priority: p.Priority, Level: p.Level, Expires: p.expires()}
 		if p.AsideReason != "" {
 			ruled.Aside = takeover.Aside{Text: p.AsideText, Level: p.AsideLevel, Reason: p.AsideReason}
 		}

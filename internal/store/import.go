@@ -225,10 +225,9 @@ func (w *writing) memberships(p takeover.Plan) error {
 }
 
 func (w *writing) identities(p takeover.Plan) error {
-	gone := p.Identities.Drop
+	gone := slices.Concat(p.Identities.Drop, p.Identities.Over)
 	var rows []identityRow
 	for i, whose := range p.Identities.Put {
-		gone = append(gone, i)
 		rows = append(rows, identityRow{Provider: i.Provider, Subject: i.Subject, UserID: w.users[whose.User], LastLoginAt: w.db.now(),
 			IsAdmin: whose.Admin, SaidAt: time.Unix(0, 0).UTC()})
 	}
@@ -241,10 +240,9 @@ func (w *writing) identities(p takeover.Plan) error {
 }
 
 func (w *writing) secrets(p takeover.Plan) error {
-	gone := p.Passwords.Drop
+	gone := slices.Concat(p.Passwords.Drop, p.Passwords.Over)
 	var rows []passwordRow
 	for name, secret := range p.Passwords.Put {
-		gone = append(gone, name)
 		rows = append(rows, passwordRow{UserID: w.users[name], Hash: secret.Hash, CreatedAt: w.db.now(), ExpiresAt: time.Unix(secret.Expires, 0).UTC(), Kept: secret.Kept})
 	}
 	for _, name := range gone {
@@ -273,10 +271,9 @@ type carriedRow struct {
 }
 
 func (w *writing) tokens(p takeover.Plan) error {
-	gone := p.Tokens.Drop
+	gone := slices.Concat(p.Tokens.Drop, p.Tokens.Over)
 	var rows []carriedRow
 	for t, named := range p.Tokens.Put {
-		gone = append(gone, t)
 		rows = append(rows, carriedRow{UserID: w.users[t.User], Name: t.Name, Prefix: named.Prefix, Hash: "carried " + rand.Text(), Carried: named.Hash,
 			CreatedAt: time.Unix(named.Created, 0).UTC(), CreatedBy: named.CreatedBy, ExpiresAt: time.Unix(named.Expires, 0).UTC()})
 	}
@@ -315,16 +312,9 @@ type grantRow struct {
 }
 
 func (w *writing) grants(p takeover.Plan) error {
-	here, err := w.anyOf(grants)
-	if err != nil {
-		return err
-	}
-	gone := p.Grants.Drop
+	gone := slices.Concat(p.Grants.Drop, p.Grants.Over)
 	var rows []grantRow
 	for g, given := range p.Grants.Put {
-		if here {
-			gone = append(gone, g)
-		}
 		userID, groupID := w.of(g.Principal)
 		rows = append(rows, grantRow{UserID: userID, GroupID: groupID, Kind: g.Kind, Workspace: g.Workspace, Resource: g.Resource, Level: given.Level, RuleID: w.rules[given.Rule]})
 	}
@@ -335,11 +325,6 @@ func (w *writing) grants(p takeover.Plan) error {
 		}
 	}
 	return insertAll(w.ctx, w.tx, rows)
-}
-
-// anyOf tells whether a table has rows, which could be those that come.
-func (w *writing) anyOf(table string) (bool, error) {
-	return w.tx.NewSelect().Table(table).ColumnExpr("1").Limit(1).Exists(w.ctx)
 }
 
 type patternRow struct {
@@ -363,18 +348,18 @@ type setAsideRow struct {
 }
 
 func (w *writing) patterns(p takeover.Plan) error {
-	gone := p.Patterns.Drop
+	for _, t := range slices.Concat(p.Patterns.Drop, p.Patterns.Over) {
+		if err := w.removePattern(t); err != nil {
+			return err
+		}
+	}
 	var rows []patternRow
 	for t, ruled := range p.Patterns.Put {
-		gone = append(gone, t)
 		userID, groupID := w.of(t.Principal)
 		row := patternRow{UserID: userID, GroupID: groupID, Kind: t.Kind, Workspace: t.Workspace, Pattern: t.Text, Priority: ruled.Priority, Level: ruled.Level}
 		if ruled.Aside.Reason == "" {
 			rows = append(rows, row)
 			continue
-		}
-		if err := w.removePattern(t); err != nil {
-			return err
 		}
 		row.Level = kind.NoPermissions.String()
 		if _, err := w.tx.NewInsert().Model(&row).Exec(w.ctx); err != nil {
@@ -382,14 +367,6 @@ func (w *writing) patterns(p takeover.Plan) error {
 		}
 		kept := setAsideRow{PatternID: row.ID, Pattern: ruled.Aside.Text, Level: ruled.Aside.Level, Reason: ruled.Aside.Reason}
 		if _, err := w.tx.NewInsert().Model(&kept).Exec(w.ctx); err != nil {
-			return err
-		}
-	}
-	for _, t := range gone {
-		if ruled, ok := p.Patterns.Put[t]; ok && ruled.Aside.Reason != "" {
-			continue
-		}
-		if err := w.removePattern(t); err != nil {
 			return err
 		}
 	}
@@ -403,10 +380,9 @@ func (w *writing) removePattern(t takeover.Pattern) error {
 }
 
 func (w *writing) rolePermissions(p takeover.Plan) error {
-	gone := p.Permissions.Drop
+	gone := slices.Concat(p.Permissions.Drop, p.Permissions.Over)
 	var rows []rolePermissionRow
 	for t, permitted := range p.Permissions.Put {
-		gone = append(gone, t)
 		rows = append(rows, rolePermissionRow{RoleID: w.roles[t.Role], ResourceType: t.Type, ResourcePattern: t.Pattern, Resource: permitted.Resource, Permission: permitted.Level})
 	}
 	for _, t := range gone {
@@ -434,8 +410,8 @@ func (w *writing) assignments(p takeover.Plan) error {
 // token's any more.
 func (db *DB) upgradeToken(ctx context.Context, id int64, carried string, to [32]byte) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		result, err := tx.NewUpdate().Table("gw_tokens").Set("hash = ?", hashed(to)).Set("carried = ''").
-			Where("id = ? AND carried = ? AND carried <> ''", id, carried).Exec(ctx)
+		// carried stays: by it an import sees that nobody has changed the token here
+		result, err := tx.NewUpdate().Table("gw_tokens").Set("hash = ?", hashed(to)).Where("id = ? AND carried = ? AND hash LIKE 'carried %'", id, carried).Exec(ctx)
 		return db.changed(result, err, "the token")
 	})
 }

@@ -78,7 +78,7 @@ func (db *DB) CarriedOf(ctx context.Context, username, prefix string) (directory
 	var row carriedRow
 	user, err := db.User(ctx, username)
 	if err == nil {
-		err = db.read.NewSelect().Model(&row).Where("user_id = ? AND prefix = ? AND carried <> ''", user.ID, prefix).Limit(1).Scan(ctx)
+		err = db.read.NewSelect().Model(&row).Where("user_id = ? AND prefix = ? AND carried <> '' AND hash LIKE 'carried %'", user.ID, prefix).Limit(1).Scan(ctx)
 	}
 	if err != nil {
 		return directory.Password{}, db.coded(err, "the token")
@@ -97,7 +97,7 @@ func (db *DB) UpgradePassword(ctx context.Context, from directory.Password, to [
 		if err = db.changed(result, err, "the secret"); err != nil {
 			return err
 		}
-		_, err = tx.NewInsert().Model(&accessTokenRow{UserID: from.User.ID, Hash: hashed(to), CreatedAt: db.now(), ExpiresAt: from.ExpiresAt.UTC()}).Exec(ctx)
+		_, err = tx.NewInsert().Model(&accessTokenRow{UserID: from.User.ID, Hash: hashed(to), CreatedAt: db.now(), ExpiresAt: from.ExpiresAt.UTC(), Carried: from.Hash}).Exec(ctx)
 		return err
 	})
 }

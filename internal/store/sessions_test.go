@@ -1,9 +1,12 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/uptrace/bun"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
@@ -123,5 +126,26 @@ func TestAttackRenewalRevivesAccount(t *testing.T) {
 	}
 	if _, err := db.User(t.Context(), "ann"); !errs.Is(err, errs.NotFound) {
 		t.Errorf("the deleted user gave %v", err)
+	}
+}
+
+// The attack: keep the groups that an import has brought, of which the provider says that they are none.
+func TestAttackImportedGroupsOutliveTheProvidersWord(t *testing.T) {
+	db := openTest(t)
+	ann := login(t, db, "s", "ann")
+	must(t, db.CreateGroup(t.Context(), "red"))
+	red, err := db.PrincipalID(t.Context(), Principal{Group: "red"})
+	must(t, err)
+	must(t, db.update(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+		if err := db.watch(ctx, tx, memberships, "m.user_id = ?", ann.ID); err != nil {
+			return err
+		}
+		_, err := tx.NewInsert().Model(&membershipRow{UserID: ann.ID, GroupID: red, ManagedBy: directory.Imported}).Exec(ctx)
+		return err
+	}))
+	_, err = db.ConfirmLogin(t.Context(), directory.Login{Identity: directory.Identity{Provider: "oidc", Subject: "s"}, Username: "ann", DisplayName: ann.DisplayName})
+	must(t, err)
+	if all, err := db.GroupsOf(t.Context(), ann.ID); err != nil || len(all) > 0 {
+		t.Errorf("%+v, %v", all, err)
 	}
 }

@@ -21,6 +21,7 @@ type accessTokenRow struct {
 	Hash          string
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
+	Carried       string // the hash of a predecessor, in whose place this is
 }
 
 type tokenRow struct {

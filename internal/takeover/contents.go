@@ -73,7 +73,10 @@ type Grant struct {
 }
 
 // Given is what a grant gives, and the rule that gave it.
-type Given struct{ Level, Rule string }
+type Given struct {
+	Level, Rule string
+	Expires     int64 `json:",omitempty"` // 0: never, as at all predecessors
+}
 
 // Pattern is a principal's pattern of names.
 type Pattern struct {
@@ -86,6 +89,7 @@ type Ruled struct {
 	Priority int
 	Level    string
 	Aside    Aside
+	Expires  int64 `json:",omitempty"` // likewise
 }
 
 // Aside is what a pattern was that could not be carried over; empty where it could.
@@ -96,6 +100,7 @@ type Password struct {
 	Hash    string
 	Expires int64
 	Kept    bool // it is a local account's own
+	Made    bool `json:"-"` // the end was made up when it was read
 }
 
 // Token is a token with a name.

@@ -26,6 +26,7 @@ type Options struct {
 type Part[K comparable, V comparable] struct {
 	Put  map[K]V // to be made, or changed where it is here
 	Drop []K
+	Over []K // of Put: what is here already, and is replaced
 }
 
 // Plan is what is to be done.
@@ -72,6 +73,9 @@ func (p Plan) Changes() bool {
 	return false
 }
 
+// elsewhere is recorded of what another database has brought.
+const elsewhere = "elsewhere"
+
 // planner makes the parts of a plan.
 type planner struct {
 	Options
@@ -90,7 +94,9 @@ func Make(there, here Contents, o Options) Plan {
 	plan.Users = part(p, "users", there.Users, here.Users, nil, false)
 	plan.Groups = part(p, "groups", there.Groups, here.Groups, nil, false)
 	plan.Rules = part(p, "workspace rules", there.Rules, here.Rules, nil, true)
-	user, group, rule := known(here.Users, plan.Users), known(here.Groups, plan.Groups), known(here.Rules, plan.Rules)
+	person, group, rule := known(here.Users, plan.Users), known(here.Groups, plan.Groups), known(here.Rules, plan.Rules)
+	strangers := strangers(there, here, o.Before)
+	user := func(name string) bool { return person(name) && !strangers[name] }
 	holder := func(h Principal) bool { return h.Group != "" && group(h.Group) || h.Group == "" && user(h.User) }
 	plan.Roles = part(p, "roles", there.Roles, here.Roles, func(r Role, _ Described) bool { return r.Owner == "" || user(r.Owner) }, true)
 	role := known(here.Roles, plan.Roles)
@@ -100,14 +106,16 @@ func Make(there, here Contents, o Options) Plan {
 	plan.Grants = part(p, "grants", there.Grants, here.Grants,
 		func(g Grant, by Given) bool { return holder(g.Principal) && (by.Rule == "" || rule(by.Rule)) }, true)
 	plan.Patterns = part(p, "patterns", there.Patterns, here.Patterns, func(t Pattern, _ Ruled) bool { return holder(t.Principal) }, true)
-	plan.Passwords = part(p, "passwords", there.Passwords, here.Passwords, func(name string, _ Password) bool { return user(name) }, true)
+	plan.Passwords = part(p, "passwords", ends(there.Passwords, here.Passwords), here.Passwords, func(name string, _ Password) bool { return user(name) }, true)
 	plan.Tokens = part(p, "tokens", there.Tokens, here.Tokens, func(t Token, _ Named) bool { return user(t.User) }, true)
 	plan.Permissions = part(p, "role permissions", there.Permissions, here.Permissions,
 		func(t Permission, _ Permitted) bool { return role(t.Role) }, true)
 	plan.Assignments = part(p, "role assignments", there.Assignments, here.Assignments,
 		func(a Assignment, _ Held) bool { return user(a.User) && role(a.Role) }, true)
-	if o.Follow { // what is left is neither there nor here
-		for known := range p.left {
+	for known := range p.left { // what is left is neither there nor here
+		if !o.Follow {
+			plan.Record[known] = elsewhere
+		} else if o.Before[known] != elsewhere {
 			delete(plan.Record, known)
 		}
 	}
@@ -115,6 +123,45 @@ func Make(there, here Contents, o Options) Plan {
 		return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Name, b.Name))
 	})
 	return *plan
+}
+
+// strangers are the accounts whose name is somebody else's here: both sides know identities of them and none is the same, or those
+// that came once are not here any more, or one is a person's and the other a program's.
+func strangers(there, here Contents, before Record) map[string]bool {
+	known, came, same, all := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for i, whose := range there.Identities {
+		known[whose.User] = true
+		if is, ok := here.Identities[i]; ok && is.User == whose.User {
+			same[whose.User] = true
+		} else if _, recorded := before[hashOf("identities", i)]; recorded {
+			came[whose.User] = true
+		}
+	}
+	for _, whose := range here.Identities {
+		if known[whose.User] && !same[whose.User] {
+			all[whose.User] = true
+		}
+	}
+	for name, u := range here.Users {
+		other, ok := there.Users[name]
+		if came[name] && !same[name] || ok && other.Service != u.Service {
+			all[name] = true
+		}
+	}
+	return all
+}
+
+// ends gives secrets the end that was made up for them when they came, where they are the same still: another one is no change.
+func ends(there, here map[string]Password) map[string]Password {
+	all := make(map[string]Password, len(there))
+	for name, secret := range there {
+		if is, has := here[name]; secret.Made && has && is.Hash == secret.Hash {
+			secret.Expires = is.Expires
+		}
+		secret.Made = false
+		all[name] = secret
+	}
+	return all
 }
 
 // known tells whether something is here once a part is done.
@@ -145,7 +192,7 @@ func part[K comparable, V comparable](p *planner, what string, there, here map[K
 			count.Same++
 		case possible != nil && !possible(k, v):
 			if !recorded || before != said {
-				keep(k, "what it belongs to is not here")
+				keep(k, "what it belongs to is not here, or is another account of that name: where the two are one, link the identity here first")
 			} else {
 				count.Kept++
 			}
@@ -154,7 +201,9 @@ func part[K comparable, V comparable](p *planner, what string, there, here map[K
 			count.New++
 		case p.Overwrite || has && recorded && p.Follow && hashOf("", is) == before:
 			done.Put[k] = v
-			count.Changed++
+			if count.Changed++; has {
+				done.Over = append(done.Over, k)
+			}
 		case recorded && before == said: // as it was when it was carried over: what is different was done here
 			count.Kept++
 		case !has:
@@ -180,7 +229,8 @@ func dropped[K comparable, V comparable](p *planner, what string, here map[K]V, 
 		}
 		delete(p.left, hash)
 		switch {
-		case !p.Follow: // another database never had it
+		case !p.Follow || p.Before[hash] == elsewhere: // this database never had it, and cannot have lost it
+			p.plan.Record[hash] = elsewhere
 		case !droppable:
 			keep(k, "it is gone there; delete it here where it is not needed any more")
 		case hashOf("", is) == p.Before[hash] || p.Overwrite:

@@ -95,6 +95,98 @@ func TestAttackGrantsOfADeletedAccount(t *testing.T) {
 	}
 }
 
+// The attack: have the database of a test, imported twice, take away what another one has brought, and with it what refuses.
+func TestAttackAnotherDatabaseTwice(t *testing.T) {
+	first, g := contentsOf("NO_PERMISSIONS")
+	second := New()
+	second.Users["bob"] = User{Active: true}
+	plan := Make(first, New(), Options{})
+	here := After(New(), plan)
+	for _, follow := range []bool{false, true, true} {
+		plan = Make(second, here, Options{Before: plan.Record, Follow: follow})
+		here = After(here, plan)
+	}
+	if here.Grants[g].Level != "NO_PERMISSIONS" {
+		t.Fatalf("%+v", here.Grants)
+	}
+	delete(here.Grants, g) // somebody takes it away here, and it stays away
+	for _, there := range []Contents{second, first} {
+		plan = Make(there, here, Options{Before: plan.Record, Follow: cmp.Equal(there, second)})
+		if here = After(here, plan); len(here.Grants) > 0 {
+			t.Errorf("it is back: %+v", here.Grants)
+		}
+	}
+}
+
+// The attack: have an account of the name that another one has here, and get its rights, or give it a secret that one knows.
+func TestAttackAccountOfTheSameName(t *testing.T) {
+	theirs, ours := Identity{"y", "2"}, Identity{"x", "1"}
+	for name, c := range map[string]struct {
+		there, here, before []Identity
+		service             bool // here
+		stranger            bool
+	}{
+		"another provider's":              {[]Identity{theirs}, []Identity{ours}, nil, false, true},
+		"the same":                        {[]Identity{theirs}, []Identity{theirs}, nil, false, false},
+		"the same and one more":           {[]Identity{theirs}, []Identity{theirs, ours}, nil, false, false},
+		"not signed in here yet":          {[]Identity{theirs}, nil, nil, false, false},
+		"of which nothing is known there": {nil, []Identity{ours}, nil, false, false},
+		"deleted here, and made anew":     {[]Identity{theirs}, []Identity{ours}, []Identity{theirs}, false, true},
+		"deleted here, and prepared anew": {[]Identity{theirs}, nil, []Identity{theirs}, false, true},
+		"a program":                       {nil, nil, nil, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			hold := func(c Contents, all []Identity) Contents {
+				for _, i := range all {
+					c.Identities[i] = Whose{User: "ann"}
+				}
+				return c
+			}
+			was, _ := contentsOf("")
+			there, g := contentsOf("MANAGE")
+			here, _ := contentsOf("")
+			record := Record{}
+			if c.before != nil {
+				record = Make(hold(was, c.before), New(), Options{}).Record
+			}
+			hold(there, c.there)
+			hold(here, c.here)
+			here.Users["ann"] = User{Active: true, Service: c.service}
+			there.Tokens[Token{"ann", "laptop"}] = Named{Hash: "h"}
+			there.Passwords["ann"] = Password{Hash: "h"}
+			after := After(here, Make(there, here, Options{Before: record, Follow: true}))
+			came := len(after.Tokens) + len(after.Passwords) + len(after.Identities) - len(here.Identities)
+			if got := after.Grants[g].Level == "" && came == 0; got != c.stranger {
+				t.Errorf("%+v, %+v, %+v", after.Grants, after.Tokens, after.Identities)
+			}
+		})
+	}
+}
+
+// The attack: have what was ended here begin again, without an end, by a change there.
+func TestAttackEndedGrantBeginsAgain(t *testing.T) {
+	was, g := contentsOf("READ")
+	there, _ := contentsOf("EDIT")
+	here, _ := contentsOf("READ")
+	here.Grants[g] = Given{Level: "READ", Expires: 1}
+	plan := Make(there, here, Options{Before: Make(was, New(), Options{}).Record, Follow: true})
+	if after := After(here, plan); after.Grants[g] != here.Grants[g] || len(plan.Conflicts) != 1 {
+		t.Errorf("%+v, %+v", after.Grants, plan.Conflicts)
+	}
+}
+
+// An end that was made up when a secret came stays, whenever the same secret is read again.
+func TestMadeUpEndsStay(t *testing.T) {
+	there, _ := contentsOf("")
+	there.Passwords["ann"] = Password{Hash: "h", Expires: 100, Made: true}
+	plan := Make(there, New(), Options{})
+	here := After(New(), plan)
+	there.Passwords["ann"] = Password{Hash: "h", Expires: 200, Made: true}
+	if plan = Make(there, here, Options{Before: plan.Record, Follow: true}); plan.Changes() || here.Passwords["ann"].Expires != 100 {
+		t.Errorf("%+v, %+v", plan.Counts, here.Passwords)
+	}
+}
+
 // Two names never have one hash, however they are put together.
 func TestNamesAreApart(t *testing.T) {
 	seen := map[string]any{}

@@ -53,6 +53,11 @@ func TestTokenOfThePluginBecomesOursAtItsFirstUse(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].Name != "laptop" || all[0].Prefix != carriedPrefix || all[0].CreatedBy != "x" {
 		t.Fatalf("%+v, %v", all, err)
 	}
+	// an import sees that it is the same still, and follows when it is revoked there
+	here, _, err := h.db.Contents(t.Context(), "plugin")
+	if held := here.Tokens[takeover.Token{User: "ann", Name: "laptop"}]; err != nil || held.Hash != carriedHash {
+		t.Errorf("%+v, %v", held, err)
+	}
 	h.clock.Advance(time.Hour) // it lives no longer than before
 	h.refused(from(address(9), basic("ann", carriedSecret)), errs.Unauthenticated)
 }
