@@ -36,9 +36,15 @@ func run(m *testing.M) int {
 func TestWarmRequestsCostNoStatementNoLookupAndNoCallToTheProvider(t *testing.T) {
 	for _, credential := range world.Credentials {
 		t.Run(credential.Name, func(t *testing.T) {
-			cost, err := world.Cost(t.Context(), credential, 100)
-			if err != nil {
-				t.Fatal(err)
+			var cost bench.Cost
+			for range 10 { // the events of signing in are stored a while later
+				var err error
+				if cost, err = world.Cost(t.Context(), credential, 100); err != nil {
+					t.Fatal(err)
+				}
+				if cost.Statements == 0 {
+					break
+				}
 			}
 			if cost.Statements != 0 {
 				t.Errorf("%d warm requests ran %d statements, want none", cost.Requests, cost.Statements)
