@@ -15,6 +15,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/declared"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/mlflowtest"
@@ -104,10 +105,15 @@ func TestSearchTenThousandExperiments(t *testing.T) {
 
 	grant := func(w *world.World, c *world.Client, level kind.Level, ids ...string) {
 		t.Helper()
-		for _, id := range ids {
-			if err := w.App.Store.CreateGrant(t.Context(), store.Principal{User: c.Username}, kind.Experiment, id, level, nil); err != nil {
-				t.Fatal(err)
+		err := w.App.Store.Settle(t.Context(), func(declared.Policy) (all []declared.Change, err error) { // one by one they would take minutes
+			for _, id := range ids {
+				all = append(all, declared.Change{Action: declared.Add, Key: declared.Key{What: declared.Grant, User: c.Username, Kind: string(kind.Experiment), Resource: id},
+					After: declared.Value{Level: level.String()}})
 			}
+			return all, nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 	pattern := func(w *world.World, c *world.Client, regex string, level kind.Level) {
