@@ -51,9 +51,10 @@ func (a assignmentRow) assignment() directory.Assignment {
 // ofRoles selects what the roles of a user give and deny, those that it is assigned and those of its own, in the columns of held.
 func ofRoles(q *bun.SelectQuery, userID int64, now time.Time) *bun.SelectQuery {
 	return q.TableExpr("gw_role_permissions AS p").Join("JOIN gw_roles AS r ON r.id = p.role_id").
-		Join("LEFT JOIN gw_role_assignments AS a ON a.role_id = r.id AND a.user_id = ? AND "+lasting("a"), userID, now).
-		ColumnExpr("p.id, p.resource_type AS kind, r.workspace, p.permission AS level, a.expires_at, p.resource, '' AS pattern, 0 AS priority, '' AS by_group, r.name AS by_role").
-		Where("r.owner_id = ? OR a.id IS NOT NULL", userID)
+		ColumnExpr("p.id, p.resource_type AS kind, r.workspace, p.permission AS level").
+		ColumnExpr("(SELECT a.expires_at FROM gw_role_assignments AS a WHERE a.user_id = ? AND a.role_id = r.id) AS expires_at", userID).
+		ColumnExpr("p.resource, '' AS pattern, 0 AS priority, '' AS by_group, r.name AS by_role").
+		Where("r.owner_id = ? OR r.id IN (SELECT a.role_id FROM gw_role_assignments AS a WHERE a.user_id = ? AND "+lasting("a")+")", userID, userID, now)
 }
 
 func (r heldRow) ofRole() (authz.Grant, error) {
