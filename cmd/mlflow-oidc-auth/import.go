@@ -34,7 +34,7 @@ func importing(load func(*cobra.Command) (*config.Config, error)) *cobra.Command
 		flags.BoolVar(&o.Check, "check", false, "compare every decision before and after, and change nothing; ends with 3 where any differs")
 		flags.BoolVar(&o.Overwrite, "overwrite", false, "make everything as it is there, also what was changed here since")
 		if one.name == "plugin" {
-			flags.StringVar(&o.VersionTable, "version-table", os.Getenv("OIDC_ALEMBIC_VERSION_TABLE"), "where the plugin keeps its revision (OIDC_ALEMBIC_VERSION_TABLE)")
+			flags.StringVar(&o.VersionTable, "version-table", "", "where the plugin keeps its revision, where that is not OIDC_ALEMBIC_VERSION_TABLE")
 		}
 		root.AddCommand(command)
 	}

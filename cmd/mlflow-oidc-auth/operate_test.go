@@ -21,6 +21,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/operate"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/takeover"
 )
 
 // machine is one with settings and a users database of its own.
@@ -90,6 +91,34 @@ func (m machine) login(subject, username string, groups ...string) directory.Use
 		m.t.Fatal(err)
 	}
 	return user
+}
+
+// What an import has set aside is in nobody's file, stays when a file prunes, and goes when an operator takes it.
+func TestOperatorsMendWhatAnImportSetAside(t *testing.T) {
+	m := newMachine(t)
+	m.do("users create ann --admin")
+	there := takeover.New()
+	there.Users["bob"] = takeover.User{DisplayName: "bob", Active: true, ManagedBy: "manual"}
+	const pattern = "^(?!secret).*"
+	there.Patterns[takeover.Pattern{Principal: takeover.Principal{User: "bob"}, Kind: "experiment", Text: pattern}] = takeover.Ruled{Priority: 1, Level: "READ",
+		Aside: takeover.Aside{Text: pattern, Level: "READ", Reason: "RE2 has nothing for it"}}
+	if err := m.db.Import(t.Context(), store.Import{Source: "plugin"}, func(here takeover.Contents, before takeover.Record, _ []store.Import) (takeover.Plan, error) {
+		return takeover.Make(there, here, takeover.Options{Before: before}), nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(file, []byte(m.do("policy export")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.do("policy plan --prune " + file); !strings.Contains(got, "0 to add, 0 to change, 0 to remove") || !strings.Contains(got, "an import, which set it aside") {
+		t.Errorf("what is exported is not what is there: %s", got)
+	}
+	m.refused("pattern", "grants", "give", "--user", "bob", "--kind", "experiment", "--pattern", pattern, "--level", "READ")
+	m.do("grants take --user bob --kind experiment --pattern " + pattern)
+	if all, err := m.db.SetAsides(t.Context()); err != nil || len(all) > 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
 }
 
 func TestOperatorsManagePeople(t *testing.T) {

@@ -60,7 +60,7 @@ func Doctor(ctx context.Context, c *config.Config, output io.Writer) error {
 	for _, one := range c.Providers {
 		all = append(all, providerFindings(ctx, c, one)...)
 	}
-	all = append(all, sessionFinding(ctx, c))
+	all = append(all, cookieFinding(c), sessionFinding(ctx, c))
 	if c.Report.Decisions {
 		all = append(all, but("settings", "take REPORT_ONLY out to enforce permissions", "permissions are not enforced: whoever is signed in may do everything, and the log says what would be refused"))
 	}
@@ -214,6 +214,21 @@ func redirectFinding(c *config.Config, settings config.OIDC) finding {
 		return broken(what, "make both the same: the cookie of a sign-in is not sent to another host", "%s is not at PUBLIC_URL %s", settings.RedirectURI, c.PublicURL)
 	}
 	return well(what, "register %s at %s", settings.RedirectURI, settings.ID)
+}
+
+// cookieFinding looks at whether browsers will keep the session cookie, and send it to nobody who listens.
+func cookieFinding(c *config.Config) finding {
+	const what = "cookies"
+	clear := c.PublicURL != nil && c.PublicURL.Scheme != "https" && !near(c.PublicURL.String())
+	switch {
+	case clear && c.Session.Secure:
+		return broken(what, "serve over TLS, and name that address by PUBLIC_URL", "SESSION_COOKIE_SECURE is set, and browsers do not keep such a cookie from %s: nobody stays signed in", c.PublicURL)
+	case clear:
+		return but(what, "serve over TLS, and name that address by PUBLIC_URL", "the session cookie travels in clear to and from %s", c.PublicURL)
+	case c.PublicURL == nil && !c.Session.Secure:
+		return but(what, "set PUBLIC_URL, or SESSION_COOKIE_SECURE where everybody comes by TLS", "they are for TLS alone where a request came by TLS, as far as TRUSTED_PROXIES can say so")
+	}
+	return well(what, "for TLS alone")
 }
 
 func sessionFinding(ctx context.Context, c *config.Config) finding {

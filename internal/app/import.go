@@ -54,7 +54,9 @@ func Import(ctx context.Context, c *config.Config, o ImportOptions, output, log 
 		defer mlflow.Close()
 	}
 	settings := importSettings(c, newProviders(c.Providers), mlflow)
-	settings.VersionTable = o.VersionTable
+	if o.VersionTable != "" {
+		settings.VersionTable = o.VersionTable
+	}
 	if o.Name == importer.BasicAuth {
 		if settings.Default, err = basicDefault(os.Getenv("MLFLOW_AUTH_CONFIG_PATH")); err != nil {
 			return err
@@ -90,13 +92,15 @@ func Import(ctx context.Context, c *config.Config, o ImportOptions, output, log 
 			return err
 		}
 		rules := authz.Rules{Default: c.Default, RestrictCreation: c.RestrictCreation, Workspaces: c.Workspaces.Enabled}
-		return compared(output, source.Compare(after, rules, c.Order, more), mlflow != nil)
+		lines := bufio.NewWriter(output)
+		found := source.Compare(after, rules, c.Order, more, func(d importer.Difference) { fmt.Fprintln(lines, d) })
+		return compared(lines, found, mlflow != nil)
 	})
 }
 
 // importSettings are what reading a predecessor's database needs to know.
 func importSettings(c *config.Config, providers *providers, mlflow *upstream.MLflow) importer.Settings {
-	s := importer.Settings{Workspaces: c.Workspaces.Enabled, Default: c.Default, Guess: token.Matches,
+	s := importer.Settings{VersionTable: c.PluginVersions, Workspaces: c.Workspaces.Enabled, Default: c.Default, Guess: token.Matches,
 		Provider: func(ctx context.Context, id string) (string, error) {
 			if id == "default" { // as the plugin calls that of the single variables
 				id = config.Single
@@ -227,22 +231,19 @@ func printed(output io.Writer, source *importer.Source, plan takeover.Plan, end 
 	return err
 }
 
-func compared(output io.Writer, c importer.Comparison, complete bool) error {
-	var lines strings.Builder
-	for _, one := range c.Differences {
-		fmt.Fprintln(&lines, one)
+// compared says, behind the differences, how many there are.
+func compared(lines *bufio.Writer, c importer.Comparison, complete bool) error {
+	if 2*c.Differ > c.Decisions {
+		fmt.Fprintln(lines, "most decisions differ: compare DEFAULT_MLFLOW_PERMISSION and PERMISSION_SOURCE_ORDER with the predecessor's first")
 	}
-	if more := c.Differ - len(c.Differences); more > 0 {
-		fmt.Fprintf(&lines, "and %d more; where nearly all differ, compare DEFAULT_MLFLOW_PERMISSION and PERMISSION_SOURCE_ORDER with the predecessor's first\n", more)
-	}
-	fmt.Fprintf(&lines, "%d decisions were compared, %d differ\n", c.Decisions, c.Differ)
+	fmt.Fprintf(lines, "%d decisions were compared, %d differ\n", c.Decisions, c.Differ)
 	if c.Unnamed > 0 {
-		fmt.Fprintf(&lines, "%d were not: patterns decide about experiments whose names are not known; set MLFLOW_UPSTREAM to the running MLflow\n", c.Unnamed)
+		fmt.Fprintf(lines, "%d were not: patterns decide about experiments whose names are not known; set MLFLOW_UPSTREAM to the running MLflow\n", c.Unnamed)
 	}
 	if !complete {
-		fmt.Fprintln(&lines, "only what grants name was looked at, since MLFLOW_UPSTREAM names no MLflow")
+		fmt.Fprintln(lines, "only what grants name was looked at, since MLFLOW_UPSTREAM names no MLflow")
 	}
-	if _, err := io.WriteString(output, lines.String()); err != nil {
+	if err := lines.Flush(); err != nil {
 		return err
 	}
 	if c.Differ > 0 {

@@ -15,7 +15,7 @@ import (
 // takeOver takes over what the Python plugin has in the users database itself, once. Its tables stay as they are.
 func (a *App) takeOver(ctx context.Context, providers *providers, events audit.Recorder) error {
 	c := a.settings
-	done, found, err := pluginTables(ctx, a.Store, c.Database)
+	done, found, err := pluginTables(ctx, a.Store, c.Database, c.PluginVersions)
 	if err != nil || found == nil || done {
 		return err
 	}
@@ -45,8 +45,8 @@ func (a *App) takeOver(ctx context.Context, providers *providers, events audit.R
 }
 
 // pluginTables tells whether the plugin's tables are in the users database, and whether they were taken over.
-func pluginTables(ctx context.Context, db *store.DB, at database.Address) (done bool, found *importer.Found, err error) {
-	there, is, err := importer.Recognise(ctx, at, "")
+func pluginTables(ctx context.Context, db *store.DB, at database.Address, versions string) (done bool, found *importer.Found, err error) {
+	there, is, err := importer.Recognise(ctx, at, versions)
 	if err != nil || !is {
 		return false, nil, err
 	}
@@ -59,7 +59,7 @@ func pluginTables(ctx context.Context, db *store.DB, at database.Address) (done 
 
 // predecessorStatus says what of a predecessor is in the users database; "" for nothing.
 func predecessorStatus(ctx context.Context, c *config.Config, v store.Version) (string, error) {
-	found, is, err := importer.Recognise(ctx, c.Database, "")
+	found, is, err := importer.Recognise(ctx, c.Database, c.PluginVersions)
 	if err != nil || !is {
 		return "", err
 	}

@@ -57,6 +57,7 @@ type Config struct {
 	RestrictCreation bool
 	GroupsOfCreator  kind.Level // what the groups of whoever makes a resource get on it; NoPermissions: nothing
 	Report           Report
+	PluginVersions   string // the table with the version of the Python plugin's tables
 	Order            []authz.Source
 	Workspaces       Workspaces
 	AuditDays        int // that events are stored; 0: they are in the log alone

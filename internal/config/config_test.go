@@ -164,6 +164,7 @@ func settings(t *testing.T) map[string]setting {
 			right: map[string]any{"sqlite:///auth.db": database.File("auth.db"), "sqlite:////var/lib/a.db": database.File("/var/lib/a.db"), "sqlite:///a.db?timeout=5": database.File("a.db"),
 				"postgresql+psycopg2://u:p@h/d": database.Address{Engine: database.PostgreSQL, Host: "h", User: "u", Password: "p", Name: "d"}},
 			wrong: []string{"", "auth.db", "mssql://h/d", "oracle://h/d", "sqlite+pysqlcipher:///auth.db"}, message: database.Examples},
+		"OIDC_ALEMBIC_VERSION_TABLE": needed("alembic_version", func(c *Config) *string { return &c.PluginVersions }),
 		"OIDC_DB_POOL_SIZE": {field: func(c *Config) any { return c.Pool.Size }, unset: 5, right: map[string]any{"0": 0, "20": 20},
 			wrong: []string{"", "x", "-1", "1001"}, message: "it must be a whole number from 0 to 1000"},
 		"OIDC_DB_POOL_MAX_OVERFLOW": {field: func(c *Config) any { return c.Pool.Overflow }, unset: 10, right: map[string]any{"0": 0, "20": 20},

@@ -52,6 +52,7 @@ var options = []Option{
 	{"AUDIT_RETENTION_DAYS", "90", "how long events of the audit log stay in the users database, where administrators search them; 0: they are in the log alone", false, integer(func(c *Config) *int { return &c.AuditDays }, 0, 36500)},
 	{"SECRET_KEY", "", "seals cookies and stored tokens; several, comma-separated, newest first, to rotate", true, secrets},
 	{"OIDC_USERS_DB_URI", "sqlite:///auth.db", "the users database, as SQLAlchemy writes it: `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://user:password@host/database`, `mysql://user:password@host/database` (MariaDB too)", false, usersDatabase},
+	{"OIDC_ALEMBIC_VERSION_TABLE", "alembic_version", "where the Python plugin keeps the version of its tables, for `serve` and `import plugin`, which take them over", false, filled(func(c *Config) *string { return &c.PluginVersions })},
 	{"OIDC_DB_POOL_SIZE", "5", "connections to PostgreSQL or MySQL that are kept open; 0: as many as without the setting", false, integer(func(c *Config) *int { return &c.Pool.Size }, 0, 1000)},
 	{"OIDC_DB_POOL_MAX_OVERFLOW", "10", "connections beyond them, while they are needed; 0: as many as without the setting", false, integer(func(c *Config) *int { return &c.Pool.Overflow }, 0, 1000)},
 	{"OIDC_DB_POOL_RECYCLE_SECONDS", "0", "age at which such a connection is replaced by a new one; 0: at none", false, recycle},

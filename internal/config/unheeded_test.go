@@ -12,7 +12,7 @@ import (
 // A setting that lets fewer people in, or a name with a slip in it, must not be taken for one that is in force.
 func TestUnheededSettingsAreNamed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), ".env")
-	file := "OIDC_ALEMBIC_VERSION_TABLE=x\nOIDC_GROUPNAME=mlflow\nOIDC_CLIENT_ID=x\nAWS_REGION=eu\nAUDIT_LOG_ENABLED=\n"
+	file := "CACHE_BACKEND=x\nOIDC_GROUPNAME=mlflow\nOIDC_CLIENT_ID=x\nAWS_REGION=eu\nAUDIT_LOG_ENABLED=\n"
 	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -20,7 +20,7 @@ func TestUnheededSettingsAreNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"OIDC_ALEMBIC_VERSION_TABLE", "OIDC_GROUPNAME", "SESSION_TOKEN_ENCRYPTION_KEY", "WORKSPACE_CACHE_MAX_SIZE"}
+	want := []string{"CACHE_BACKEND", "OIDC_GROUPNAME", "SESSION_TOKEN_ENCRYPTION_KEY", "WORKSPACE_CACHE_MAX_SIZE"}
 	if diff := cmp.Diff(want, c.Unheeded()); diff != "" {
 		t.Error(diff)
 	}

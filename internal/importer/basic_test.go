@@ -131,9 +131,13 @@ func TestCompare(t *testing.T) {
 		for id, name := range map[string]string{"1": "one", "2": "two", "3": "three", "4": "four", "5": "five", "6": "six"} {
 			more = append(more, Resource{Kind: kind.Experiment, ID: id, Name: name})
 		}
-		c := source.Compare(after, authz.Rules{Workspaces: s.Workspaces, Default: s.Default}, authz.DefaultOrder(), more)
+		var differences []Difference
+		c := source.Compare(after, authz.Rules{Workspaces: s.Workspaces, Default: s.Default}, authz.DefaultOrder(), more, func(d Difference) { differences = append(differences, d) })
+		if c.Differ != len(differences) {
+			t.Errorf("%s: %d of %d are given", version, len(differences), c.Differ)
+		}
 		who := map[string]bool{}
-		for _, d := range c.Differences {
+		for _, d := range differences {
 			who[d.User] = true
 			if says, known := tc.known[d.String()]; known {
 				t.Log(says)
@@ -157,7 +161,7 @@ func TestCompare(t *testing.T) {
 		}
 		// and what is not the same is seen
 		delete(after.Grants, takeover.Grant{Principal: ann, Kind: "registered_model", Resource: "churn"})
-		if found := source.Compare(after, authz.Rules{Workspaces: s.Workspaces}, authz.DefaultOrder(), more).Differences; len(found) <= len(c.Differences) {
+		if found := source.Compare(after, authz.Rules{Workspaces: s.Workspaces}, authz.DefaultOrder(), more, func(Difference) {}); found.Differ <= c.Differ {
 			t.Errorf("%s: a grant that is lost is not seen", version)
 		}
 	}

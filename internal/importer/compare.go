@@ -38,24 +38,22 @@ func (d Difference) String() string {
 
 // Comparison is what came of comparing decisions.
 type Comparison struct {
-	Decisions   int
-	Unnamed     int // decisions about experiments whose names are not known, where patterns decide
-	Differ      int
-	Differences []Difference // the first of them
-}
+	Decisions int
+	Unnamed   int // decisions about experiments whose names are not known, where patterns decide
+	Differ    int
 
-// shown is how many differences are kept: a setting that differs makes millions of them.
-const shown = 1000
+	each func(Difference)
+}
 
 func (c *Comparison) differs(d Difference) {
-	if c.Differ++; len(c.Differences) < shown {
-		c.Differences = append(c.Differences, d)
-	}
+	c.Differ++
+	c.each(d)
 }
 
-// Compare makes every decision as it is there and as it is here: of each user, on each resource that a grant names, and on others.
-func (s *Source) Compare(after takeover.Contents, rules authz.Rules, order []authz.Source, more []Resource) Comparison {
-	var c Comparison
+// Compare makes every decision as it is there and as it is here: of each user, on each resource that a grant names, and on others. Each that
+// differs is given as it is found: a setting that differs makes millions of them.
+func (s *Source) Compare(after takeover.Contents, rules authz.Rules, order []authz.Source, more []Resource, each func(Difference)) Comparison {
+	c := Comparison{each: each}
 	names := map[string]string{} // of experiments
 	for _, one := range more {
 		if one.Kind == kind.Experiment {

@@ -33,7 +33,7 @@ func (d *desk) who() *cobra.Command {
 
 func (d *desk) what() *cobra.Command {
 	c := listing(&cobra.Command{Use: "what", Short: "List what somebody can do, and why", Args: cobra.NoArgs, RunE: d.run((*job).listWhat),
-		Long: "Lists what somebody can do with the resources on which something was given, and what is given on more than one.\n" + namesNeeded})
+		Long: "Lists what somebody can do with the resources on which something was given, and what is given on more than one.\nPatterns are about names, which MLflow has: the MLflow of MLFLOW_UPSTREAM is asked for them."})
 	c.Flags().String("user", "", "who")
 	c.Flags().String("kind", "", "of this kind alone")
 	workspaceFlag(c)
@@ -58,7 +58,7 @@ type names struct {
 	mlflow *upstream.MLflow // nil: it cannot be asked
 }
 
-var errNames = errs.New(errs.Unavailable, "patterns decide about names: set MLFLOW_UPSTREAM to the address of MLflow, so that it can be asked, or give the experiment's by --name")
+var errNames = errs.New(errs.Unavailable, "patterns decide about names: set MLFLOW_UPSTREAM to the address of MLflow, so that it can be asked; explain and who take an experiment's by --name too")
 
 // ExperimentName gives an experiment's name (api.Names).
 func (n names) ExperimentName(ctx context.Context, id string) (string, error) {

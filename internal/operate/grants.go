@@ -33,6 +33,7 @@ func holderFlags(c *cobra.Command) *cobra.Command {
 	c.Flags().String("group", "", "which group holds it")
 	c.Flags().String("pattern", "", "a regular expression (RE2) that matches names from their beginning, in place of --id")
 	resourceFlags(c)
+	c.Flags().Lookup("workspace").Usage += ", and for a pattern every one"
 	c.MarkFlagsMutuallyExclusive("user", "group")
 	c.MarkFlagsMutuallyExclusive("id", "pattern")
 	return c
@@ -83,7 +84,6 @@ func (j *job) granted() (declared.Key, error) {
 	k.Kind = string(of.Name.Kept())
 	if pattern := j.text("pattern"); pattern != "" {
 		k.What, k.Kind, k.Resource = declared.Pattern, string(of.Name), pattern
-		err = declared.CheckPattern(of, pattern)
 	} else {
 		err = declared.CheckResource(of, k.Resource)
 	}
@@ -105,6 +105,11 @@ func (j *job) give(ctx context.Context) error {
 	k, err := j.granted()
 	if err != nil {
 		return err
+	}
+	if of, _ := kind.Of(kind.Name(j.text("kind"))); k.What == declared.Pattern {
+		if err := declared.CheckPattern(of, k.Resource); err != nil {
+			return err
+		}
 	}
 	level, err := kind.ParseLevel(j.text("level"))
 	if err != nil {

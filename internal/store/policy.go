@@ -6,12 +6,16 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/declared"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 )
 
 // byRule is who sees to grants that a workspace rule gives.
 const byRule = "a workspace rule"
+
+// byImport is who sees to patterns that could not be carried over, and refuse in their place.
+const byImport = "an import, which set it aside"
 
 // Settle reads all that is granted to whom, and makes the changes that decide finds, in one transaction: nothing is lost in
 // between. Without any it has only read.
@@ -117,6 +121,11 @@ func (r policyReader) rules(ctx context.Context, table string, what declared.Wha
 		e := declared.Entry{ID: row.ID, Value: declared.Value{Level: row.Level, Priority: row.Priority, Expires: toSecond(row.ExpiresAt)}}
 		if row.RuleID != 0 {
 			e.By = byRule
+		}
+		if what == declared.Pattern {
+			if _, err := authz.CompilePattern(row.Pattern); err != nil {
+				e.By = byImport
+			}
 		}
 		r.policy[declared.Key{What: what, User: row.Username, Group: row.GroupName, Kind: row.Kind, Workspace: row.Workspace, Resource: row.Resource + row.Pattern}] = e
 	}
