@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -144,21 +145,20 @@ func (db *DB) Attach(ctx context.Context, plan func(attach.State) ([]attach.Chan
 		if lines, err = plan(state); err != nil {
 			return false, err
 		}
+		lines := slices.DeleteFunc(slices.Clone(lines), func(line attach.Change) bool { return !line.Writes() })
+		if len(lines) == 0 {
+			return false, nil
+		}
 		// the levels of groups on workspaces, and what has ended of whatever the groups were given
 		if err := db.watchWide(ctx, tx, grants, "r.group_id IS NOT NULL AND (r.kind = ? OR r.expires_at <= ?)", kind.Workspace, db.now()); err != nil {
 			return false, err
 		}
-		changed := false
 		for _, line := range lines {
-			if !line.Writes() {
-				continue
-			}
-			changed = true
 			if err := db.attachOne(ctx, tx, line); err != nil {
 				return false, err
 			}
 		}
-		return changed, nil
+		return true, nil
 	})
 	return lines, err
 }
@@ -166,9 +166,6 @@ func (db *DB) Attach(ctx context.Context, plan func(attach.State) ([]attach.Chan
 func (db *DB) attachOne(ctx context.Context, tx bun.Tx, line attach.Change) error {
 	group, err := db.principal(ctx, tx, Principal{Group: line.Group})
 	if err != nil {
-		return err
-	}
-	if err := db.watch(ctx, tx, grants, "r.kind = ? AND r.group_id = ? AND r.resource = ?", kind.Workspace, group.id, line.Workspace); err != nil {
 		return err
 	}
 	if err := db.dropEnded(ctx, tx, grants, group); err != nil {
