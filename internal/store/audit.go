@@ -41,23 +41,13 @@ func (db *DB) KeepAudit(ctx context.Context, entries []audit.Entry) error {
 }
 
 func keepAudit(ctx context.Context, in bun.IDB, entries []audit.Entry) error {
-	if len(entries) == 0 {
-		return nil
-	}
 	rows := make([]auditRow, len(entries))
 	for i, e := range entries {
 		e = e.Clean()
 		rows[i] = auditRow{AtMs: e.At.UnixMilli(), Name: string(e.Name), ByName: e.By, Account: e.Account, GroupName: e.Group, Kind: e.Kind,
 			Resource: e.Resource, Workspace: e.Workspace, RequestID: e.Request, Client: e.Client, Details: e.Details()}
 	}
-	for len(rows) > 0 { // an engine takes so many values of one statement
-		some := rows[:min(len(rows), 500)]
-		if _, err := in.NewInsert().Model(&some).Exec(ctx); err != nil {
-			return err
-		}
-		rows = rows[len(some):]
-	}
-	return nil
+	return insertAll(ctx, in, rows)
 }
 
 // Audit gives the events that a query chooses, newest first.

@@ -46,15 +46,15 @@ func (db *DB) LinkIdentity(ctx context.Context, username string, id directory.Id
 }
 
 func (db *DB) insertIdentity(ctx context.Context, tx bun.Tx, userID int64, id directory.Identity) error {
-	if err := db.watchIdentity(ctx, tx, id); err != nil {
+	if err := db.watchAll(ctx, tx, ofIdentity(id)); err != nil {
 		return err
 	}
 	_, err := tx.NewInsert().Model(&identityRow{Provider: id.Provider, Subject: id.Subject, UserID: userID, LastLoginAt: db.now()}).Exec(ctx)
 	return err
 }
 
-func (db *DB) watchIdentity(ctx context.Context, tx bun.Tx, id directory.Identity) error {
-	return db.watch(ctx, tx, identitiesTable, "i.provider = ? AND i.subject = ?", id.Provider, id.Subject)
+func ofIdentity(id directory.Identity) watching {
+	return of(identitiesTable, "i.provider = ? AND i.subject = ?", id.Provider, id.Subject)
 }
 
 // UnlinkIdentity has a user not be known by an identity any more, with the groups and the role that its provider gave.
@@ -69,7 +69,7 @@ func (db *DB) UnlinkIdentity(ctx context.Context, username string, id directory.
 		if err != nil {
 			return db.coded(err, "such an identity of the user")
 		}
-		if err := db.watchAll(ctx, tx, of(identitiesTable, "i.provider = ? AND i.subject = ?", id.Provider, id.Subject),
+		if err := db.watchAll(ctx, tx, ofIdentity(id),
 			of(memberships, "m.user_id = ? AND m.managed_by = ?", user.ID, id.Provider)); err != nil {
 			return err
 		}

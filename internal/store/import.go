@@ -16,9 +16,9 @@ import (
 // rowsAtOnce is how many rows a statement has: engines bound its length.
 const rowsAtOnce = 500
 
-func insertAll[T any](ctx context.Context, tx bun.Tx, rows []T) error {
+func insertAll[T any](ctx context.Context, in bun.IDB, rows []T) error {
 	for some := range slices.Chunk(rows, rowsAtOnce) {
-		if _, err := tx.NewInsert().Model(&some).Exec(ctx); err != nil {
+		if _, err := in.NewInsert().Model(&some).Exec(ctx); err != nil {
 			return err
 		}
 	}
@@ -255,26 +255,11 @@ func (w *writing) secrets(p takeover.Plan) error {
 	return insertAll(w.ctx, w.tx, rows)
 }
 
-// carriedRow is a token with the hash of a predecessor.
-type carriedRow struct {
-	bun.BaseModel `bun:"table:gw_tokens,alias:t"`
-	ID            int64 `bun:",pk,autoincrement"`
-	UserID        int64
-	Name          string
-	Prefix        string
-	Hash          string
-	Scope         string
-	CreatedAt     time.Time
-	CreatedBy     string
-	ExpiresAt     time.Time
-	Carried       string
-}
-
 func (w *writing) tokens(p takeover.Plan) error {
 	gone := slices.Concat(p.Tokens.Drop, p.Tokens.Over)
-	var rows []carriedRow
+	var rows []tokenRow
 	for t, named := range p.Tokens.Put {
-		rows = append(rows, carriedRow{UserID: w.users[t.User], Name: t.Name, Prefix: named.Prefix, Hash: "carried " + rand.Text(), Carried: named.Hash,
+		rows = append(rows, tokenRow{UserID: w.users[t.User], Name: t.Name, Prefix: named.Prefix, Hash: "carried " + rand.Text(), Carried: named.Hash,
 			CreatedAt: time.Unix(named.Created, 0).UTC(), CreatedBy: named.CreatedBy, ExpiresAt: time.Unix(named.Expires, 0).UTC()})
 	}
 	for _, t := range gone {

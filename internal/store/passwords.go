@@ -75,7 +75,7 @@ func (db *DB) PasswordOf(ctx context.Context, username string) (directory.Passwo
 
 // CarriedOf finds a user's token with a name that a predecessor has made, by how its secret begins.
 func (db *DB) CarriedOf(ctx context.Context, username, prefix string) (directory.Password, error) {
-	var row carriedRow
+	var row tokenRow
 	user, err := db.User(ctx, username)
 	if err == nil {
 		err = db.read.NewSelect().Model(&row).Where("user_id = ? AND prefix = ? AND carried <> '' AND hash LIKE 'carried %'", user.ID, prefix).Limit(1).Scan(ctx)

@@ -102,7 +102,7 @@ func (db *DB) BindService(ctx context.Context, username string, as directory.Ide
 }
 
 func (db *DB) bind(ctx context.Context, tx bun.Tx, u directory.User, as directory.Identity) error {
-	if err := db.watchIdentity(ctx, tx, as); err != nil {
+	if err := db.watchAll(ctx, tx, ofIdentity(as)); err != nil {
 		return err
 	}
 	_, err := tx.NewInsert().Model(&identityRow{Provider: as.Provider, Subject: as.Subject, UserID: u.ID, LastLoginAt: db.now()}).Exec(ctx)

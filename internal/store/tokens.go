@@ -36,6 +36,7 @@ type tokenRow struct {
 	CreatedBy     string
 	ExpiresAt     time.Time
 	LastUsedAt    time.Time `bun:",nullzero"`
+	Carried       string    // the hash of a predecessor, which the token had before ours
 }
 
 // scope reads a stored scope. One that cannot be read refuses the token: what it took away cannot be known.
