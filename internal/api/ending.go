@@ -64,8 +64,16 @@ func (a *API) untilOf(in params) (*time.Time, error) {
 
 // lasting adds the end to an object of an answer, where there is one.
 func lasting(r row, end time.Time) row {
-	if !end.IsZero() {
-		r["expires_at"] = end.UTC().Format(time.RFC3339)
+	if text := shownEnd(end); text != "" {
+		r["expires_at"] = text
 	}
 	return r
+}
+
+// shownEnd writes an end as answers do; "" where there is none.
+func shownEnd(end time.Time) string {
+	if end.IsZero() {
+		return ""
+	}
+	return end.UTC().Format(time.RFC3339)
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
@@ -127,12 +126,9 @@ func (c Considered) forEyesOf(s *identity.Subject, of directory.User) Considered
 // considered shows a grant, of which it may be said that it decides.
 func considered(g authz.Grant, decides *authz.Grant) Considered {
 	row := Considered{ID: g.ID, Source: g.Source.String(), Group: g.Group, Role: g.Role, Kind: string(g.Kind), Workspace: g.Workspace, Resource: g.Resource,
-		Pattern: g.Pattern, Permission: g.Level.String(), Decides: decides != nil && g == *decides}
+		Pattern: g.Pattern, Permission: g.Level.String(), Expires: shownEnd(g.Expires), Decides: decides != nil && g == *decides}
 	if g.Pattern != "" {
 		row.Priority = &g.Priority
-	}
-	if !g.Expires.IsZero() {
-		row.Expires = g.Expires.Format(time.RFC3339)
 	}
 	if g.Denies {
 		row.Permission = "DENY"

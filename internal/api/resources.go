@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
@@ -52,10 +51,7 @@ func (a *API) holders(ctx context.Context, s *identity.Subject, k kind.Kind, sid
 	}
 	rows := make([]holderRow, 0, len(holders))
 	for _, h := range holders {
-		row := holderRow{h.Name, h.Level.String(), side.kind, ""}
-		if !h.Expires.IsZero() {
-			row.Expires = h.Expires.Format(time.RFC3339)
-		}
+		row := holderRow{h.Name, h.Level.String(), side.kind, shownEnd(h.Expires)}
 		if h.Service {
 			row.Kind = "service-account"
 		}

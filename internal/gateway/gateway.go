@@ -133,7 +133,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !ok {
 		g.Audit.Record(r.Context(), audit.Event{Name: audit.RequestRefused, Route: r.Method + " " + path.Decoded, Reason: "no route"})
-		httpx.WriteError(w, r, g.Log, errs.New(errs.Denied, "%s %s is not known to this gateway, and so not allowed", r.Method, path.Decoded))
+		httpx.WriteError(w, r, g.Log, notKnown(r.Method+" "+path.Decoded))
 		return
 	}
 	credential, err := callers(r, match.Route)
@@ -192,8 +192,8 @@ func (g *Gateway) challenge(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (c *call) serve(path httpx.Path) error {
-	if !safe(c.r.Method) && c.subject.Credential == identity.Session && !c.gateway.Origin.SameOrigin(c.r) {
-		return errs.New(errs.Denied, "this request came from another site and was refused")
+	if err := c.gateway.sameSite(c.r, c.subject); err != nil {
+		return err
 	}
 	read, err := extract.Read(c.r, path, &c.match, c.gateway.MaxJSON)
 	if err != nil {
@@ -242,6 +242,19 @@ func (c *call) serve(path httpx.Path) error {
 	default:
 		return c.list()
 	}
+}
+
+// sameSite refuses what a page of another site has a browser do with somebody's session.
+func (g *Gateway) sameSite(r *http.Request, subject *identity.Subject) error {
+	if !safe(r.Method) && subject.Credential == identity.Session && !g.Origin.SameOrigin(r) {
+		return errs.New(errs.Denied, "this request came from another site and was refused")
+	}
+	return nil
+}
+
+// notKnown refuses what is in no row of the table.
+func notKnown(route string) error {
+	return errs.New(errs.Denied, "%s is not known to this gateway, and so not allowed", route)
 }
 
 func safe(method string) bool {

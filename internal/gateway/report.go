@@ -131,11 +131,8 @@ func (g *Gateway) unknown(w http.ResponseWriter, r *http.Request, path httpx.Pat
 		return
 	}
 	route := r.Method + " " + path.Decoded
-	switch {
-	case !g.rehearses(subject):
-		err = errs.New(errs.Denied, "%s is not known to this gateway, and so not allowed", route)
-	case !safe(r.Method) && subject.Credential == identity.Session && !g.Origin.SameOrigin(r):
-		err = errs.New(errs.Denied, "this request came from another site and was refused")
+	if err = g.sameSite(r, subject); !g.rehearses(subject) {
+		err = notKnown(route)
 	}
 	event := audit.Event{Name: audit.WouldRefuse, By: subject.Username, UserID: subject.UserID, Actor: subject.Actor, Credential: subject.Credential.String(), Route: route, Reason: "no route"}
 	if err != nil {
