@@ -75,7 +75,8 @@ var arrows = map[string][]string{
 	"cmd/mlflow-oidc-auth-dev": {"internal/devserver"},
 	"internal/test/dbtest":     {"internal/database"},
 	"internal/test/mlflowtest": {"internal/supervise"},
-	"internal/test/world":      {"internal/app", "internal/config", "internal/database", "internal/devidp", "internal/policy", "internal/store", "internal/test/dbtest", "internal/test/mlflowtest"},
+	"internal/test/storetest":  {"internal/database", "internal/store", "internal/test/dbtest"},
+	"internal/test/world":      {"internal/app", "internal/config", "internal/devidp", "internal/policy", "internal/test/mlflowtest", "internal/test/storetest"},
 	"internal/bench":           {"internal/app", "internal/config", "internal/devidp", "internal/directory", "internal/kind", "internal/policy", "internal/store", "internal/token"},
 	"scripts/bench":            {"internal/bench"},
 	"scripts/testcount":        {},
@@ -85,7 +86,7 @@ var arrows = map[string][]string{
 var standardOnly = []string{"internal/errs", "internal/kind", "internal/identity", "internal/policy", "internal/authz"}
 
 // forTests are the packages that the server may not contain: a provider that signs anybody in, and suites of behaviour.
-var forTests = []string{"internal/bench", "internal/devidp", "internal/devserver", "internal/limit/limittest", "internal/session/sessiontest", "internal/test/dbtest", "internal/test/mlflowtest", "internal/test/world"}
+var forTests = []string{"internal/bench", "internal/devidp", "internal/devserver", "internal/limit/limittest", "internal/session/sessiontest", "internal/test/dbtest", "internal/test/mlflowtest", "internal/test/storetest", "internal/test/world"}
 
 // refused are names that say nothing, under which anything collects.
 var refused = []string{"util", "utils", "common", "helper", "helpers", "misc", "shared", "base", "lib"}

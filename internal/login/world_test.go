@@ -21,7 +21,6 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/database"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
@@ -32,7 +31,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/filesystem"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/sessiontest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/dbtest"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/storetest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/token"
 )
 
@@ -92,10 +91,7 @@ func serveWorld(t *testing.T, serve func(http.Handler) *httptest.Server, change 
 		RedirectURIs: []string{w.gateway.URL + "/callback"}, People: []devidp.Person{ann, root, guest}, Now: w.idpClock.Now, Key: key()})
 	w.must(err)
 	provider = w.idp.Handler()
-	db, err := store.Connect(t.Context(), store.Options{Address: dbtest.Ready(t, database.SQLite, func(a database.Address) error {
-		_, err := store.Upgrade(t.Context(), store.Options{Address: a})
-		return err
-	})})
+	db, err := store.Connect(t.Context(), store.Options{Address: storetest.Ready(t)})
 	w.must(err)
 	t.Cleanup(func() { _ = db.Close() })
 	w.db = db

@@ -16,7 +16,6 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/database"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
@@ -28,7 +27,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/filesystem"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/sessiontest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/dbtest"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/storetest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/token"
 )
 
@@ -54,10 +53,7 @@ func newHouse(t *testing.T) *house {
 			t.Fatal(err)
 		}
 	}
-	h.db, err = store.Connect(t.Context(), store.Options{Address: dbtest.Ready(t, database.SQLite, func(a database.Address) error {
-		_, err := store.Upgrade(t.Context(), store.Options{Address: a})
-		return err
-	})})
+	h.db, err = store.Connect(t.Context(), store.Options{Address: storetest.Ready(t)})
 	must()
 	t.Cleanup(func() { _ = h.db.Close() })
 	people, err := directory.NewCache(h.db, authz.DefaultOrder())

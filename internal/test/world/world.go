@@ -23,10 +23,8 @@ import (
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/app"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/database"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/dbtest"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/storetest"
 )
 
 // World is a gateway with all that it needs.
@@ -78,10 +76,7 @@ func New(t testing.TB, upstream string, settings map[string]string) *World {
 	w.Issuer.Config.Handler = w.IDP.Handler()
 	w.Issuer.Start()
 	t.Cleanup(w.Issuer.Close)
-	dir, db := t.TempDir(), dbtest.Ready(t, database.SQLite, func(a database.Address) error {
-		_, err := store.Upgrade(t.Context(), store.Options{Address: a})
-		return err
-	})
+	dir, db := t.TempDir(), storetest.Ready(t)
 	w.Settings = map[string]string{
 		"MLFLOW_UPSTREAM": upstream, "SECRET_KEY": "nobody-guesses-this-one-4711", "OIDC_USERS_DB_URI": "sqlite:///" + db.Path,
 		"SESSION_FILE_DIR": filepath.Join(dir, "sessions"), "OIDC_DISCOVERY_URL": issuer + "/.well-known/openid-configuration",
