@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
@@ -193,16 +194,16 @@ func (t team) make(ctx context.Context, c caller) error {
 	if err != nil {
 		return err
 	}
-	var best string
+	var best, artifacts string
 	for i, value := range t.values {
-		if best, err = t.run(ctx, c, experiment, i, value); err != nil {
+		if best, artifacts, err = t.run(ctx, c, experiment, i, value); err != nil {
 			return err
 		}
 	}
 	if err := c.ask(ctx, http.MethodPost, "/api/2.0/mlflow/registered-models/create", map[string]any{"name": t.model}, nil); err != nil {
 		return err
 	}
-	version := map[string]any{"name": t.model, "run_id": best, "source": "mlflow-artifacts:/" + experiment + "/" + best + "/artifacts/model"}
+	version := map[string]any{"name": t.model, "run_id": best, "source": artifacts + "/model"}
 	if err := c.ask(ctx, http.MethodPost, "/api/2.0/mlflow/model-versions/create", version, nil); err != nil {
 		return err
 	}
@@ -225,21 +226,23 @@ func experimentNamed(ctx context.Context, c caller, name string) (string, error)
 	return made.ID, err
 }
 
-func (t team) run(ctx context.Context, c caller, experiment string, number int, value float64) (string, error) {
+// run makes a run with a file, and gives its id and where its files are.
+func (t team) run(ctx context.Context, c caller, experiment string, number int, value float64) (id, artifacts string, err error) {
 	now := time.Now().UnixMilli()
 	var made struct {
 		Run struct {
 			Info struct {
-				RunID string `json:"run_id"`
+				RunID       string `json:"run_id"`
+				ArtifactURI string `json:"artifact_uri"`
 			}
 		}
 	}
-	err := c.ask(ctx, http.MethodPost, "/api/2.0/mlflow/runs/create", map[string]any{"experiment_id": experiment,
+	err = c.ask(ctx, http.MethodPost, "/api/2.0/mlflow/runs/create", map[string]any{"experiment_id": experiment,
 		"start_time": now, "run_name": fmt.Sprintf("%s-%d", t.model, number+1)}, &made)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	id := made.Run.Info.RunID
+	id, artifacts = made.Run.Info.RunID, made.Run.Info.ArtifactURI
 	metrics := []map[string]any{}
 	for step := range 20 { // a curve that ends at the value
 		at := value * (1 - 0.5/float64(step+1))
@@ -247,13 +250,13 @@ func (t team) run(ctx context.Context, c caller, experiment string, number int, 
 	}
 	batch := map[string]any{"run_id": id, "metrics": metrics, "params": []map[string]any{{"key": "learning_rate", "value": fmt.Sprint(0.1 / float64(number+1))}}}
 	if err := c.ask(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-batch", batch, nil); err != nil {
-		return "", err
+		return "", "", err
 	}
-	artifact := "/api/2.0/mlflow-artifacts/artifacts/" + experiment + "/" + id + "/artifacts/model/README.txt"
+	artifact := "/api/2.0/mlflow-artifacts/artifacts/" + strings.TrimPrefix(artifacts, "mlflow-artifacts:/") + "/model/README.txt"
 	if _, err := c.upload(ctx, http.MethodPut, artifact, http.Header{}, []byte("sample weights of "+t.model+"\n")); err != nil {
-		return "", err
+		return "", "", err
 	}
-	return id, c.ask(ctx, http.MethodPost, "/api/2.0/mlflow/runs/update", map[string]any{"run_id": id, "status": "FINISHED", "end_time": now + 20}, nil)
+	return id, artifacts, c.ask(ctx, http.MethodPost, "/api/2.0/mlflow/runs/update", map[string]any{"run_id": id, "status": "FINISHED", "end_time": now + 20}, nil)
 }
 
 // share makes the administrator's experiment that a group may read because of its name.
