@@ -182,10 +182,23 @@ func (a *API) operations(r *registrar) {
 	}
 }
 
-// Problem is an error in the form of the rest of the gateway.
+// Problem is an error in the form of the rest of the gateway, but for its detail where the form of a request is wrong: that
+// is a list of faults then, as clients of the plugin's API have it.
 type Problem struct {
 	httpx.ErrorBody
+	Detail any `json:"detail"`
 	status int
+}
+
+// fault is one thing that is wrong with the form of a request, as FastAPI says it.
+type fault struct {
+	Where []string `json:"loc"`
+	What  string   `json:"msg"`
+	Type  string   `json:"type"`
+}
+
+func newProblem(body httpx.ErrorBody, status int) *Problem {
+	return &Problem{body, body.Detail, status}
 }
 
 // Error gives the message.
@@ -199,12 +212,16 @@ func (p *Problem) ContentType(string) string { return "application/json" }
 
 // problem is what is wrong with the form of a request. The answer says where, and does not repeat what was sent.
 func problem(status int, message string, details []error) *Problem {
+	faults := []fault{}
 	for _, detail := range details {
+		one := fault{[]string{"body"}, detail.Error(), "value_error"}
 		if at, ok := detail.(*huma.ErrorDetail); ok && at.Location != "" {
+			one.Where, one.What = strings.Split(at.Location, "."), at.Message
 			message += "; " + at.Location + ": " + at.Message
 		} else {
 			message += "; " + detail.Error()
 		}
+		faults = append(faults, one)
 	}
 	code := errs.Invalid
 	switch {
@@ -215,7 +232,14 @@ func problem(status int, message string, details []error) *Problem {
 	case status == http.StatusBadRequest, status == http.StatusUnsupportedMediaType:
 		status = http.StatusUnprocessableEntity // as the plugin answers whatever it cannot read
 	}
-	return &Problem{httpx.BodyOf(errs.New(code, "%s", message)), status}
+	p := newProblem(httpx.BodyOf(errs.New(code, "%s", message)), status)
+	if status == http.StatusUnprocessableEntity {
+		if len(faults) == 0 {
+			faults = []fault{{[]string{"body"}, message, "value_error"}}
+		}
+		p.Detail = faults
+	}
+	return p
 }
 
 // problem gives an error of ours its status.
@@ -228,7 +252,7 @@ func (a *API) problem(ctx context.Context, err error) error {
 	if status >= http.StatusInternalServerError {
 		a.Log.ErrorContext(ctx, "request failed", "status", status, "error", err)
 	}
-	return &Problem{httpx.BodyOf(err), status}
+	return newProblem(httpx.BodyOf(err), status)
 }
 
 // registrar registers operations under a prefix, each behind authentication.
@@ -264,6 +288,16 @@ func add[I any, O any](r *registrar, method, path string, status int, summary st
 			out.Status = m.status
 		}
 		return out, nil
+	})
+}
+
+// remove registers an operation whose answer is its status alone.
+func remove[I any](r *registrar, path, summary string, do func(ctx context.Context, s *identity.Subject, in *I) error) {
+	huma.Register(r.api, r.operation(http.MethodDelete, path, http.StatusNoContent, summary), func(ctx context.Context, in *I) (*none, error) {
+		if err := do(ctx, identity.From(ctx), in); err != nil {
+			return nil, r.failed(ctx, http.MethodDelete, path, err)
+		}
+		return nil, nil
 	})
 }
 

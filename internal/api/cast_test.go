@@ -206,10 +206,30 @@ func wants(t *testing.T, got world.Answer, status int, want any) {
 				object[key] = said
 			}
 		}
+		if status == http.StatusUnprocessableEntity {
+			object["detail"] = faults(t, object["detail"])
+		}
 	}
 	if diff := cmp.Diff(want, body); diff != "" {
 		t.Errorf("the answer differs (-want +got):\n%s", diff)
 	}
+}
+
+// faults gives the text for people, where the detail of an answer is a list of what is wrong with the form of a request.
+func faults(t *testing.T, detail any) any {
+	t.Helper()
+	all, _ := detail.([]any)
+	for _, one := range all {
+		fault, _ := one.(map[string]any)
+		where, _ := fault["loc"].([]any)
+		if what, _ := fault["msg"].(string); len(fault) != 3 || len(where) == 0 || what == "" || fault["type"] != "value_error" {
+			t.Errorf("a fault is %v", one)
+		}
+	}
+	if len(all) == 0 {
+		t.Errorf("the faults are %v", detail)
+	}
+	return said
 }
 
 // refused is the one form of all errors.

@@ -205,6 +205,12 @@ func TestEveryOperationForEveryCaller(t *testing.T) {
 	if diff := cmp.Diff(operations(t, c), rows); diff != "" {
 		t.Fatalf("operations without a row here, or rows without an operation (-operations +rows):\n%s", diff)
 	}
+	c.callEach(t, steps)
+}
+
+// callEach has each caller call each operation, under each prefix.
+func (c *cast) callEach(t *testing.T, steps map[string]step) {
+	t.Helper()
 	for name, s := range steps {
 		method, _, _ := strings.Cut(name, " ")
 		for i, caller := range callers {

@@ -95,7 +95,7 @@ func (reg *registrar) answer(ctx context.Context, t theirs) (any, error) {
 		reg.use.refused(ctx, s, t.method+" "+reg.prefix+t.path, err)
 	}
 	if errs.Is(err, errs.Conflict) {
-		err = &Problem{httpx.BodyOf(err), http.StatusBadRequest}
+		err = newProblem(httpx.BodyOf(err), http.StatusBadRequest)
 	}
 	if err == nil && result == nil {
 		result = row{}

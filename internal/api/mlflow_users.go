@@ -259,7 +259,7 @@ func (a *API) deleteTheirs(ctx context.Context, s *identity.Subject, in params) 
 	}
 	if user.ID == s.UserID {
 		const said = "Users cannot delete their own account. Ask another admin to delete this user instead."
-		return nil, &Problem{httpx.ErrorBody{ErrorCode: "BAD_REQUEST", Message: said, Detail: said}, http.StatusBadRequest}
+		return nil, newProblem(httpx.ErrorBody{ErrorCode: "BAD_REQUEST", Message: said, Detail: said}, http.StatusBadRequest)
 	}
 	var wanted namedUser
 	wanted.Body.Username = user.Username

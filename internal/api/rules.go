@@ -59,7 +59,7 @@ type newRule struct {
 		Name       string   `json:"name" minLength:"1" maxLength:"255"`
 		Pattern    string   `json:"pattern" doc:"RE2 that matches the whole name of a group, with a group (?P<ws>…) that matches the name of the workspace"`
 		Permission string   `json:"permission"`
-		Mode       string   `json:"mode,omitempty" default:"report" enum:"report,enforce"`
+		Mode       string   `json:"mode,omitempty" default:"report" doc:"report or enforce"`
 		Enabled    *bool    `json:"enabled,omitempty"`
 	}
 }
@@ -154,9 +154,13 @@ func (a *API) makeRule(ctx context.Context, s *identity.Subject, in *newRule) (r
 		return rulePlan{}, err
 	}
 	b := in.Body
-	rule := attach.Rule{Name: strings.TrimSpace(b.Name), Pattern: b.Pattern, Enforced: b.Mode == enforce, Enabled: b.Enabled == nil || *b.Enabled, CreatedBy: s.Username}
+	rule := attach.Rule{Name: strings.TrimSpace(b.Name), Pattern: b.Pattern, Enabled: b.Enabled == nil || *b.Enabled, CreatedBy: s.Username}
 	if rule.Name == "" {
 		return rulePlan{}, huma.Error422UnprocessableEntity("name must not be blank")
+	}
+	var err error
+	if rule.Enforced, err = enforced(b.Mode); err != nil {
+		return rulePlan{}, err
 	}
 	return a.saveRule(ctx, s, rule, b.Permission, true)
 }
@@ -180,15 +184,22 @@ func (a *API) changeRule(ctx context.Context, s *identity.Subject, in *changedRu
 		permission = *b.Permission
 	}
 	if b.Mode != nil {
-		if *b.Mode != report && *b.Mode != enforce {
-			return rulePlan{}, errs.New(errs.Invalid, "mode must be report or enforce")
+		if rule.Enforced, err = enforced(*b.Mode); err != nil {
+			return rulePlan{}, err
 		}
-		rule.Enforced = *b.Mode == enforce
 	}
 	if b.Enabled != nil {
 		rule.Enabled = *b.Enabled
 	}
 	return a.saveRule(ctx, s, rule, permission, attaches)
+}
+
+// enforced reads a mode.
+func enforced(mode string) (bool, error) {
+	if mode != report && mode != enforce {
+		return false, errs.New(errs.Invalid, "mode must be report or enforce")
+	}
+	return mode == enforce, nil
 }
 
 // saveRule stores a rule and, where that is asked for, has it give what it gives.

@@ -4,8 +4,9 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 )
@@ -66,11 +67,11 @@ func (a *API) workspacePermissions(r *registrar) {
 		add(r, http.MethodPatch, at+"/{principal}", 200, "Change a permission on a workspace", func(ctx context.Context, s *identity.Subject, in *spaceChange) (row, error) {
 			return a.putSpace(ctx, s, k, side, in.Workspace, in.Principal, in.Body.levelBody(), a.Store.UpdateGrant)
 		})
-		add(r, http.MethodDelete, at+"/{principal}", 204, "Take a permission on a workspace away", func(ctx context.Context, s *identity.Subject, in *SpaceHolderPath) (*none, error) {
+		remove(r, at+"/{principal}", "Take a permission on a workspace away", func(ctx context.Context, s *identity.Subject, in *SpaceHolderPath) error {
 			if err := a.manages(ctx, s, k, in.Workspace); err != nil {
-				return nil, err
+				return err
 			}
-			return nil, a.Store.DeleteGrant(ctx, side.of(in.Principal), kind.Workspace, in.Workspace)
+			return a.Store.DeleteGrant(ctx, side.of(in.Principal), kind.Workspace, in.Workspace)
 		})
 		a.workspacePatterns(r, k, side)
 	}
@@ -82,6 +83,11 @@ func (s side) field() string {
 		return "username"
 	}
 	return "group_name"
+}
+
+// unnamed is for who names no holder: no schema asks for it, since users and groups share theirs.
+func (s side) unnamed() error {
+	return huma.Error422UnprocessableEntity(s.field() + " must not be empty")
 }
 
 func (a *API) spaceHolders(ctx context.Context, s *identity.Subject, side side, name string) ([]row, error) {
@@ -118,7 +124,7 @@ func (a *API) putSpace(ctx context.Context, s *identity.Subject, k kind.Kind, si
 	}
 	level, err := parseLevel(body.Permission)
 	if err == nil && holder == "" {
-		err = errs.New(errs.Invalid, "%s must not be empty", side.field())
+		err = side.unnamed()
 	}
 	if err != nil {
 		return nil, err
@@ -179,6 +185,9 @@ func (a *API) workspacePatterns(r *registrar, k kind.Kind, side side) {
 		if err != nil {
 			return nil, err
 		}
+		if b.holder(side) == "" {
+			return nil, side.unnamed()
+		}
 		p := side.of(b.holder(side))
 		if g.ID = id; id != 0 {
 			return spacePattern(side, b.holder(side), g), a.Store.UpdatePattern(ctx, p, g, until)
@@ -203,11 +212,15 @@ func (a *API) workspacePatterns(r *registrar, k kind.Kind, side side) {
 	add(r, http.MethodPatch, at+"/{permission_id}", 200, "Change a workspace pattern", func(ctx context.Context, s *identity.Subject, in *changedSpacePattern) (row, error) {
 		return put(ctx, s, in.Body, in.ID)
 	})
-	add(r, http.MethodDelete, at+"/{permission_id}", 204, "Delete a workspace pattern", func(ctx context.Context, s *identity.Subject, in *spacePatternOf) (*none, error) {
+	remove(r, at+"/{permission_id}", "Delete a workspace pattern", func(ctx context.Context, s *identity.Subject, in *spacePatternOf) error {
 		if err := administrator(s); err != nil {
-			return nil, err
+			return err
 		}
-		return nil, a.Store.DeletePattern(ctx, side.of(spaceBody{Username: in.Username, Group: in.Group}.holder(side)), kind.Workspace, in.ID)
+		holder := spaceBody{Username: in.Username, Group: in.Group}.holder(side)
+		if holder == "" {
+			return side.unnamed()
+		}
+		return a.Store.DeletePattern(ctx, side.of(holder), kind.Workspace, in.ID)
 	})
 }
 
