@@ -111,8 +111,11 @@ func contents(t *testing.T, db *store.DB, source string) takeover.Contents {
 	return here
 }
 
+// dumps are of the last version, or the first, of each state of the tables that a release has left behind. 6.6 has those of 6.0, 8.2 those
+// of 8.0, 8.3 those of 8.4, and 10 those of 9 and 11.
 var dumps = map[string][]string{
-	Plugin:    {"plugin-5.7.0", "plugin-7.0.0", "plugin-7.24.0", "plugin-9.0.5", "plugin-11.0.2"},
+	Plugin: {"plugin-5.7.0", "plugin-6.0.0", "plugin-6.7.1", "plugin-7.0.0", "plugin-7.24.0", "plugin-8.0.0", "plugin-8.4.0", "plugin-9.0.5",
+		"plugin-11.0.2"},
 	BasicAuth: {"basic-auth-2.22.0", "basic-auth-3.5.0", "basic-auth-3.17.2"},
 }
 
@@ -176,16 +179,17 @@ func TestWhatThePluginHeld(t *testing.T) {
 					t.Errorf("%+v: %q, want %s", g, got, level)
 				}
 			}
-			if version > "plugin-7" || version < "plugin-5" { // so 11.0.2 too
-				for g, level := range map[takeover.Grant]string{
-					{Principal: ann, Kind: "scorer", Resource: "1/tone/of voice"}:                             "EDIT",
-					{Principal: ann, Kind: "gateway_endpoint", Resource: "chat"}:                              "USE",
-					{Principal: takeover.Principal{Group: "red"}, Kind: "gateway_secret", Resource: "openai"}: "READ",
-					{Principal: ann, Kind: "workspace", Resource: "team-a"}:                                   "EDIT",
-				} {
-					if got := c.Grants[g].Level; got != level {
-						t.Errorf("%+v: %q, want %s", g, got, level)
-					}
+			for g, later := range map[takeover.Grant]struct{ than, level string }{
+				{Principal: ann, Kind: "scorer", Resource: "1/tone/of voice"}:                             {"plugin-5.7.0", "EDIT"},
+				{Principal: ann, Kind: "gateway_endpoint", Resource: "chat"}:                              {"plugin-6.0.0", "USE"},
+				{Principal: takeover.Principal{Group: "red"}, Kind: "gateway_secret", Resource: "openai"}: {"plugin-6.0.0", "READ"},
+				{Principal: ann, Kind: "workspace", Resource: "team-a"}:                                   {"plugin-6.7.1", "EDIT"},
+			} {
+				if slices.Index(dumps[Plugin], version) <= slices.Index(dumps[Plugin], later.than) {
+					later.level = "" // the version had none of the kind
+				}
+				if got := c.Grants[g].Level; got != later.level {
+					t.Errorf("%+v: %q, want %q", g, got, later.level)
 				}
 			}
 			kept := c.Patterns[takeover.Pattern{Principal: ann, Kind: "experiment", Workspace: "*", Text: "^(?!secret).*"}]
@@ -200,6 +204,9 @@ func TestWhatThePluginHeld(t *testing.T) {
 			}
 			if _, secret := c.Passwords["ann"]; !secret && c.Tokens[takeover.Token{User: "ann", Name: "laptop"}].Hash == "" {
 				t.Error("ann has no secret")
+			}
+			if rule := c.Rules["teams"]; rule.Enforced != (slices.Index(dumps[Plugin], version) >= slices.Index(dumps[Plugin], "plugin-8.4.0")) {
+				t.Errorf("the rule of workspaces: %+v", rule)
 			}
 			if _, held := c.Memberships[takeover.Membership{User: "job", Group: "blue", Source: "manual"}]; !held {
 				t.Errorf("%+v", c.Memberships)

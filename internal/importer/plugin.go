@@ -19,7 +19,7 @@ import (
 // pluginRevisions are those of the Python plugin, the oldest first, as its own migrations name them.
 var pluginRevisions = []revision{
 	{"0565cf04c12e", "4.2 to 5.7"},
-	{"3c3272527ade", "6.0"},
+	{"3c3272527ade", "6.0 to 6.6"},
 	{"6a7b8c9def01", "6.7"},
 	{"7b8c9d0ef123", "7.0, half upgraded"},
 	{"8a9b0c1de234", "7.0"},
@@ -29,8 +29,8 @@ var pluginRevisions = []revision{
 	{"e4f5a6b7c8d9", "7"},
 	{"c2f3a4b56789", "7"},
 	{"d3a4b5c6e7f8", "7.24"},
-	{"f6a7b8c9d0e1", "8.0"},
-	{"a7b8c9d0e1f2", "8.4"},
+	{"f6a7b8c9d0e1", "8.0 to 8.2"},
+	{"a7b8c9d0e1f2", "8.3"},
 	{"b8c9d0e1f2a3", "9, half upgraded"},
 	{"c9d0e1f2a3b4", "9, half upgraded"},
 	{"d0e1f2a3b4c5", "9, half upgraded"},
