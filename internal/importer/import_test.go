@@ -3,7 +3,6 @@ package importer
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"errors"
 	"maps"
 	"os"
@@ -21,6 +20,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/takeover"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/dbtest"
 )
 
 const issuer = "https://issuer.example"
@@ -36,38 +36,18 @@ func settings(workspaces bool) Settings {
 // dump makes a database of what a predecessor has made.
 func dump(t *testing.T, name string, changes ...string) database.Address {
 	t.Helper()
+	at := dbtest.New(t, database.SQLite)
+	dbtest.Load(t, at, text(t, name), changes...)
+	return at
+}
+
+func text(t *testing.T, name string) string {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", name+".sql"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "theirs.db")
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, statement := range append([]string{string(text)}, changes...) {
-		if _, err := db.Exec(statement); err != nil {
-			t.Fatalf("%s: %v", statement, err)
-		}
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return database.File(path)
-}
-
-func change(t *testing.T, at database.Address, statements ...string) {
-	t.Helper()
-	db, err := sql.Open("sqlite", at.Path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	for _, statement := range statements {
-		if _, err := db.Exec(statement); err != nil {
-			t.Fatalf("%s: %v", statement, err)
-		}
-	}
+	return string(text)
 }
 
 func read(t *testing.T, name string, at database.Address, s Settings) *Source {
@@ -361,7 +341,7 @@ func TestAttackRevokedComesBack(t *testing.T) {
 		t.Errorf("what was changed here is gone: %+v", here.Grants)
 	}
 	// what changes there alone follows: one more, one less, one revoked
-	change(t, at, "INSERT INTO experiment_permissions (experiment_id, user_id, permission) SELECT '8', id, 'READ' FROM users WHERE username = 'ann'",
+	dbtest.Load(t, at, "INSERT INTO experiment_permissions (experiment_id, user_id, permission) SELECT '8', id, 'READ' FROM users WHERE username = 'ann'",
 		"UPDATE experiment_group_permissions SET permission = 'READ' WHERE experiment_id = '3'", "DELETE FROM gateway_endpoint_permissions",
 		"UPDATE registered_model_permissions SET permission = 'EDIT' WHERE name = 'churn'")
 	plan := again()
@@ -454,7 +434,7 @@ func TestOwnDatabaseOnce(t *testing.T) {
 	}
 	for name, a := range map[string]database.Address{"nobody's": database.File(filepath.Join(t.TempDir(), "x.db")), "MLflow's": dump(t, "basic-auth-3.5.0")} {
 		if a.Path != "" {
-			change(t, a, "CREATE TABLE IF NOT EXISTS other (id INTEGER)")
+			dbtest.Load(t, a, "CREATE TABLE IF NOT EXISTS other (id INTEGER)")
 		}
 		if _, is, err := Recognise(t.Context(), a, ""); is || err != nil {
 			t.Errorf("%s: %v, %v", name, is, err)

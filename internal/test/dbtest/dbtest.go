@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	_ "github.com/go-sql-driver/mysql" // opens the servers to make databases
 	_ "github.com/jackc/pgx/v5/stdlib" // likewise
@@ -35,8 +36,8 @@ var shared = struct {
 
 var serial atomic.Int64
 
-// Main runs the tests of a package, each on all engines if it says so, and stops the servers that they started.
-func Main(m *testing.M, onEngine func(database.Engine)) int {
+// Main runs the tests of a package (testing.M), each on all engines if it says so, and stops the servers that they started.
+func Main(m interface{ Run() int }, onEngine func(database.Engine)) int {
 	defer stop()
 	if onEngine == nil {
 		return m.Run()
@@ -184,18 +185,18 @@ func (s *Server) Address(name string) database.Address {
 
 // Exec runs a statement on the server as its master.
 func (s *Server) Exec(statement string) error {
-	name := "postgres"
-	if s.engine == database.MySQL {
-		name = "mysql"
-	}
-	return s.in(name, func(db *sql.Conn) error { return run(db, statement) })
+	return s.in(kinds[s.engine].own, func(db *sql.Conn) error { return run(db, statement) })
 }
 
 func (s *Server) in(name string, do func(*sql.Conn) error) error {
 	driver, dsn := "pgx", s.Address(name).URL()
 	if s.engine == database.MySQL {
-		driver, dsn = "mysql", fmt.Sprintf("%s@tcp(127.0.0.1:%d)/%s", kinds[s.engine].master, s.port, name)
+		driver, dsn = "mysql", fmt.Sprintf("%s@tcp(127.0.0.1:%d)/%s?multiStatements=true", kinds[s.engine].master, s.port, name)
 	}
+	return open(driver, dsn, do)
+}
+
+func open(driver, dsn string, do func(*sql.Conn) error) error {
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		return err
@@ -212,7 +213,7 @@ func (s *Server) in(name string, do func(*sql.Conn) error) error {
 func run(db *sql.Conn, statement string) error {
 	_, err := db.ExecContext(context.Background(), statement)
 	if err != nil {
-		err = fmt.Errorf("%s: %w", statement, err)
+		err = fmt.Errorf("%.200s: %w", statement, err)
 	}
 	return err
 }
@@ -240,6 +241,69 @@ func (s *Server) empty(name string) error {
 		}
 		return err
 	})
+}
+
+// Load runs a dump, and more statements, in a database of the shared servers, or in a file.
+func Load(t testing.TB, a database.Address, dump string, more ...string) {
+	t.Helper()
+	if a.Engine == database.SQLite {
+		if err := open("sqlite", a.Path, func(db *sql.Conn) error { return runAll(db, append([]string{dump}, more...)) }); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	server(t, a.Engine).Load(t, a, dump, more...)
+}
+
+// Load runs a dump, and more statements, in one of the server's databases.
+func (s *Server) Load(t testing.TB, a database.Address, dump string, more ...string) {
+	t.Helper()
+	as := "SET standard_conforming_strings = on" // what dumps rest on
+	if s.engine == database.MySQL {
+		as = "SET foreign_key_checks = 0"
+	}
+	if err := s.in(a.Name, func(db *sql.Conn) error { return runAll(db, append([]string{as, dump}, more...)) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Within does something on a connection to one of the server's databases.
+func (s *Server) Within(t testing.TB, a database.Address, do func(*sql.Conn)) {
+	t.Helper()
+	if err := s.in(a.Name, func(db *sql.Conn) error { do(db); return nil }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Blocked waits until a statement on the server waits for what another one has locked.
+func (s *Server) Blocked(t testing.TB) {
+	t.Helper()
+	waits := "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+	if s.engine == database.MySQL {
+		waits = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+	}
+	tick := time.NewTicker(150 * time.Millisecond) // MySQL looks anew after 100, where nobody has asked meanwhile
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); <-tick.C {
+		var found []string
+		err := s.in(kinds[s.engine].own, func(db *sql.Conn) (err error) { found, err = column(db, waits); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found[0] != "0" {
+			return
+		}
+	}
+	t.Fatal("nothing waits for a lock")
+}
+
+func runAll(db *sql.Conn, statements []string) error {
+	for _, one := range statements {
+		if err := run(db, one); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Cut ends all connections to a database, as an administrator or a restart of the server does, and says how many there were.

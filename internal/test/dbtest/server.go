@@ -30,14 +30,16 @@ type Server struct {
 	as      *syscall.Credential // who the server runs as; nil: as the test
 }
 
-// kinds are the programs by engine: what makes the data, what serves them, whose packages they are of, and who they run as.
+// kinds are the programs by engine: what makes the data, what serves them, whose packages they are of, who they run as, and
+// which database each has by itself.
 var kinds = map[database.Engine]struct {
 	make, serve, places []string // names, of which the first that is there is taken
 	install             string
 	account, master     string
+	own                 string
 }{
-	database.PostgreSQL: {[]string{"initdb"}, []string{"postgres"}, []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin"}, "postgresql", "postgres", "gw"},
-	database.MySQL:      {[]string{"mariadb-install-db"}, []string{"mariadbd"}, []string{"/usr/sbin", "/usr/libexec"}, "mariadb-server", "mysql", "root"},
+	database.PostgreSQL: {[]string{"initdb"}, []string{"postgres"}, []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin"}, "postgresql", "postgres", "gw", "postgres"},
+	database.MySQL:      {[]string{"mariadb-install-db"}, []string{"mariadbd"}, []string{"/usr/sbin", "/usr/libexec"}, "mariadb-server", "mysql", "root", "mysql"},
 }
 
 type programs struct{ make, serve string }
