@@ -87,7 +87,7 @@ func Import(ctx context.Context, c *config.Config, o ImportOptions, output, log 
 				return err
 			}
 		}
-		more, err := resources(ctx, mlflow)
+		more, err := resources(ctx, mlflow, source)
 		if err != nil {
 			return err
 		}
@@ -118,13 +118,19 @@ func importSettings(c *config.Config, providers *providers, mlflow *upstream.MLf
 	known := map[kind.Name]map[string]string{}
 	s.Names = func(ctx context.Context, k kind.Name, id string) (string, error) {
 		if known[k] == nil {
-			items, err := mlflow.All(ctx, k)
-			if err != nil && !errs.Is(err, errs.NotFound) {
+			places, err := inEach(ctx, mlflow)
+			if err != nil {
 				return "", err
 			}
 			known[k] = map[string]string{}
-			for _, item := range items {
-				known[k][item.Opaque] = item.Name
+			for _, in := range places { // ids mean one thing in all of them
+				items, err := mlflow.All(in, k)
+				if err != nil && !errs.Is(err, errs.NotFound) {
+					return "", err
+				}
+				for _, item := range items {
+					known[k][item.Opaque] = item.Name
+				}
 			}
 		}
 		return known[k][id], nil
@@ -138,36 +144,21 @@ func answering(ctx context.Context, c *config.Config) (*upstream.MLflow, error) 
 	if c.Upstream == "" {
 		return nil, nil
 	}
-	mlflow, err := upstream.New(upstream.Options{Address: c.Upstream, ConnectTimeout: c.ConnectTimeout, Log: slog.New(slog.DiscardHandler)})
+	mlflow, err := upstream.New(upstream.Options{Address: c.Upstream, ConnectTimeout: c.ConnectTimeout, Workspaces: c.Workspaces.Enabled,
+		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}
-	if _, err := mlflow.Version(ctx); err != nil {
+	if _, err = mlflow.Version(ctx); err != nil {
+		err = fmt.Errorf("MLFLOW_UPSTREAM %s does not answer; start MLflow there, or leave MLFLOW_UPSTREAM out to go without it: %w", c.Upstream, err)
+	} else if c.Workspaces.Enabled {
+		err = mlflow.HasWorkspaces(ctx)
+	}
+	if err != nil {
 		mlflow.Close()
-		return nil, fmt.Errorf("MLFLOW_UPSTREAM %s does not answer; start MLflow there, or leave MLFLOW_UPSTREAM out to go without it: %w", c.Upstream, err)
+		return nil, err
 	}
 	return mlflow, nil
-}
-
-// resources are those of MLflow that patterns can match.
-func resources(ctx context.Context, mlflow *upstream.MLflow) ([]importer.Resource, error) {
-	if mlflow == nil {
-		return nil, nil
-	}
-	var all []importer.Resource
-	for _, k := range []kind.Name{kind.Experiment, kind.RegisteredModel, kind.Prompt} {
-		items, err := mlflow.All(ctx, k)
-		if err != nil {
-			return nil, fmt.Errorf("listing what is in MLflow: %w", err)
-		}
-		for _, item := range items {
-			if k == kind.Prompt && item.Kind != kind.Prompt {
-				continue
-			}
-			all = append(all, importer.Resource{Kind: k, ID: item.ID, Name: item.Name})
-		}
-	}
-	return all, nil
 }
 
 // basicDefault is what MLflow's basic-auth gives where nothing is granted, as its own file of settings says.

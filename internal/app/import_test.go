@@ -14,6 +14,8 @@ import (
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/app"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/database"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/dbtest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/world"
 )
 
@@ -24,18 +26,9 @@ func predecessor(t *testing.T, name string, changes ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "theirs.db")
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	for _, statement := range append([]string{string(text)}, changes...) {
-		if _, err := db.Exec(statement); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return path
+	at := dbtest.New(t, database.SQLite)
+	dbtest.Load(t, at, string(text), changes...)
+	return at.Path
 }
 
 // known stands for an MLflow that has a few experiments.

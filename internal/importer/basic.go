@@ -191,11 +191,12 @@ func (b *basic) direct(name, in string, k kind.Name, id, resource, level string)
 		})
 		return nil
 	}
+	place := in
 	if in == kind.DefaultWorkspace || kind.Everywhere(k) {
 		in = ""
 	}
 	g := takeover.Grant{Principal: takeover.Principal{User: name}, Kind: string(k.Kept()), Workspace: in, Resource: resource}
-	b.old.direct(name, Resource{Kind: k.Kept(), Workspace: in, ID: resource}, level)
+	b.old.direct(name, place, Resource{Kind: k.Kept(), Workspace: in, ID: resource}, level)
 	b.grant(g, takeover.Given{Level: level})
 	return nil
 }

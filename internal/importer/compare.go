@@ -54,10 +54,10 @@ func (c *Comparison) differs(d Difference) {
 // differs is given as it is found: a setting that differs makes millions of them.
 func (s *Source) Compare(after takeover.Contents, rules authz.Rules, order []authz.Source, more []Resource, each func(Difference)) Comparison {
 	c := Comparison{each: each}
-	names := map[string]string{} // of experiments
+	experiments := map[string]Resource{} // those that are known, with name and workspace
 	for _, one := range more {
 		if one.Kind == kind.Experiment {
-			names[one.ID] = one.Name
+			experiments[one.ID] = one
 		}
 	}
 	all, seen := more, map[string]bool{}
@@ -65,11 +65,13 @@ func (s *Source) Compare(after takeover.Contents, rules authz.Rules, order []aut
 		seen[one.key()] = true
 	}
 	for _, one := range s.Old.Named() {
-		if one.Kind == kind.Experiment {
-			one.Name = names[one.ID]
+		if known, is := experiments[one.ID]; is && one.Kind == kind.Experiment {
+			one = known
 		}
 		if one.Experiment != nil {
-			one.Experiment.Name = names[one.Experiment.ID]
+			if known, is := experiments[one.Experiment.ID]; is {
+				one.Experiment, one.Workspace = &known, known.Workspace
+			}
 		}
 		if !seen[one.key()] {
 			all = append(all, one)

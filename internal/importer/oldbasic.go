@@ -23,14 +23,14 @@ func newOldBasic(s Settings) *oldBasic {
 		given: map[takeover.Role]map[Resource][]string{}}
 }
 
-// direct takes in what one user is given.
-func (o *oldBasic) direct(user string, on Resource, level string) {
-	o.add(takeover.Role{Workspace: placeOf(on.Workspace), Owner: user}, on, level)
+// direct takes in what one user is given in a workspace.
+func (o *oldBasic) direct(user, in string, on Resource, level string) {
+	o.add(takeover.Role{Workspace: placeOf(in), Owner: user}, on, level)
 }
 
 func (o *oldBasic) permit(role takeover.Role, of, resource, permission string) {
 	on := Resource{Kind: kind.Name(of), ID: resource}
-	if !kind.Everywhere(on.Kind) && role.Workspace != kind.DefaultWorkspace {
+	if role.Workspace != kind.DefaultWorkspace {
 		on.Workspace = role.Workspace
 	}
 	o.add(role, on, permission)
@@ -40,6 +40,7 @@ func (o *oldBasic) add(role takeover.Role, on Resource, level string) {
 	if o.given[role] == nil {
 		o.given[role] = map[Resource][]string{}
 	}
+	on = on.held()
 	o.given[role][on] = append(o.given[role][on], level)
 }
 
@@ -59,8 +60,11 @@ func (o *oldBasic) Admin(user string) bool { return o.users[user].admin }
 func (o *oldBasic) Named() []Resource {
 	seen := map[Resource]bool{}
 	var all []Resource
-	for _, given := range o.given {
+	for role, given := range o.given {
 		for on := range given {
+			if role.Workspace != kind.DefaultWorkspace && on.Kind != kind.Workspace {
+				on.Workspace = role.Workspace // elsewhere it counts for nothing
+			}
 			if _, known := kind.Of(on.Kind); !known || on.ID == authz.Everything || seen[on] {
 				continue
 			}
@@ -69,7 +73,7 @@ func (o *oldBasic) Named() []Resource {
 			one.Name = on.ID
 			if on.Kind == kind.Scorer {
 				parent, name := kind.Parts(on.ID)
-				one.Name, one.Experiment = name, &Resource{Kind: kind.Experiment, ID: parent}
+				one.Name, one.Experiment = name, &Resource{Kind: kind.Experiment, Workspace: on.Workspace, ID: parent}
 			}
 			all = append(all, one)
 		}
@@ -85,8 +89,12 @@ func (o *oldBasic) Level(user string, on Resource) (kind.Level, bool) {
 	case u.admin:
 		return kind.Manage, true
 	}
-	roles := append([]takeover.Role{{Workspace: placeOf(on.Workspace), Owner: user}}, o.assigned[user]...)
-	if level, found := o.fold(roles, on); found {
+	place := placeOf(on.Workspace)
+	if !o.byRole {
+		place = placeOf(on.held().Workspace) // ids meant one thing in all workspaces
+	}
+	roles := append([]takeover.Role{{Workspace: place, Owner: user}}, o.assigned[user]...)
+	if level, found := o.fold(roles, on, place); found {
 		return level, true
 	}
 	if on.Experiment != nil && o.byRole {
@@ -94,7 +102,7 @@ func (o *oldBasic) Level(user string, on Resource) (kind.Level, bool) {
 	}
 	if !o.byRole && o.workspaces && on.Kind != kind.Workspace {
 		if level, found := o.fold([]takeover.Role{{Workspace: kind.DefaultWorkspace, Owner: user}},
-			Resource{Kind: kind.Workspace, ID: placeOf(on.Workspace)}); found {
+			Resource{Kind: kind.Workspace, ID: placeOf(on.Workspace)}, kind.DefaultWorkspace); found {
 			return level, true
 		}
 	}
@@ -104,11 +112,12 @@ func (o *oldBasic) Level(user string, on Resource) (kind.Level, bool) {
 	return o.fallback, true
 }
 
-// fold is what the roles in the resource's workspace say of it together: a denial, else the strongest, and no less than everybody has.
-func (o *oldBasic) fold(roles []takeover.Role, on Resource) (kind.Level, bool) {
+// fold is what the roles in a workspace say of a resource together: a denial, else the strongest, and no less than everybody has.
+func (o *oldBasic) fold(roles []takeover.Role, on Resource, place string) (kind.Level, bool) {
+	on = on.held()
 	best, found := kind.NoPermissions, false
 	for _, role := range roles {
-		if role.Workspace != placeOf(on.Workspace) && on.Kind != kind.Workspace {
+		if role.Workspace != place && on.Kind != kind.Workspace {
 			continue
 		}
 		given := o.given[role]
@@ -120,7 +129,7 @@ func (o *oldBasic) fold(roles []takeover.Role, on Resource) (kind.Level, bool) {
 			}
 		}
 		every := Resource{Kind: on.Kind, Workspace: on.Workspace, ID: authz.Everything}
-		for _, level := range append(append([]string{}, given[Resource{Kind: on.Kind, Workspace: on.Workspace, ID: on.ID}]...), given[every]...) {
+		for _, level := range append(append([]string{}, given[on]...), given[every]...) {
 			if level == directory.Deny {
 				return kind.NoPermissions, true
 			}

@@ -8,12 +8,20 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/takeover"
 )
 
-// Resource is something that a decision is about, in a workspace as grants hold it.
+// Resource is something that a decision is about.
 type Resource struct {
 	Kind       kind.Name
-	Workspace  string
+	Workspace  string // which it is in; "" for the default one
 	ID, Name   string
 	Experiment *Resource // of a scorer
+}
+
+// held is the resource as grants on it hold it: its workspace is left out where an id means one thing in all of them.
+func (r Resource) held() Resource {
+	if kind.Everywhere(r.Kind) {
+		r.Workspace = ""
+	}
+	return Resource{Kind: r.Kind, Workspace: r.Workspace, ID: r.ID}
 }
 
 // Old decides as the predecessor does.
@@ -165,6 +173,7 @@ func (o *oldPlugin) walk(user string, on Resource) (level kind.Level, found, sur
 }
 
 func (o *oldPlugin) exact(of []takeover.Principal, on Resource) (best kind.Level, found bool) {
+	on = on.held()
 	for _, one := range of {
 		name, ok := o.grants[takeover.Grant{Principal: one, Kind: string(on.Kind.Kept()), Workspace: on.Workspace, Resource: on.ID}]
 		if !ok {

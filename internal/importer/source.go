@@ -47,6 +47,26 @@ type Source struct {
 	Old      Old
 }
 
+// Holds tells whether anything is granted there on resources of a kind, or refused.
+func (s *Source) Holds(k kind.Name) bool {
+	for g := range s.Contents.Grants {
+		if g.Kind == string(k) {
+			return true
+		}
+	}
+	for p := range s.Contents.Patterns {
+		if p.Kind == string(k) {
+			return true
+		}
+	}
+	for p := range s.Contents.Permissions {
+		if p.Type == string(k) {
+			return true
+		}
+	}
+	return false
+}
+
 // Note says what could not be carried over, or is carried over as something else.
 type Note struct {
 	What string // what kind of thing
