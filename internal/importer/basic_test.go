@@ -106,6 +106,42 @@ func TestAttackPasswordThatEverybodyKnows(t *testing.T) {
 	}
 }
 
+// elsewhere are resources of another workspace, some with the names of those of the default one.
+var elsewhere = []Resource{{Kind: kind.Experiment, Workspace: "team-a", ID: "70", Name: "ann-7"}, {Kind: kind.RegisteredModel, Workspace: "team-a", ID: "churn", Name: "churn"},
+	{Kind: kind.Scorer, Workspace: "team-a", ID: "70/tone", Name: "tone", Experiment: &Resource{Kind: kind.Experiment, Workspace: "team-a", ID: "70", Name: "ann-7"}}}
+
+// A role of basic-auth counts in its own workspace, before and after.
+func TestCompareRolesInWorkspaces(t *testing.T) {
+	at, db := dump(t, "basic-auth-3.17.2"), ours(t)
+	source := read(t, BasicAuth, at, settings(true))
+	_, after, err := source.Plan(t.Context(), db, Options{From: at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare := func() (all []string) {
+		source.Compare(after, authz.Rules{Workspaces: true}, authz.DefaultOrder(), elsewhere, func(d Difference) {
+			if d.On.Workspace != "" {
+				all = append(all, d.String())
+			}
+		})
+		return all
+	}
+	if all := compare(); len(all) > 0 {
+		t.Errorf("%q", all)
+	}
+	for _, on := range elsewhere {
+		for user, want := range map[string]kind.Level{"bob": kind.Manage, "ann": kind.NoPermissions} {
+			if got, _ := source.Old.Level(user, on); got != want {
+				t.Errorf("%s on %s: %s, want %s", user, on.ID, got, want)
+			}
+		}
+	}
+	delete(after.Assignments, takeover.Assignment{User: "bob", Role: takeover.Role{Workspace: "team-a", Name: "admin"}})
+	if all := compare(); len(all) != len(elsewhere) {
+		t.Errorf("a role that is lost: %q", all)
+	}
+}
+
 // Decisions here are those of the predecessor, but where it is said that they are not.
 func TestCompare(t *testing.T) {
 	for version, tc := range map[string]struct {
@@ -133,6 +169,9 @@ func TestCompare(t *testing.T) {
 		var more []Resource
 		for id, name := range map[string]string{"1": "one", "2": "two", "3": "three", "4": "four", "5": "five", "6": "six"} {
 			more = append(more, Resource{Kind: kind.Experiment, ID: id, Name: name})
+		}
+		if s.Workspaces {
+			more = append(more, elsewhere...)
 		}
 		var differences []Difference
 		c := source.Compare(after, authz.Rules{Workspaces: s.Workspaces, Default: s.Default}, authz.DefaultOrder(), more, func(d Difference) { differences = append(differences, d) })
