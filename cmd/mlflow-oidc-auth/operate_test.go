@@ -287,6 +287,24 @@ func TestOperatorsAskWhoMayDoWhat(t *testing.T) {
 	}
 	m.refused("there is no user eve", "explain", "--user", "eve", "--kind", "experiment", "--id", "19")
 	m.refused(`"user"`, "what")
+	m.do("grants give --user bob --kind experiment --id 20 --level READ")
+	m.do("grants give --group team --kind experiment --pattern .* --level USE")
+	m.login("c", "carl", "team")
+	for _, upstream := range []string{"", "http://127.0.0.1:1"} { // there is none, or it is stopped
+		t.Setenv("MLFLOW_UPSTREAM", upstream)
+		got := m.do("what --user bob")
+		for _, line := range []string{"MLflow could not be asked", "experiment  17  READ            grant  group team", "experiment  18  NO_PERMISSIONS  grant  user", "experiment  20  READ            grant  user", "names like vision"} {
+			if !strings.Contains(got, line) {
+				t.Errorf("without MLflow at %q, %q is not in:\n%s", upstream, line, got)
+			}
+		}
+		if got := m.do("who --kind experiment --id 19"); !strings.Contains(got, "MLflow could not be asked") || !strings.Contains(got, "unknown") {
+			t.Errorf("who, without MLflow at %q:\n%s", upstream, got)
+		}
+		if got := m.do("who --kind experiment --id 19 --name other"); strings.Contains(got, "unknown") || !strings.Contains(got, "carl  USE") {
+			t.Errorf("who, by the name:\n%s", got)
+		}
+	}
 }
 
 // The attack: choose a name that does something to the terminal of whoever lists it, or looks like another line.

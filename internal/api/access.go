@@ -50,19 +50,21 @@ type WhatQuery struct {
 
 // Access is what one user may do with one resource, and by what.
 type Access struct {
-	User       string      `json:"user"`
-	Service    bool        `json:"is_service_account,omitempty"`
-	Kind       string      `json:"kind"`
-	ID         string      `json:"id"`
-	Permission string      `json:"permission"`
-	Reason     string      `json:"reason" doc:"grant, admin, default, workspace or deactivated"`
-	Via        *Considered `json:"via,omitempty" doc:"the grant that decides"`
+	User       string       `json:"user"`
+	Service    bool         `json:"is_service_account,omitempty"`
+	Kind       string       `json:"kind"`
+	ID         string       `json:"id"`
+	Permission string       `json:"permission" doc:"empty where the reason is unknown"`
+	Reason     string       `json:"reason" doc:"grant, admin, default, workspace or deactivated; unknown where a name decides and MLflow could not be asked for it"`
+	Via        *Considered  `json:"via,omitempty" doc:"the grant that decides"`
+	Held       []Considered `json:"held,omitempty" doc:"where the reason is unknown: what is held on this resource itself"`
 }
 
 // Who are all who can do anything with a resource.
 type Who struct {
 	Administrators []string `json:"administrators,omitempty" doc:"who may do everything, everywhere, and is not listed again; on the first page, and to administrators alone"`
 	Access         []Access `json:"access"`
+	Remark         string   `json:"remark,omitempty" doc:"what could not be found out, where MLflow could not be asked"`
 	Next           *string  `json:"next_page_token" nullable:"true"`
 }
 
@@ -73,6 +75,7 @@ type What struct {
 	Administrator bool         `json:"is_admin" doc:"who may do everything, whatever else is said"`
 	Access        []Access     `json:"access"`
 	General       []Considered `json:"general" doc:"patterns, and permissions of roles on all of a kind; on the first page"`
+	Remark        string       `json:"remark,omitempty" doc:"what could not be found out, where MLflow could not be asked"`
 	Next          *string      `json:"next_page_token" nullable:"true"`
 }
 
@@ -86,8 +89,8 @@ const mostDecided = 2000
 
 // Who lists everybody who can do anything with a resource, by the decision on each: to administrators, and to whoever manages the
 // resource. Others get the same answer for a resource that does not exist.
-func (a *API) Who(ctx context.Context, s *identity.Subject, in *WhoQuery) (Who, error) {
-	found := Who{Access: []Access{}}
+func (a *API) Who(ctx context.Context, s *identity.Subject, in *WhoQuery) (found Who, err error) {
+	found.Access = []Access{}
 	k, err := a.askedKind(in.Kind)
 	if err != nil {
 		return found, err
@@ -109,6 +112,8 @@ func (a *API) Who(ctx context.Context, s *identity.Subject, in *WhoQuery) (Who, 
 	if !s.Admin { // everybody manages something, and each decision may load somebody's grants
 		most = batch
 	}
+	a, names := a.asking()
+	defer func() { found.Remark = names.remark() }()
 	for decided := 0; decided < most; decided += batch {
 		users, err := a.Store.UsersAfter(ctx, place, batch)
 		if err != nil {
@@ -123,12 +128,15 @@ func (a *API) Who(ctx context.Context, s *identity.Subject, in *WhoQuery) (Who, 
 			if user.Admin {
 				continue
 			}
-			e, _, err := a.explained(ctx, user, k.Name, in.ID)
+			e, on, silent, err := a.unsure(ctx, user, k.Name, in.ID)
+			if err == nil && !s.Admin { // what a name could decide tells that there are patterns
+				err = silent
+			}
 			if err != nil {
 				return found, err
 			}
-			if e.Allowed {
-				found.Access = append(found.Access, accessOf(s, user, k.Name, in.ID, e))
+			if e.Allowed || silent != nil {
+				found.Access = append(found.Access, accessOf(s, user, on.Kind, in.ID, e, silent))
 			}
 		}
 		if len(users) < batch {
@@ -139,7 +147,14 @@ func (a *API) Who(ctx context.Context, s *identity.Subject, in *WhoQuery) (Who, 
 	return found, nil
 }
 
-func accessOf(s *identity.Subject, user directory.User, k kind.Name, id string, e authz.Explanation) Access {
+func accessOf(s *identity.Subject, user directory.User, k kind.Name, id string, e authz.Explanation, silent error) Access {
+	if silent != nil {
+		one := Access{User: user.Username, Service: user.Service, Kind: string(k), ID: id, Reason: unknown}
+		for _, g := range e.Considered {
+			one.Held = append(one.Held, considered(g, nil))
+		}
+		return one
+	}
 	one := Access{User: user.Username, Service: user.Service, Kind: string(k), ID: id, Permission: e.Level.String(), Reason: string(e.Reason)}
 	if e.Grant != nil {
 		via := considered(*e.Grant, e.Grant).forEyesOf(s, user)
@@ -149,8 +164,8 @@ func accessOf(s *identity.Subject, user directory.User, k kind.Name, id string, 
 }
 
 // What lists what a user can do: to administrators, and to oneself what one may at least read.
-func (a *API) What(ctx context.Context, s *identity.Subject, in *WhatQuery) (What, error) {
-	found := What{Access: []Access{}, General: []Considered{}}
+func (a *API) What(ctx context.Context, s *identity.Subject, in *WhatQuery) (found What, err error) {
+	found.Access, found.General = []Access{}, []Considered{}
 	name := canonical(in.User)
 	if name == "" {
 		name = s.Username
@@ -178,6 +193,8 @@ func (a *API) What(ctx context.Context, s *identity.Subject, in *WhatQuery) (Wha
 	if place == "" {
 		found.General = general(theirs, wanted, s.Admin)
 	}
+	a, names := a.asking()
+	defer func() { found.Remark = names.remark() }()
 	for _, one := range places(theirs, wanted) {
 		if one.String() <= place {
 			continue
@@ -187,13 +204,13 @@ func (a *API) What(ctx context.Context, s *identity.Subject, in *WhatQuery) (Wha
 			return found, nil
 		}
 		place = one.String()
-		e, on, err := a.explained(ctx, user, one.kind, one.id)
+		e, on, silent, err := a.unsure(ctx, user, one.kind, one.id)
 		switch {
 		case errs.Is(err, errs.NotFound): // what is gone is nobody's
 		case err != nil:
 			return found, err
-		case e.Allowed || s.Admin:
-			found.Access = append(found.Access, accessOf(s, user, on.Kind, one.id, e))
+		case e.Allowed || s.Admin: // what may be refused is not told to its holder
+			found.Access = append(found.Access, accessOf(s, user, on.Kind, one.id, e, silent))
 		}
 	}
 	return found, nil

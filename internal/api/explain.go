@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
@@ -96,22 +97,38 @@ func (a *API) Explain(ctx context.Context, s *identity.Subject, in *ExplanationQ
 	return said, nil
 }
 
-// explained decides what a user may do with a resource. It is the one way in which all of this API says what others may do.
+// explained decides what a user may do with a resource. With unsure, it is the one way in which all of this API says what others may do.
 func (a *API) explained(ctx context.Context, user directory.User, k kind.Name, id string) (authz.Explanation, authz.Resource, error) {
+	e, on, silent, err := a.unsure(ctx, user, k, id)
+	return e, on, first(err, silent)
+}
+
+// unsure is explained where MLflow may be silent. It is said then too what a user may do, where that depends on no name; where it
+// does, what is considered is what is held on the resource itself, and nothing is decided.
+func (a *API) unsure(ctx context.Context, user directory.User, k kind.Name, id string) (e authz.Explanation, on authz.Resource, silent, err error) {
 	theirs, err := a.Grants.Of(ctx, user.ID)
 	if err != nil {
-		return authz.Explanation{}, authz.Resource{}, err
+		return e, on, nil, err
 	}
 	whose := identity.Subject{UserID: user.ID, Username: user.Username, Admin: user.Admin, Active: user.Active}
-	on, err := a.resource(ctx, &whose, theirs, k, id)
-	if err != nil {
-		return authz.Explanation{}, on, err
+	on, err = a.resource(ctx, &whose, theirs, k, id)
+	switch {
+	case err == nil:
+		e = a.Rules.Explain(whose.Decider(), theirs, on, kind.Read)
+	case !isSilent(err):
+		return e, on, nil, err
+	default:
+		var sure bool
+		if e, sure = a.Rules.Unnamed(whose.Decider(), theirs, on); !sure {
+			silent = err
+			e.Decision = authz.Decision{}
+			e.Considered = slices.DeleteFunc(e.Considered, func(g authz.Grant) bool { return g.Pattern != "" || g.Resource != on.ID })
+		}
 	}
-	e := a.Rules.Explain(whose.Decider(), theirs, on, kind.Read)
 	if whose.Active && !whose.Admin && !a.Rules.Member(whose.Decider(), theirs) { // whose requests do not come into the workspace
-		e.Decision = authz.Decision{Reason: authz.ByWorkspace}
+		e.Decision, silent = authz.Decision{Reason: authz.ByWorkspace}, nil
 	}
-	return e, on, nil
+	return e, on, silent, nil
 }
 
 // forEyesOf leaves out of a pattern of somebody else's what administrators alone read: it may tell of names that the caller does

@@ -31,7 +31,10 @@ func (a *API) resource(ctx context.Context, s *identity.Subject, mine *authz.Gra
 		as := on
 		on.Kind, as.Kind = kind.RegisteredModel, kind.Prompt
 		if !a.Rules.Alike(s.Decider(), mine, on, as) {
-			on.Kind, err = a.names().Registered(ctx, id)
+			var is kind.Name
+			if is, err = a.names().Registered(ctx, id); err == nil {
+				on.Kind = is
+			}
 		}
 	}
 	return on, err

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -28,12 +29,12 @@ func (d *desk) explain() *cobra.Command {
 
 func (d *desk) who() *cobra.Command {
 	return required(named(resourceFlags(listing(&cobra.Command{Use: "who", Short: "List who can do what with a resource, and why", Args: cobra.NoArgs, RunE: d.run((*job).listWho),
-		Long: "Lists who can do what with a resource, and why; administrators once.\n" + namesNeeded}))), "kind", "id")
+		Long: "Lists who can do what with a resource, and why; administrators once.\n" + namesNeeded + "\nWhere neither does, what a name decides is unknown."}))), "kind", "id")
 }
 
 func (d *desk) what() *cobra.Command {
 	c := listing(&cobra.Command{Use: "what", Short: "List what somebody can do, and why", Args: cobra.NoArgs, RunE: d.run((*job).listWhat),
-		Long: "Lists what somebody can do with the resources on which something was given, and what is given on more than one.\nPatterns are about names, which MLflow has: the MLflow of MLFLOW_UPSTREAM is asked for them."})
+		Long: "Lists what somebody can do with the resources on which something was given, and what is given on more than one.\nPatterns are about names, which MLflow has: the MLflow of MLFLOW_UPSTREAM is asked for them. Where it does not answer, the database\nalone does, and what a name decides is unknown."})
 	c.Flags().String("user", "", "who")
 	c.Flags().String("kind", "", "of this kind alone")
 	workspaceFlag(c)
@@ -170,16 +171,29 @@ func (j *job) listWho(ctx context.Context) error {
 		err := pages(func(page api.Pages) (*string, error) {
 			some, err := a.Who(ctx, operator, &api.WhoQuery{Kind: j.text("kind"), ID: j.text("id"), Pages: page})
 			found.Administrators, found.Access = append(found.Administrators, some.Administrators...), append(found.Access, some.Access...)
+			found.Remark = cmp.Or(found.Remark, some.Remark)
 			return some.Next, err
 		})
 		if err != nil || j.is("json") {
 			return first(err, func() error { return printJSON(j.c.OutOrStdout(), found) })
+		}
+		if err := j.remark(found.Remark); err != nil {
+			return err
 		}
 		if _, err := fmt.Fprintln(j.c.OutOrStdout(), clean("administrators, who may do everything: "+strings.Join(found.Administrators, ", "))); err != nil {
 			return err
 		}
 		return show(j.c, found.Access, accessColumns(column[api.Access]{"USER", func(one api.Access) string { return one.User }})...)
 	})
+}
+
+// remark prints what an answer lacks before the answer.
+func (j *job) remark(text string) error {
+	if text == "" {
+		return nil
+	}
+	_, err := fmt.Fprintln(j.c.OutOrStdout(), clean(text))
+	return err
 }
 
 func first(err error, then func() error) error {
@@ -189,9 +203,18 @@ func first(err error, then func() error) error {
 	return then()
 }
 
+// fromWhat says which grant decides, or, where that is unknown, what is held on the resource itself.
+func fromWhat(one api.Access) string {
+	held := []string{}
+	for _, g := range one.Held {
+		held = append(held, g.Permission+" of "+via(&g))
+	}
+	return cmp.Or(via(one.Via), strings.Join(held, ", "))
+}
+
 func accessColumns(columns ...column[api.Access]) []column[api.Access] {
 	return append(columns, column[api.Access]{"LEVEL", func(one api.Access) string { return one.Permission }}, column[api.Access]{"BY", func(one api.Access) string { return one.Reason }},
-		column[api.Access]{"FROM", func(one api.Access) string { return via(one.Via) }}, column[api.Access]{"UNTIL", func(one api.Access) string {
+		column[api.Access]{"FROM", fromWhat}, column[api.Access]{"UNTIL", func(one api.Access) string {
 			if one.Via == nil {
 				return ""
 			}
@@ -210,10 +233,14 @@ func (j *job) listWhat(ctx context.Context) error {
 			some, err := a.What(ctx, operator, &api.WhatQuery{User: user.Username, Kind: j.text("kind"), Pages: page})
 			found.User, found.Administrator = some.User, some.Administrator
 			found.Access, found.General = append(found.Access, some.Access...), append(found.General, some.General...)
+			found.Remark = cmp.Or(found.Remark, some.Remark)
 			return some.Next, err
 		})
 		if err != nil || j.is("json") {
 			return first(err, func() error { return printJSON(j.c.OutOrStdout(), found) })
+		}
+		if err := j.remark(found.Remark); err != nil {
+			return err
 		}
 		if found.Administrator {
 			fmt.Fprintf(j.c.OutOrStdout(), "%s is an administrator, and may do everything\n", clean(found.User))
