@@ -14,6 +14,7 @@ class Call:
     path: str
     body: object = None
     keep: dict = None  # what later calls say of the answer: names in braces, by the fields that hold them
+    space: str = ""  # the workspace that the call names, where it does
 
 
 @dataclasses.dataclass
@@ -234,12 +235,176 @@ def rest():
     yield Call("GET oidc/webhook/{webhook_id}: that is not there", ADMIN, "GET", hook + "/{hook}")
     yield Call("GET health", "", "GET", "/health")
     yield Call("GET health/live", "", "GET", "/health/live")
+    yield Call("GET health/ready", "", "GET", "/health/ready")
+    yield Call("GET health/startup", "", "GET", "/health/startup")
     yield Call("GET providers", "", "GET", "/providers")
     yield Call("GET auth/status", "", "GET", "/auth/status")
     yield Call("GET oidc/ui", "", "GET", "/oidc/ui")
     yield Call("GET oidc/ui/config.json", "", "GET", "/oidc/ui/config.json")
+    yield Call("GET oidc/ui/", "", "GET", "/oidc/ui/")
+    yield Call("GET oidc/ui/{filename}", "", "GET", "/oidc/ui/users")
+    yield Call("GET oidc/ui/{filename}: below another", "", "GET", "/oidc/ui/users/ada@example.com")
     yield Call("GET users/current: by nobody", "", "GET", V2 + "/users/current")
-    yield Call("GET callback", "", "GET", "/callback")
-    yield Call("GET login/{provider_id}", "", "GET", "/login/none")
+    yield from signing_in()
+    yield from returning()
     yield Call("GET logout", "", "GET", "/logout")
     yield Call("GET workspace-rules: without workspaces", ADMIN, "GET", V3 + "/workspace-rules")
+
+
+def signing_in(how=""):
+    yield Call(f"GET login{how}", "", "GET", "/login")
+    yield Call(f"GET login: on the way to a page{how}", "", "GET", "/login?next=/oidc/ui/users")
+
+
+def returning():
+    yield Call("GET login/{provider_id}", "", "GET", "/login/{provider}")
+    yield Call("GET login/{provider_id}: of none", "", "GET", "/login/none")
+    for name, at in {"callback": "/callback", "callback/{provider_id}": "/callback/{provider}"}.items():
+        yield Call(f"GET {name}", "", "GET", at)
+        yield Call(f"GET {name}: of no sign-in", "", "GET", at + "?code=none&state=none")
+        yield Call(f"GET {name}: with an error", "", "GET", at + "?error=access_denied&state=none")
+    yield Call("GET callback/{provider_id}: of none", "", "GET", "/callback/none?code=none&state=none")
+
+
+SPACE = V3 + "/permissions/workspaces"
+
+
+def spaces_preparation():
+    """What is there before the calls where workspaces are on."""
+    yield Call("make", ADMIN, "POST", V3 + "/workspaces", {"name": "ct-space"})
+    yield Call("make", ADMIN, "POST", V3 + "/workspaces", {"name": "ct-other"})
+    for group in ("ct-group", "ct-space-team", "ct-none-team"):
+        yield Call("make", ADMIN, "POST", V2 + "/permissions/groups", {"group_name": group})
+
+
+def spaces():
+    """The calls where workspaces are on."""
+    yield Call("POST permissions/workspaces/{}/users: a manager", ADMIN, "POST", SPACE + "/ct-space/users", {"username": OWNER, "permission": "MANAGE"})
+    for side, field, holder in (("users", "username", OTHER), ("groups", "group_name", "ct-group")):
+        yield from space_grants(side, field, holder)
+        yield from space_patterns(side.removesuffix("s"), field, holder)
+    yield from inside()
+    yield from rules()
+    yield from signing_in(", without a page that asks")
+
+
+def space_grants(side, field, holder):
+    at, row = f"{SPACE}/ct-space/{side}", f"permissions/workspaces/{{}}/{side}"
+    one = f"{at}/{holder}"
+    body = {field: holder, "permission": "READ"}
+    yield Call(f"GET {row}: by another", OTHER, "GET", at)
+    yield Call(f"POST {row}", ADMIN, "POST", at, body)
+    yield Call(f"POST {row}: that is there", ADMIN, "POST", at, body)
+    yield Call(f"POST {row}: of an unknown level", ADMIN, "POST", at, body | {"permission": "read"})
+    yield Call(f"POST {row}: without a level", ADMIN, "POST", at, {field: holder})
+    yield Call(f"POST {row}: without a holder", ADMIN, "POST", at, {"permission": "READ"})
+    yield Call(f"POST {row}: for nobody", ADMIN, "POST", at, body | {field: "nobody"})
+    yield Call(f"POST {row}: by another", OTHER, "POST", at, body)
+    yield Call(f"POST {row}: in a workspace that is not there", ADMIN, "POST", f"{SPACE}/ct-missing/{side}", body)
+    yield Call(f"GET {row}", ADMIN, "GET", at)
+    yield Call(f"GET {row}: by its manager", OWNER, "GET", at)
+    yield Call(f"GET {row}: by a reader", OTHER, "GET", at)
+    yield Call(f"GET {row}: of a workspace that is not there", ADMIN, "GET", f"{SPACE}/ct-missing/{side}")
+    yield Call(f"PATCH {row}/{{}}", ADMIN, "PATCH", one, body | {"permission": "EDIT"})
+    yield Call(f"PATCH {row}/{{}}: by its manager", OWNER, "PATCH", one, body | {"permission": "USE"})
+    yield Call(f"PATCH {row}/{{}}: of an unknown level", ADMIN, "PATCH", one, body | {"permission": "edit"})
+    yield Call(f"PATCH {row}/{{}}: without a level", ADMIN, "PATCH", one, {field: holder})
+    yield Call(f"PATCH {row}/{{}}: without a holder", ADMIN, "PATCH", one, {"permission": "USE"})
+    yield Call(f"PATCH {row}/{{}}: by another", OTHER, "PATCH", one, body)
+    yield Call(f"DELETE {row}/{{}}: by another", OTHER, "DELETE", one)
+    yield Call(f"DELETE {row}/{{}}: by its manager", OWNER, "DELETE", one)
+    yield Call(f"DELETE {row}/{{}}: that is not there", ADMIN, "DELETE", one)
+    yield Call(f"PATCH {row}/{{}}: that is not there", ADMIN, "PATCH", one, body)
+    yield Call(f"POST {row}: by its manager", OWNER, "POST", at, body)
+    yield Call(f"DELETE {row}/{{}}", ADMIN, "DELETE", one)
+
+
+def space_patterns(side, field, holder):
+    at, row = f"{SPACE}/regex/{side}", f"permissions/workspaces/regex/{side}"
+    body = {"regex": "ct-nothing.*", "priority": 3, "permission": "READ", field: holder}
+    yield Call(f"POST {row}", ADMIN, "POST", at, body, {f"{side} pattern": "id"})
+    one = at + "/{" + side + " pattern}"
+    yield Call(f"POST {row}: of an unknown level", ADMIN, "POST", at, body | {"permission": "read"})
+    yield Call(f"POST {row}: that does not compile", ADMIN, "POST", at, body | {"regex": "("})
+    yield Call(f"POST {row}: without a priority", ADMIN, "POST", at, {"regex": "a", "permission": "READ", field: holder})
+    yield Call(f"POST {row}: without a holder", ADMIN, "POST", at, {"regex": "a", "priority": 3, "permission": "READ"})
+    yield Call(f"POST {row}: for nobody", ADMIN, "POST", at, body | {field: "nobody"})
+    yield Call(f"POST {row}: by a manager", OWNER, "POST", at, body)
+    yield Call(f"GET {row}", ADMIN, "GET", at)
+    yield Call(f"GET {row}: by a manager", OWNER, "GET", at)
+    yield Call(f"PATCH {row}/{{id}}", ADMIN, "PATCH", one, body | {"priority": 4})
+    yield Call(f"PATCH {row}/{{id}}: that is not there", ADMIN, "PATCH", at + "/4711", body)
+    yield Call(f"PATCH {row}/{{id}}: that is no number", ADMIN, "PATCH", at + "/x", body)
+    yield Call(f"PATCH {row}/{{id}}: by a manager", OWNER, "PATCH", one, body)
+    yield Call(f"DELETE {row}/{{id}}: by a manager", OWNER, "DELETE", f"{one}?{field}={holder}")
+    yield Call(f"DELETE {row}/{{id}}: without a holder", ADMIN, "DELETE", one)
+    yield Call(f"DELETE {row}/{{id}}", ADMIN, "DELETE", f"{one}?{field}={holder}")
+    yield Call(f"DELETE {row}/{{id}}: that is not there", ADMIN, "DELETE", f"{one}?{field}={holder}")
+
+
+def inside():
+    """Permissions on what is in a workspace."""
+    at = f"{V2}/permissions/users/{OTHER}/experiments"
+    yield Call("make", OWNER, "POST", V2 + "/experiments/create", {"name": "ct-inside"}, {"inside": "experiment_id"}, "ct-space")
+    for place, name in {"ct-space": "in a workspace", "ct-other": "in another workspace"}.items():
+        yield Call(f"GET permissions/experiments: {name}", OWNER, "GET", V2 + "/permissions/experiments", space=place)
+        yield Call(f"POST permissions/users/{{}}/experiments/{{}}: {name}", OWNER, "POST", at + "/{inside}", {"permission": "READ"}, space=place)
+        yield Call(f"GET permissions/users/{{}}/experiments: {name}", ADMIN, "GET", at, space=place)
+    body = {"regex": "ct-nothing.*", "priority": 3, "permission": "READ"}
+    row = "permissions/users/{}/experiment-patterns"
+    yield Call(f"POST {row}: in a workspace", ADMIN, "POST", f"{V2}/permissions/users/{OTHER}/experiment-patterns", body, space="ct-space")
+    yield Call(f"GET {row}: in a workspace", ADMIN, "GET", f"{V2}/permissions/users/{OTHER}/experiment-patterns", space="ct-space")
+
+
+def rules():
+    at, row = V3 + "/workspace-rules", "workspace-rules"
+    new = {"name": "ct-rule", "pattern": "(?P<ws>ct-[a-z]+)-team", "permission": "READ"}
+    tried = {"pattern": new["pattern"], "permission": "USE"}
+    one = at + "/{rule}"
+    yield Call(f"GET {row}", ADMIN, "GET", at)
+    yield Call(f"POST {row}/preview", ADMIN, "POST", at + "/preview", tried)
+    yield Call(f"POST {row}: that reports", ADMIN, "POST", at, new, {"rule": "rule.id"})
+    yield Call(f"POST {row}: that is there", ADMIN, "POST", at, new)
+    for name, wrong in {"without the workspace in it": {"pattern": "ct-.*"}, "that does not compile": {"pattern": "("}, "of an unknown level": {"permission": "read"},
+                        "above the most": {"permission": "MANAGE"}, "of nothing": {"permission": "NO_PERMISSIONS"}, "of an unknown mode": {"mode": "x"},
+                        "without a name": {"name": " "}, "with an unknown field": {"workspace": "x"}}.items():
+        yield Call(f"POST {row}: {name}", ADMIN, "POST", at, new | {"name": "ct-wrong"} | wrong)
+    yield Call(f"POST {row}: without a pattern", ADMIN, "POST", at, {"name": "ct-wrong", "permission": "READ"})
+    yield Call(f"POST {row}/preview: that does not compile", ADMIN, "POST", at + "/preview", tried | {"pattern": "("})
+    yield Call(f"POST {row}/preview: of a change", ADMIN, "POST", at + "/preview", tried | {"rule_id": "{rule}"})
+    yield Call(f"POST {row}/preview: of a rule that is not there", ADMIN, "POST", at + "/preview", tried | {"rule_id": 4711})
+    yield Call(f"GET {row}/{{rule_id}}", ADMIN, "GET", one)
+    yield Call(f"GET {row}/{{rule_id}}/preview", ADMIN, "GET", one + "/preview")
+    yield Call(f"PATCH {row}/{{rule_id}}: to enforce it", ADMIN, "PATCH", one, {"mode": "enforce"})
+    yield Call(f"GET permissions/workspaces/{{}}/groups: by a rule", ADMIN, "GET", SPACE + "/ct-space/groups")
+    yield Call(f"GET {row}/{{rule_id}}/preview: that is enforced", ADMIN, "GET", one + "/preview")
+    yield Call(f"PATCH {row}/{{rule_id}}: to another level", ADMIN, "PATCH", one, {"permission": "EDIT"})
+    yield Call(f"PATCH {row}/{{rule_id}}: to another name", ADMIN, "PATCH", one, {"name": "ct-renamed"})
+    yield Call(f"PATCH {row}/{{rule_id}}: to an unknown mode", ADMIN, "PATCH", one, {"mode": "x"})
+    yield Call(f"PATCH {row}/{{rule_id}}: to no name", ADMIN, "PATCH", one, {"name": " "})
+    yield Call(f"PATCH {row}/{{rule_id}}: with an unknown field", ADMIN, "PATCH", one, {"workspace": "x"})
+    yield Call(f"PATCH {row}/{{rule_id}}: that is not there", ADMIN, "PATCH", at + "/4711", {"mode": "enforce"})
+    yield Call(f"GET {row}: of one rule", ADMIN, "GET", at)
+    yield Call(f"POST {row}: that enforces", ADMIN, "POST", at, new | {"name": "ct-second", "mode": "enforce"}, {"second": "rule.id"})
+    yield Call(f"PATCH {row}/{{rule_id}}: to be off", ADMIN, "PATCH", one, {"enabled": False})
+    yield Call(f"PATCH {row}/{{rule_id}}: to be on", ADMIN, "PATCH", one, {"enabled": True})
+    for method, path in {("GET", ""), ("POST", ""), ("POST", "/preview"), ("GET", "/{rule_id}"), ("GET", "/{rule_id}/preview"), ("PATCH", "/{rule_id}"), ("DELETE", "/{rule_id}")}:
+        body = {"POST": tried if path else new, "PATCH": {"mode": "report"}}.get(method)
+        yield Call(f"{method} {row}{path}: by a manager", OWNER, method, at + path.replace("rule_id", "rule"), body)
+    yield Call(f"DELETE {row}/{{rule_id}}", ADMIN, "DELETE", one)
+    yield Call(f"DELETE {row}/{{rule_id}}: that is not there", ADMIN, "DELETE", one)
+    yield Call(f"DELETE {row}/{{rule_id}}: the last", ADMIN, "DELETE", at + "/{second}")
+    yield Call(f"GET {row}/{{rule_id}}: that is not there", ADMIN, "GET", one)
+    yield Call(f"GET {row}/{{rule_id}}/preview: that is not there", ADMIN, "GET", one + "/preview")
+
+
+def plain():
+    """The calls where workspaces are off, each with the segment that {kind} stands for, if with any."""
+    yield from (("", call) for call in preparation())
+    yield from permissions()
+    yield from (("", call) for part in (users, groups, rest) for call in part())
+
+
+def with_workspaces():
+    """The calls where workspaces are on."""
+    yield from (("", call) for part in (spaces_preparation, spaces) for call in part())

@@ -1,8 +1,12 @@
 """The Python plugin 11.0.2 as a process, with a database of its own, to be compared with. People are signed in to it by its own code,
 as by a browser: the cookie holds the id of a session, and is signed as Starlette signs it."""
 
+import contextlib
+import http.server
+import json
 import os
 import subprocess
+import threading
 
 import requests
 
@@ -25,14 +29,36 @@ for name in sys.argv[1:]:
 """
 
 
+@contextlib.contextmanager
+def provider():
+    """An OpenID provider that says where it is, and nothing else: as far as a sign-in is compared. Gives its address."""
+    class Discovery(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            said = json.dumps({"issuer": issuer, "authorization_endpoint": issuer + "/authorize", "token_endpoint": issuer + "/token",
+                               "jwks_uri": issuer + "/jwks", "code_challenge_methods_supported": ["S256"], "keys": []}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_):
+            pass
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Discovery) as server:
+        issuer = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield issuer
+        server.shutdown()
+
+
 class Plugin:
     """MLflow with the plugin inside it. The first of the people is an administrator."""
 
-    def __init__(self, directory, settings):
+    def __init__(self, directory, issuer, **settings):
         self.dir, self.log, self.process = directory, directory / "plugin.log", None
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(("OIDC_", "MLFLOW_TRACKING_"))} | settings | {
             "OIDC_USERS_DB_URI": f"sqlite:///{directory}/users.db", "SECRET_KEY": SECRET, "OIDC_CLIENT_ID": "a", "OIDC_CLIENT_SECRET": "b",
-            "OIDC_DISCOVERY_URL": "http://127.0.0.1:1/.well-known/openid-configuration", "MLFLOW_CRYPTO_KEK_PASSPHRASE": "nobody guesses this passphrase"}
+            "OIDC_DISCOVERY_URL": issuer + "/.well-known/openid-configuration", "MLFLOW_CRYPTO_KEK_PASSPHRASE": "nobody guesses this passphrase"}
 
     def start(self, people):
         printed = subprocess.run([PYTHON, "-c", PEOPLE, *people], cwd=self.dir, env=self.env, check=True, capture_output=True, text=True).stdout

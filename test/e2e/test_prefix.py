@@ -13,7 +13,7 @@ from world import VERA, World, free_port
 def below(tmp_path_factory):
     world = World(tmp_path_factory.mktemp("below"))
     try:
-        world.start(f"127.0.0.1:{free_port()}", "/ml/flow")
+        world.start(f"127.0.0.1:{free_port()}", MLFLOW_STATIC_PREFIX="/ml/flow")
         assert world.url.endswith("/ml/flow")
         yield world
     finally:

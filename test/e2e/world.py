@@ -101,12 +101,12 @@ class World:
         self.process = None
         self.times = []  # what MLflow took, for the summary
 
-    def start(self, listen, prefix=""):
+    def start(self, listen, **settings):
         began = time.monotonic()
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 [ROOT / "scripts/run-dev-server.sh", "-mlflow", MLFLOW, "-dir", self.dir, "-listen", listen],
-                stdout=output, stderr=subprocess.STDOUT, env=os.environ | {"MLFLOW_STATIC_PREFIX": prefix})
+                stdout=output, stderr=subprocess.STDOUT, env=os.environ | {"MLFLOW_STATIC_PREFIX": ""} | settings)
         eventually(lambda: self.process.poll() is not None or GREETED in self.output(), "the greeting", 300)
         assert self.process.poll() is None, self.output()
         self.times.append(("started, from its script to the greeting", time.monotonic() - began))
