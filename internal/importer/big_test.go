@@ -22,6 +22,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/dbtest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/token"
 )
 
@@ -65,7 +66,7 @@ func large(t *testing.T, users, groups, grants, pairs int) (database.Address, an
 // that the plugin makes.
 func TestLargeDatabaseOfThePlugin(t *testing.T) {
 	users, groups, grants, pairs := 1000, 200, 100_000, 10_000
-	if raced {
+	if dbtest.Raced {
 		users, grants, pairs = 300, 10_000, 3000
 	}
 	at, said := large(t, users, groups, grants, pairs)
