@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/attach"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
@@ -383,10 +384,89 @@ func TestPolicyFile(t *testing.T) {
 	}
 	write("version: 1\nusers: []\n")
 	m.refused("no active administrator", "policy", "apply", "--prune", file)
+	if _, _, err := m.try("policy", "apply", "--prune", file); strings.Contains(err.Error(), "database") {
+		t.Errorf("what the file says wrong is the database's fault: %v", err)
+	}
 	write("version: 1\nusers:\n- {username: eve, amdin: true}\ngrants:\n- {user: bob, kind: x, resource: 1, level: READ}\n")
 	m.refused("line 3: a user has no field \"amdin\"", "policy", "apply", file)
 	m.refused("line 5: there is no kind \"x\"", "policy", "plan", file)
 	m.refused("no such file", "policy", "plan", filepath.Join(t.TempDir(), "none"))
+}
+
+func TestPolicyFileHasOwnersAndWorkspaceRules(t *testing.T) {
+	m := newMachine(t, "MLFLOW_ENABLE_WORKSPACES", "true", "MLFLOW_UPSTREAM", mlflowOf(t, map[string]string{"/api/3.0/mlflow/workspaces": `{"workspaces":[{"name":"default"},{"name":"acme"}]}`}))
+	m.do("users create ann --admin")
+	bob := m.login("s", "bob", "team-acme")
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte("version: 1\n"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held := func(want string) {
+		t.Helper()
+		if got := m.do("grants list --kind workspace --id acme"); !strings.Contains(got, want) || want == "" && strings.Contains(got, "acme") {
+			t.Errorf("%q is not what is held:\n%s", want, got)
+		}
+	}
+	const programs = "users:\n  - {username: ci, service: true, owner: bob}\n"
+	write(programs + "workspace_rules:\n  - {name: z, pattern: \"team-(?P<ws>.+)\", level: READ, mode: enforce}\n  - {name: a, pattern: \"x-(?P<ws>acme)\", level: USE}\n")
+	if got := m.do("policy apply " + file); !strings.Contains(got, "+ owner of service account ci: bob\n") || !strings.Contains(got, `+ workspace rule z: READ by "team-(?P<ws>.+)", enforced`) {
+		t.Errorf("applied: %s", got)
+	}
+	ci, err := m.db.User(t.Context(), "ci")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner, err := m.db.ServiceOwner(t.Context(), ci.ID); err != nil || owner.ID != bob.ID {
+		t.Errorf("the owner is %v, %v", owner, err)
+	}
+	if rules, err := m.db.WorkspaceRules(t.Context()); err != nil || len(rules) != 2 || rules[0].Name != "z" || !strings.HasPrefix(rules[0].CreatedBy, "local:") {
+		t.Errorf("the rules are %+v, %v", rules, err)
+	}
+	exported := m.do("policy export")
+	if err := os.WriteFile(file, []byte(exported), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.do("policy plan --prune " + file); !strings.HasSuffix(got, "0 to add, 0 to change, 0 to remove: to do\n") {
+		t.Errorf("what is exported is not what is there: %s of\n%s", got, exported)
+	}
+	if _, err := m.db.Attach(t.Context(), func(s attach.State) ([]attach.Change, error) {
+		s.Workspaces = map[string]bool{"acme": true}
+		return attach.Policy{Ceiling: kind.Edit, Trusted: func(string) bool { return true }}.Plan(s, nil)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	held("READ")
+	rule := func(with string) string {
+		return "workspace_rules:\n  - {name: z, pattern: \"team-(?P<ws>.+)\", mode: enforce, " + with + "}\n"
+	}
+	write(rule("level: EDIT"))
+	m.do("policy apply " + file)
+	held("EDIT")
+	for text, words := range map[string]string{ // the attacks: get more by a file than the settings leave, or by names that nobody knows
+		rule("level: MANAGE"): "line 3: MANAGE is above WORKSPACE_RULES_MAX_PERMISSION",
+		"workspace_rules: [{name: y, pattern: '(?P<ws>ghost)', level: READ}]":                                                     "line 2: the workspace rule y gives a level in the workspace ghost, which MLflow does not have",
+		"workspace_rules: [{name: a, pattern: 'x-(?P<ws>acme)', level: USE}, {name: z, pattern: 'team-(?P<ws>.+)', level: EDIT}]": "the workspace rule z is asked before the rule a",
+		"users: [{username: cd, service: true, owner: ghost}]":                                                                    "line 2: there is no user ghost",
+		"users: [{username: cd, service: true, admin: true, owner: bob}]":                                                         "line 2: user bob is no administrator, and cannot own one",
+		"users: [{username: bob, owner: ann}]":                                                                                    "nobody owns",
+	} {
+		write(text)
+		m.refused(words, "policy", "apply", file)
+		m.refused(words, "policy", "plan", file)
+	}
+	write(rule("level: EDIT, enabled: false"))
+	m.do("policy apply " + file)
+	held("")
+	write(programs + "  - {username: ann, admin: true}\ngroups: [{name: team-acme}]\n")
+	_, log, err := m.try("policy", "apply", "--prune", file)
+	if rules, listErr := m.db.WorkspaceRules(t.Context()); err != nil || listErr != nil || len(rules) > 0 || strings.Count(log, "workspace_rule_deleted") != 2 {
+		t.Errorf("left are %v, %v, recorded %s", rules, err, log)
+	}
+	t.Setenv("MLFLOW_ENABLE_WORKSPACES", "false")
+	write(rule("level: READ"))
+	m.refused("MLFLOW_ENABLE_WORKSPACES is off", "policy", "apply", file)
 }
 
 func sortedLines(text string) string {
@@ -539,7 +619,7 @@ func TestExampleOfAPolicyFileCanBeApplied(t *testing.T) {
 	if err := os.WriteFile(file, []byte(example), 0o600); err != nil || !found {
 		t.Fatal(err)
 	}
-	m := newMachine(t)
+	m := newMachine(t, "MLFLOW_ENABLE_WORKSPACES", "true")
 	if got := m.do("policy apply " + file); !strings.Contains(got, " to add, 0 to change, 0 to remove: done") || strings.Count(got, "\n+") < 10 {
 		t.Error(got)
 	}

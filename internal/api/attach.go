@@ -33,6 +33,7 @@ type Attacher struct {
 
 	mutex sync.Mutex
 	known map[string]bool // groups that are no arrivals any more
+	rules []attach.Rule   // as they were when all groups were last given what they want
 }
 
 // Know notes the groups that there are, which rules have been applied to.
@@ -53,6 +54,23 @@ func (a *Attacher) Know(ctx context.Context) error {
 // Arrived applies the rules to those of the groups that have just been made. A failure is logged and no more: it must not keep
 // anybody from signing in, and the next sign-in tries again.
 func (a *Attacher) Arrived(ctx context.Context, groups []string, by string) {
+	rules, err := a.Store.WorkspaceRules(ctx)
+	if err != nil {
+		a.Log.ErrorContext(ctx, "workspace rules could not be read", "error", err)
+		return
+	}
+	a.mutex.Lock()
+	changed := !slices.EqualFunc(a.rules, rules, attach.Rule.Same)
+	a.mutex.Unlock()
+	if changed { // by a file, or on another replica
+		if _, err := a.apply(ctx, nil, by); err != nil {
+			a.Log.ErrorContext(ctx, "workspace rules could not be applied", "error", err)
+			return
+		}
+		a.mutex.Lock()
+		a.rules = rules
+		a.mutex.Unlock()
+	}
 	a.mutex.Lock()
 	arrived := slices.DeleteFunc(slices.Clone(groups), func(group string) bool { return a.known[group] })
 	a.mutex.Unlock()

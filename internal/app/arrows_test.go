@@ -46,7 +46,7 @@ var arrows = map[string][]string{
 	"internal/session/filesystem":  {"internal/errs", "internal/session"},
 	"internal/session/redis":       {"internal/errs", "internal/session"},
 	"internal/session/sessiontest": {"internal/session"},
-	"internal/declared":            {"internal/authz", "internal/directory", "internal/errs", "internal/extract", "internal/kind", "internal/workspace"},
+	"internal/declared":            {"internal/attach", "internal/authz", "internal/directory", "internal/errs", "internal/extract", "internal/kind", "internal/workspace"},
 	"internal/store":               {"internal/attach", "internal/audit", "internal/authz", "internal/database", "internal/declared", "internal/directory", "internal/errs", "internal/kind", "internal/session", "internal/takeover", "internal/workspace"},
 	"internal/takeover":            {},
 	"internal/importer":            {"internal/attach", "internal/authz", "internal/database", "internal/directory", "internal/kind", "internal/store", "internal/takeover"},
@@ -67,7 +67,7 @@ var arrows = map[string][]string{
 		"internal/login", "internal/login/oidc", "internal/operate", "internal/policy", "internal/session", "internal/session/filesystem",
 		"internal/session/redis", "internal/store", "internal/supervise", "internal/terminal", "internal/token", "internal/upstream", "internal/workload"},
 
-	"internal/operate": {"internal/api", "internal/audit", "internal/authz", "internal/config", "internal/declared", "internal/directory", "internal/errs", "internal/identity",
+	"internal/operate": {"internal/api", "internal/attach", "internal/audit", "internal/authz", "internal/config", "internal/declared", "internal/directory", "internal/errs", "internal/identity",
 		"internal/kind", "internal/session", "internal/store", "internal/token", "internal/upstream", "internal/workspace"},
 
 	"internal/devidp":          {},

@@ -4,6 +4,7 @@ package attach
 import (
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,11 @@ type Rule struct {
 	CreatedBy string
 	CreatedAt time.Time
 	UpdatedAt time.Time
+}
+
+// Same tells whether two rules give the same.
+func (r Rule) Same(other Rule) bool {
+	return r.ID == other.ID && r.Pattern == other.Pattern && r.Level == other.Level && r.Enforced == other.Enforced && r.Enabled == other.Enabled
 }
 
 // Pair is a group and a workspace.
@@ -86,6 +92,22 @@ func compile(pattern string) (*regexp.Regexp, error) {
 		return nil, errs.New(errs.Invalid, "a pattern is a regular expression (RE2)")
 	}
 	return compiled, nil
+}
+
+// Only gives the one workspace that a pattern can name, where it names one by its letters.
+func Only(pattern string) (string, bool) {
+	read, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return "", false
+	}
+	for at := []*syntax.Regexp{read}; len(at) > 0; at = at[1:] {
+		if one := at[0]; one.Op == syntax.OpCapture && one.Name == "ws" {
+			named := one.Sub[0]
+			return string(named.Rune), named.Op == syntax.OpLiteral && named.Flags&syntax.FoldCase == 0
+		}
+		at = append(at, at[0].Sub...)
+	}
+	return "", false
 }
 
 // Check refuses what cannot be a rule under a ceiling.

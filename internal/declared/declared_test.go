@@ -21,6 +21,7 @@ users:
     active: false
   - username: ci
     service: true
+    owner: Ann@example.com
 groups:
   - name: team
     members: [ann@example.com, ci]
@@ -47,6 +48,9 @@ roles:
     owner: ci
     permissions:
       - {type: run, resource: "*", level: READ}
+workspace_rules:
+  - {name: teams, pattern: "team-(?P<ws>.+)", level: EDIT, mode: enforce}
+  - {name: all readers, pattern: "(?P<ws>[a-z]+)-readers", level: READ, enabled: false}
 `
 
 func parsed(t *testing.T, text string) *File {
@@ -83,13 +87,16 @@ func printed(t *testing.T, p Policy) string {
 
 func TestWhatIsPrintedDeclaresTheSame(t *testing.T) {
 	file := parsed(t, whole)
-	if len(file.Entries) != 20 {
+	if len(file.Entries) != 23 {
 		t.Errorf("there are %d entries", len(file.Entries))
 	}
 	for k, want := range map[Key]Value{
-		{What: User, User: "ann@example.com"}:                                                                         {DisplayName: "Ann", Admin: true},
-		{What: Group, Group: "true"}:                                                                                  {},
-		{What: Grant, User: "ann@example.com", Kind: "experiment", Resource: "17"}:                                    {Level: "MANAGE"},
+		{What: User, User: "ann@example.com"}:                                      {DisplayName: "Ann", Admin: true},
+		{What: Owner, User: "ci"}:                                                  {Owner: "ann@example.com"},
+		{What: Rule, Rule: "teams"}:                                                {Pattern: "team-(?P<ws>.+)", Level: "EDIT", Enforced: true, Turn: 1},
+		{What: Rule, Rule: "all readers"}:                                          {Pattern: "(?P<ws>[a-z]+)-readers", Level: "READ", Disabled: true, Turn: 2},
+		{What: Group, Group: "true"}:                                               {},
+		{What: Grant, User: "ann@example.com", Kind: "experiment", Resource: "17"}: {Level: "MANAGE"},
 		{What: Grant, Group: "team", Kind: "registered_model", Workspace: "team-a", Resource: "p q"}:                  {Level: "READ", Expires: time.Date(2027, 6, 1, 10, 0, 0, 0, time.UTC)},
 		{What: Permission, Workspace: "default", Role: "Reviewers", Kind: "scorer", Resource: "17/is%20it%20good%3F"}: {Level: "EDIT", Held: "17/is it good?"},
 		{What: Permission, Workspace: "default", Role: "Reviewers", Kind: "gateway_secret", Resource: "s-1"}:          {Level: "DENY", Held: "openai"},
@@ -138,6 +145,11 @@ roles:
   - {name: t, description: [no]}
   - {owner: ann, assignments: [{user: bob}]}
 groups: {name: team}
+workspace_rules:
+  - {name: r, pattern: team, level: READ}
+  - {name: r, pattern: "(?P<ws>Acme)", level: READ}
+  - {name: r, pattern: "x-(?P<ws>default)", level: READ}
+  - {name: r, pattern: "(?P<ws>.*)", level: NO_PERMISSIONS, mode: always}
 `))
 	var problems Problems
 	if !errors.As(err, &problems) {
@@ -147,6 +159,7 @@ groups: {name: team}
 		7: {`no kind "experimint"`}, 8: {"not an experiment id", `"OWNER"`}, 9: {"leave workspace out"}, 11: {"is on line 10 already"}, 12: {`expires_at is "tomorrow"`},
 		14: {"error parsing regexp"}, 15: {"invalid or unsupported Perl syntax", "priority is missing"}, 16: {"no patterns of the kind mcp_server", "priority must be a whole number"},
 		18: {"reserved", `"*" is not the name of a workspace`}, 19: {"Invalid permission 'NO_PERMISSIONS'", `resource must be "*"`}, 20: {"mlflow_id"},
+		25: {"one group (?P<ws>"}, 26: {`"Acme" is not the name of a workspace`}, 27: {"never given by a rule"}, 28: {`mode is "always"`},
 		21: {"description must be a text"}, 22: {"no assignments"}, 23: {"groups must be a list"}}
 	for line, all := range want {
 		for _, words := range all {
@@ -204,6 +217,9 @@ func TestCompare(t *testing.T) {
 	user := func(name string, v Value, by string) func(Policy) {
 		return func(p Policy) { p[Key{What: User, User: name}] = Entry{Value: v, By: by} }
 	}
+	owned := func(by string) func(Policy) {
+		return func(p Policy) { p[Key{What: Owner, User: "ci"}] = Entry{Value: Value{Owner: by}} }
+	}
 	grant := Key{What: Grant, User: "ann", Kind: "experiment", Resource: "1"}
 	for name, tc := range map[string]struct {
 		have  []func(Policy)
@@ -224,13 +240,31 @@ func TestCompare(t *testing.T) {
 			"this would leave no active administrator, and nobody could make another one"},
 		"the last administrator, deactivated": {[]func(Policy){user("ann", Value{Admin: true}, "manual")}, "users: [{username: ann, admin: true, active: false}]", false,
 			"this would leave no active administrator, and nobody could make another one"},
-		"the next administrator":  {[]func(Policy){user("ann", Value{Admin: true, DisplayName: "a"}, "manual")}, "users: [{username: bob, admin: true}]", true, "+ user bob: administrator, called \"bob\"\n- user ann: administrator, called \"a\""},
-		"of nobody":               {nil, "grants: [{user: ann, kind: experiment, resource: 1, level: READ}]", false, "line 2: there is no user ann: make it first, or declare it in the file too"},
-		"of whom it takes away":   {[]func(Policy){user("ann", Value{}, "manual")}, "grants: [{user: ann, kind: experiment, resource: 1, level: READ}]", true, "line 2: there is no user ann: make it first, or declare it in the file too"},
-		"of a word":               {nil, "users: [{username: current}]", false, `line 2: the username "current" is a word of the API, and nobody can have it`},
-		"a name of a provider's":  {[]func(Policy){user("a:b", Value{}, "oidc")}, "users: [{username: a:b}]", false, ""},
-		"a new group with blanks": {nil, `groups: [{name: " x"}]`, false, "line 2: the name of a new group must not have blanks around it"},
-		"over":                    {[]func(Policy){user("ann", Value{}, "manual")}, "users: [{username: ann}]\ngrants: [{user: ann, kind: experiment, resource: 1, level: READ, expires_at: 2026-12-31T00:00:00Z}]", true, ""},
+		"the next administrator":     {[]func(Policy){user("ann", Value{Admin: true, DisplayName: "a"}, "manual")}, "users: [{username: bob, admin: true}]", true, "+ user bob: administrator, called \"bob\"\n- user ann: administrator, called \"a\""},
+		"of nobody":                  {nil, "grants: [{user: ann, kind: experiment, resource: 1, level: READ}]", false, "line 2: there is no user ann: make it first, or declare it in the file too"},
+		"of whom it takes away":      {[]func(Policy){user("ann", Value{}, "manual")}, "grants: [{user: ann, kind: experiment, resource: 1, level: READ}]", true, "line 2: there is no user ann: make it first, or declare it in the file too"},
+		"of a word":                  {nil, "users: [{username: current}]", false, `line 2: the username "current" is a word of the API, and nobody can have it`},
+		"a name of a provider's":     {[]func(Policy){user("a:b", Value{}, "oidc")}, "users: [{username: a:b}]", false, ""},
+		"a new group with blanks":    {nil, `groups: [{name: " x"}]`, false, "line 2: the name of a new group must not have blanks around it"},
+		"an owner":                   {[]func(Policy){user("ann", Value{DisplayName: "ann"}, "oidc")}, "users: [{username: ci, service: true, owner: ann}]", false, "+ user ci: service account, called \"ci\"\n+ owner of service account ci: ann"},
+		"an owner whom nobody knows": {nil, "users: [{username: ci, service: true, owner: ghost}]", false, "line 2: there is no user ghost: make it first, or declare it in the file too"},
+		"an owner of a person": {[]func(Policy){user("ann", Value{}, "oidc")}, "users: [{username: bob, owner: ann}]", false,
+			"line 2: user bob is a person, whom nobody owns: an owner is one of a service account"},
+		"a program that owns": {nil, "users: [{username: ci, service: true, owner: cd}, {username: cd, service: true}]", false,
+			"line 2: user cd cannot own a service account: an owner is a person, and active"},
+		"an owner of an administrator": {[]func(Policy){user("ann", Value{}, "oidc")}, "users: [{username: ci, service: true, admin: true, owner: ann}]", false,
+			"line 2: user ann is no administrator, and cannot own one"},
+		"an owner that it leaves by becoming an administrator": {[]func(Policy){user("ann", Value{Admin: true}, "oidc"), user("ci", Value{DisplayName: "ci", Service: true}, "manual"), owned("ann")},
+			"users: [{username: ci, service: true, admin: true, owner: ann}]", false, "~ user ci: service account, called \"ci\" → administrator, service account, called \"ci\"\n+ owner of service account ci: ann"},
+		"another owner":    {[]func(Policy){user("ann", Value{}, "oidc"), user("bob", Value{}, "oidc"), user("ci", Value{DisplayName: "ci", Service: true}, "manual"), owned("ann")}, "users: [{username: ci, service: true, owner: bob}]", false, "~ owner of service account ci: ann → bob"},
+		"an owner no more": {[]func(Policy){user("ann", Value{}, "oidc"), user("ci", Value{DisplayName: "ci", Service: true}, "manual"), owned("ann")}, "users: [{username: ci, service: true}, {username: ann}]", true, "- owner of service account ci: ann"},
+		"a rule":           {nil, "workspace_rules: [{name: r, pattern: 't-(?P<ws>.*)', level: USE, mode: enforce}]", false, "+ workspace rule r: USE by \"t-(?P<ws>.*)\", enforced"},
+		"a rule before one that is there": {[]func(Policy){func(p Policy) {
+			p[Key{What: Rule, Rule: "old"}] = Entry{Value: Value{Pattern: "t-(?P<ws>.*)", Level: "USE", Turn: 1}}
+		}},
+			"workspace_rules: [{name: r, pattern: 'u-(?P<ws>.*)', level: USE}, {name: old, pattern: 't-(?P<ws>.*)', level: USE}]", false,
+			"line 2: the workspace rule old is asked before the rule r, and has to come before it: a rule that is made later is asked later"},
+		"over": {[]func(Policy){user("ann", Value{}, "manual")}, "users: [{username: ann}]\ngrants: [{user: ann, kind: experiment, resource: 1, level: READ, expires_at: 2026-12-31T00:00:00Z}]", true, ""},
 		"longer": {[]func(Policy){user("ann", Value{}, "manual"), func(p Policy) { p[grant] = Entry{Value: Value{Level: "READ", Expires: now.Add(time.Hour)}} }},
 			"users: [{username: ann}]\ngrants: [{user: ann, kind: experiment, resource: 1, level: READ, expires_at: 2027-12-31T00:00:00Z}]", true,
 			"~ grant of user ann on experiment 1: READ, until 2027-01-01T01:00:00Z → READ, until 2027-12-31T00:00:00Z"},
@@ -288,7 +322,7 @@ func TestStepsFindWhatTheyNeed(t *testing.T) {
 				at[c.Key] = Entry{Value: c.After}
 			}
 			for k := range at {
-				for _, need := range k.needs() {
+				for _, need := range k.needs(at[k].Value) {
 					if _, there := at[need]; !there {
 						t.Fatalf("after %s there is %s without %s", c, k, need)
 					}
@@ -321,7 +355,7 @@ func FuzzParse(f *testing.F) {
 				v.DisplayName = ""
 			}
 			completed[k] = v
-			for _, need := range k.needs() {
+			for _, need := range k.needs(v) {
 				if _, there := file.Entries[need]; !there && need.What != User {
 					return
 				}

@@ -57,14 +57,14 @@ func Parse(text []byte) (*File, error) {
 }
 
 func (r *reader) document(n *yaml.Node) {
-	o := r.object(n, "the file", "version", "users", "groups", "grants", "patterns", "roles")
+	o := r.object(n, "the file", "version", "users", "groups", "grants", "patterns", "roles", "workspace_rules")
 	if version := o.required("version"); version != "1" && o.fields["version"] != nil {
 		r.fail(o.fields["version"], "version must be 1: no other form of the file is known")
 	}
 	for _, part := range []struct {
 		name string
 		read func(*yaml.Node)
-	}{{"users", r.user}, {"groups", r.group}, {"grants", r.grant}, {"patterns", r.pattern}, {"roles", r.role}} {
+	}{{"users", r.user}, {"groups", r.group}, {"grants", r.grant}, {"patterns", r.pattern}, {"roles", r.role}, {"workspace_rules", r.rule}} {
 		for _, item := range o.list(part.name) {
 			part.read(item)
 		}
@@ -88,7 +88,7 @@ func (r *reader) check(at *yaml.Node, err error) {
 }
 
 func (r *reader) user(n *yaml.Node) {
-	o := r.object(n, "a user", "username", "display_name", "admin", "active", "service")
+	o := r.object(n, "a user", "username", "display_name", "admin", "active", "service", "owner")
 	name := o.username("username")
 	v := Value{DisplayName: o.optional("display_name"), Admin: o.truth("admin", false), Inactive: !o.truth("active", true), Service: o.truth("service", false)}
 	if len(v.DisplayName) > 255 {
@@ -96,6 +96,11 @@ func (r *reader) user(n *yaml.Node) {
 	}
 	if name != "" {
 		r.put(n, Key{What: User, User: name}, v)
+	}
+	if at := o.fields["owner"]; at != nil {
+		if owner := o.username("owner"); owner != "" && name != "" {
+			r.put(at, Key{What: Owner, User: name}, Value{Owner: owner})
+		}
 	}
 }
 

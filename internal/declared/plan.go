@@ -66,8 +66,15 @@ func Compare(have Policy, want *File, prune bool, now time.Time) (Plan, error) {
 	for _, k := range sorted(want.Entries) {
 		v := want.Entries[k]
 		before, there := have[k]
-		if k.What == User {
+		switch k.What {
+		case User:
 			v = completed(k, v, before, there)
+		case Owner:
+			there = there && !have.leavesOwner(after, k.User)
+		case Rule:
+			if v.Turn += have.turns(); there {
+				v.Turn = before.Turn
+			}
 		}
 		if problem := k.refused(want.Entries[k], before, there); problem != "" {
 			wrong = append(wrong, Problem{want.lines[k], problem})
@@ -84,12 +91,18 @@ func Compare(have Policy, want *File, prune bool, now time.Time) (Plan, error) {
 		p.prune(have, after, want)
 	}
 	for _, k := range sorted(want.Entries) {
-		for _, on := range k.needs() {
+		for _, on := range k.needs(want.Entries[k]) {
 			if _, there := after[on]; !there {
 				wrong = append(wrong, Problem{want.lines[k], fmt.Sprintf("there is no %s: make it first, or declare it in the file too", on)})
 			}
 		}
 	}
+	for _, c := range p.Changes {
+		if says := after.unowned(c); says != "" {
+			wrong = append(wrong, Problem{want.lines[c.Key], says})
+		}
+	}
+	wrong = append(wrong, want.outOfTurn(have)...)
 	if have.administered() && !after.administered() {
 		wrong = append(wrong, Problem{0, "this would leave no active administrator, and nobody could make another one"})
 	}
@@ -117,7 +130,7 @@ func (p *Plan) prune(have, after Policy, want *File) {
 		}
 		if !byHand(e.By) {
 			p.Kept = append(p.Kept, Kept{k, e.By})
-			for _, on := range k.needs() {
+			for _, on := range k.needs(e.Value) {
 				held[on] = e.By
 			}
 			continue
@@ -166,10 +179,13 @@ func (k Key) refused(v Value, before Entry, there bool) string {
 }
 
 // needs are the entries without which this one cannot be.
-func (k Key) needs() []Key {
+func (k Key) needs(v Value) []Key {
 	var all []Key
 	if k.What == User || k.What == Group || k.What == Role {
 		return nil
+	}
+	if v.Owner != "" {
+		all = append(all, Key{What: User, User: v.Owner})
 	}
 	if k.User != "" {
 		all = append(all, Key{What: User, User: k.User})
@@ -190,6 +206,8 @@ func Steps(changes []Change) []Change {
 	rank := func(c Change) int {
 		switch {
 		case c.Action == Remove:
+			return 3
+		case c.What == Owner: // when accounts and owners are what they will be
 			return 2
 		case c.What == User && c.Action == Alter && (c.Before.Admin && !c.After.Admin || !c.Before.Inactive && c.After.Inactive):
 			return 1
@@ -202,6 +220,9 @@ func Steps(changes []Change) []Change {
 		}
 		if a.Action == Remove {
 			return b.Key.compare(a.Key)
+		}
+		if a.What == Rule && b.What == Rule { // those that come later are asked later
+			return a.After.Turn - b.After.Turn
 		}
 		return a.Key.compare(b.Key)
 	})

@@ -20,6 +20,7 @@ type What string
 // The sorts of entries.
 const (
 	User       What = "user"
+	Owner      What = "owner" // of a service account
 	Group      What = "group"
 	Member     What = "member" // of a group, by the hand of an administrator
 	Grant      What = "grant"  // on one resource
@@ -27,19 +28,21 @@ const (
 	Role       What = "role"
 	Permission What = "permission" // of a role, or of a user's own
 	Assignment What = "assignment" // of a role to a user
+	Rule       What = "rule"       // that gives groups a level in workspaces by their names
 )
 
 // order is that in which entries need one another: each sort after those that it names.
-var order = []What{User, Group, Member, Grant, Pattern, Role, Permission, Assignment}
+var order = []What{User, Owner, Group, Member, Grant, Pattern, Role, Permission, Assignment, Rule}
 
 // Key is what makes an entry the same one in a file and in the database.
 type Key struct {
 	What      What   `json:"what"`
-	User      string `json:"user,omitempty"`  // who it is, or who holds it; of a permission: whose own it is
+	User      string `json:"user,omitempty"`  // who it is, or who holds it; of a permission: whose own it is; of an owner: the service account
 	Group     string `json:"group,omitempty"` // the same of a group; of a member: of which
 	Kind      string `json:"kind,omitempty"`  // of a permission: the type, as MLflow calls it
 	Workspace string `json:"workspace,omitempty"`
 	Role      string `json:"role,omitempty"`
+	Rule      string `json:"rule,omitempty"`
 	Resource  string `json:"resource,omitempty"` // of a pattern: the regular expression; of a permission: as MLflow's API names it
 }
 
@@ -53,6 +56,11 @@ type Value struct {
 	Priority    int       `json:"priority,omitempty"`
 	Held        string    `json:"held,omitempty"` // of a permission: the resource as grants hold it
 	Description string    `json:"description,omitempty"`
+	Owner       string    `json:"owner,omitempty"`
+	Pattern     string    `json:"pattern,omitempty"` // of a rule
+	Enforced    bool      `json:"enforced,omitempty"`
+	Disabled    bool      `json:"disabled,omitempty"`
+	Turn        int       `json:"-"` // of a rule: the smallest is asked first
 	Expires     time.Time `json:"expires_at,omitzero"`
 }
 
@@ -71,7 +79,7 @@ func (e Entry) ByHand() bool { return byHand(e.By) }
 type Policy map[Key]Entry
 
 func (k Key) compare(other Key) int {
-	return cmp.Or(cmp.Compare(slices.Index(order, k.What), slices.Index(order, other.What)), cmp.Compare(k.Workspace, other.Workspace), cmp.Compare(k.Role, other.Role),
+	return cmp.Or(cmp.Compare(slices.Index(order, k.What), slices.Index(order, other.What)), cmp.Compare(k.Workspace, other.Workspace), cmp.Compare(k.Role, other.Role), cmp.Compare(k.Rule, other.Rule),
 		cmp.Compare(k.Group, other.Group), cmp.Compare(k.User, other.User), cmp.Compare(k.Kind, other.Kind), cmp.Compare(k.Resource, other.Resource))
 }
 
@@ -104,6 +112,10 @@ func (k Key) String() string {
 	switch k.What {
 	case User:
 		return "user " + k.User
+	case Owner:
+		return "owner of service account " + k.User
+	case Rule:
+		return "workspace rule " + k.Rule
 	case Group:
 		return "group " + k.Group
 	case Member:
@@ -140,6 +152,13 @@ func (v Value) says(what What) string {
 		add(true, "called %q", v.DisplayName)
 	case Role:
 		add(v.Description != "", "%q", v.Description)
+	case Owner:
+		add(true, "%s", v.Owner)
+	case Rule:
+		add(true, "%s by %q", v.Level, v.Pattern)
+		add(v.Enforced, "enforced")
+		add(!v.Enforced, "reported")
+		add(v.Disabled, "disabled")
 	default:
 		add(v.Level != "", "%s", v.Level)
 		add(what == Pattern, "priority %d", v.Priority)

@@ -2,6 +2,7 @@ package declared
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ type userDoc struct {
 	Admin       bool   `yaml:"admin,omitempty"`
 	Active      *bool  `yaml:"active,omitempty"`
 	Service     bool   `yaml:"service,omitempty"`
+	Owner       string `yaml:"owner,omitempty"`
 	by          string
 }
 
@@ -57,14 +59,25 @@ type assignmentDoc struct {
 	Expires string `yaml:"expires_at,omitempty"`
 }
 
-type document struct {
-	Version  int        `yaml:"version"`
-	Users    []userDoc  `yaml:"users,omitempty"`
-	Groups   []groupDoc `yaml:"groups,omitempty"`
-	Grants   []ruleDoc  `yaml:"grants,omitempty"`
-	Patterns []ruleDoc  `yaml:"patterns,omitempty"`
-	Roles    []roleDoc  `yaml:"roles,omitempty"`
+type spaceRuleDoc struct {
+	Name    string `yaml:"name"`
+	Pattern string `yaml:"pattern"`
+	Level   string `yaml:"level"`
+	Mode    string `yaml:"mode"`
+	Enabled *bool  `yaml:"enabled,omitempty"`
+	turn    int
+}
 
+type document struct {
+	Version  int            `yaml:"version"`
+	Users    []userDoc      `yaml:"users,omitempty"`
+	Groups   []groupDoc     `yaml:"groups,omitempty"`
+	Grants   []ruleDoc      `yaml:"grants,omitempty"`
+	Patterns []ruleDoc      `yaml:"patterns,omitempty"`
+	Roles    []roleDoc      `yaml:"roles,omitempty"`
+	Rules    []spaceRuleDoc `yaml:"workspace_rules,omitempty"`
+
+	users  map[string]int
 	groups map[string]int // where they are in the lists
 	roles  map[Key]int
 }
@@ -79,7 +92,7 @@ func until(at time.Time) string {
 // Print writes a policy as a file: sorted, so that the same policy is the same file. What others than administrators see to is
 // left out, but for accounts and groups.
 func Print(p Policy) ([]byte, error) {
-	doc := document{Version: 1, groups: map[string]int{}, roles: map[Key]int{}}
+	doc := document{Version: 1, users: map[string]int{}, groups: map[string]int{}, roles: map[Key]int{}}
 	for _, k := range sorted(p) {
 		e := p[k]
 		if !byHand(e.By) && k.What != User && k.What != Group {
@@ -87,6 +100,7 @@ func Print(p Policy) ([]byte, error) {
 		}
 		doc.add(k, e)
 	}
+	slices.SortFunc(doc.Rules, func(a, b spaceRuleDoc) int { return a.turn - b.turn })
 	var n yaml.Node
 	if err := n.Encode(doc); err != nil {
 		return nil, err
@@ -105,7 +119,10 @@ func Print(p Policy) ([]byte, error) {
 func (d *document) add(k Key, e Entry) {
 	switch k.What {
 	case User:
+		d.users[k.User] = len(d.Users)
 		d.Users = append(d.Users, asUser(k, e))
+	case Owner:
+		d.Users[d.users[k.User]].Owner = e.Owner
 	case Group:
 		d.groups[k.Group] = len(d.Groups)
 		d.Groups = append(d.Groups, groupDoc{Name: k.Group})
@@ -126,6 +143,8 @@ func (d *document) add(k Key, e Entry) {
 		}
 		role := d.role(k)
 		role.Permissions = append(role.Permissions, one)
+	case Rule:
+		d.Rules = append(d.Rules, asRule(k, e))
 	case Assignment:
 		role := d.role(k)
 		role.Assignments = append(role.Assignments, assignmentDoc{k.User, until(e.Expires)})
@@ -161,6 +180,18 @@ func asUser(k Key, e Entry) userDoc {
 		u.DisplayName = e.DisplayName
 	}
 	return u
+}
+
+func asRule(k Key, e Entry) spaceRuleDoc {
+	r := spaceRuleDoc{Name: k.Rule, Pattern: e.Pattern, Level: e.Level, Mode: report, turn: e.Turn}
+	if e.Enforced {
+		r.Mode = enforce
+	}
+	if e.Disabled {
+		no := false
+		r.Enabled = &no
+	}
+	return r
 }
 
 // remark says beside accounts which provider manages them.

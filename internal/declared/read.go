@@ -14,6 +14,7 @@ import (
 type reader struct {
 	file  *File
 	wrong Problems
+	rules int // how many there were
 }
 
 func (r *reader) fail(at *yaml.Node, format string, args ...any) {

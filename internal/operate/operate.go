@@ -45,6 +45,8 @@ type job struct {
 	settings *config.Config
 	db       *store.DB
 	events   audit.Recorder
+
+	workspaces map[string]bool // those that there are; nil: unknown
 }
 
 // run opens what a command needs, and closes it again.

@@ -8,7 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/attach"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/declared"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/workspace"
 )
 
 // Differs is the end of a plan that has changes: no failure, and an exit code of its own.
@@ -74,14 +78,68 @@ func (j *job) read() (*declared.File, error) {
 // compare makes the plan out of what there is.
 func (j *job) compare(have declared.Policy, file *declared.File) (declared.Plan, error) {
 	plan, err := declared.Compare(have, file, j.is("prune"), j.Now())
+	if err == nil {
+		err = j.checkRules(plan, file)
+	}
 	if err != nil {
-		err = fmt.Errorf("%s:\n%w", j.args[0], err)
+		err = errs.New(errs.Invalid, "%s:\n%v", j.args[0], err) // it is the file's fault, and not the database's
 	}
 	return plan, err
 }
 
+// checkRules refuses workspace rules that the settings leave no room for, where they are new or changed, and those that name a workspace
+// which MLflow does not have.
+func (j *job) checkRules(plan declared.Plan, file *declared.File) error {
+	var wrong declared.Problems
+	for _, c := range plan.Changes {
+		if c.What != declared.Rule || c.Action == declared.Remove {
+			continue
+		}
+		level, err := kind.ParseLevel(c.After.Level)
+		if err == nil {
+			err = attach.Rule{Pattern: c.After.Pattern, Level: level}.Check(j.settings.Workspaces.MostByRule)
+		}
+		only, one := attach.Only(c.After.Pattern)
+		switch {
+		case !j.settings.Workspaces.Enabled:
+			err = errs.New(errs.Invalid, "the %s is of no use: MLFLOW_ENABLE_WORKSPACES is off", c.Key)
+		case err == nil && one && j.workspaces != nil && !j.workspaces[only]:
+			err = errs.New(errs.Invalid, "the %s gives a level in the workspace %s, which MLflow does not have: make it first", c.Key, only)
+		}
+		if err != nil {
+			wrong = append(wrong, declared.Problem{Line: file.Line(c.Key), Says: err.Error()})
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return wrong
+}
+
+// lookAround notes which workspaces there are, where MLflow can be asked and the file has rules that give levels in them.
+func (j *job) lookAround(ctx context.Context, file *declared.File) error {
+	mlflow, err := j.mlflow()
+	if err != nil || mlflow == nil || !j.settings.Workspaces.Enabled || !file.Has(declared.Rule) {
+		return err
+	}
+	defer mlflow.Close()
+	items, err := mlflow.All(workspace.In(ctx, workspace.Scope{Name: kind.DefaultWorkspace}), kind.Workspace)
+	if err != nil { // a rule gives nothing in a workspace that is not there
+		_, err = fmt.Fprintln(j.c.ErrOrStderr(), "MLflow could not be asked whether the workspaces that rules name exist:", clean(err.Error()))
+		return err
+	}
+	j.workspaces = map[string]bool{}
+	for _, item := range items {
+		j.workspaces[item.Name] = true
+	}
+	return nil
+}
+
 func (j *job) plan(ctx context.Context) error {
 	file, err := j.read()
+	if err == nil {
+		err = j.lookAround(ctx, file)
+	}
 	if err != nil {
 		return err
 	}
@@ -101,6 +159,9 @@ func (j *job) plan(ctx context.Context) error {
 
 func (j *job) apply(ctx context.Context) error {
 	file, err := j.read()
+	if err == nil {
+		err = j.lookAround(ctx, file)
+	}
 	if err != nil {
 		return err
 	}

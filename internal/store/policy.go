@@ -22,7 +22,7 @@ const byImport = "an import, which set it aside"
 func (db *DB) Settle(ctx context.Context, decide func(declared.Policy) ([]declared.Change, error)) error {
 	return db.sometimes(ctx, func(ctx context.Context, tx bun.Tx) (bool, error) {
 		r := policyReader{db: db, tx: tx, policy: declared.Policy{}}
-		for _, read := range []func(context.Context) error{r.users, r.groups, r.members, r.grants, r.patterns, r.roles, r.permissions, r.assignments} {
+		for _, read := range []func(context.Context) error{r.users, r.groups, r.members, r.grants, r.patterns, r.roles, r.permissions, r.assignments, r.owners, r.workspaceRules} {
 			if err := read(ctx); err != nil {
 				return false, db.coded(err, "")
 			}
@@ -196,7 +196,7 @@ func (db *DB) watchMany(ctx context.Context, tx bun.Tx, changes int) error {
 	if changes < oneByOne {
 		return nil
 	}
-	for _, table := range []string{users, groupsTable, memberships, identitiesTable, serviceOwners, grants, patterns, rolesTable, rolePermissions, assignments} {
+	for _, table := range []string{users, groupsTable, memberships, identitiesTable, serviceOwners, grants, patterns, rolesTable, rolePermissions, assignments, rulesTable} {
 		if err := db.watchWide(ctx, tx, table, every); err != nil {
 			return err
 		}
@@ -231,6 +231,10 @@ func (db *DB) settle(ctx context.Context, tx bun.Tx, c declared.Change) error {
 		return db.addMember(ctx, tx, c.Group, c.User)
 	case declared.Grant, declared.Pattern:
 		return db.settleRule(ctx, tx, c)
+	case declared.Owner:
+		return db.settleOwner(ctx, tx, c)
+	case declared.Rule:
+		return db.settleWorkspaceRule(ctx, tx, c)
 	}
 	return db.settleRole(ctx, tx, c)
 }
