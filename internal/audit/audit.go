@@ -64,6 +64,8 @@ const (
 	AccountChanged     Name = "account_changed"
 	OwnerGiven         Name = "service_account_owner_given"
 	OwnerTaken         Name = "service_account_owner_taken"
+	MakerNoted         Name = "maker_noted"
+	MakerForgotten     Name = "maker_forgotten"
 	GroupMade          Name = "group_made"
 	GroupChanged       Name = "group_changed"
 	GroupDeleted       Name = "group_deleted"
@@ -135,6 +137,8 @@ var meanings = []struct {
 	{AccountChanged, "an account got another name, display name or source, or became a service account or a person"},
 	{OwnerGiven, "somebody looks after a service account from now on"},
 	{OwnerTaken, "nobody looks after a service account any more, or somebody else does"},
+	{MakerNoted, "somebody has made a job or a review queue, and has the rights of who made it"},
+	{MakerForgotten, "nobody has the rights of who made a job or a review queue any more"},
 	{GroupMade, "a group was made: by an administrator, or since a provider named it first"},
 	{GroupChanged, "a group got another name"},
 	{GroupDeleted, "a group was deleted"},

@@ -164,6 +164,9 @@ func operations() []operation {
 			_, err := db.CreateService(ctx, directory.User{Username: "job", ManagedBy: directory.Manual}, "ann", directory.Identity{Provider: "oidc", Subject: "job"})
 			return err
 		}, []audit.Name{audit.ServiceMade, audit.OwnerGiven, audit.IdentityLinked}},
+		{"who made a job", func(ctx context.Context, db *DB) error { return db.Own(ctx, "job", "j1", user(ctx, db, "local")) }, []audit.Name{audit.MakerNoted}},
+		{"the job is another's", func(ctx context.Context, db *DB) error { return db.Own(ctx, "job", "j1", user(ctx, db, "job")) }, []audit.Name{audit.MakerNoted}},
+		{"who made it, forgotten", func(ctx context.Context, db *DB) error { return db.Disown(ctx, "job", "j1") }, []audit.Name{audit.MakerForgotten}},
 		{"another owner", func(ctx context.Context, db *DB) error { return db.SetServiceOwner(ctx, "job", "local") }, []audit.Name{audit.OwnerGiven, audit.OwnerTaken}},
 		{"another identity", func(ctx context.Context, db *DB) error {
 			return db.BindService(ctx, "job", directory.Identity{Provider: "oidc", Subject: "other"})
@@ -483,6 +486,7 @@ func TestEveryColumnIsInEvents(t *testing.T) {
 		memberships:     "managed_by",
 		identitiesTable: "provider subject; last_login_at is_admin said_at", // what follows from it is in the account
 		serviceOwners:   "",
+		owners:          "",
 		grants:          "level rule_id expires_at",
 		patterns:        "level pattern priority expires_at",
 		rolesTable:      "name description",

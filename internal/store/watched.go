@@ -27,12 +27,13 @@ var watchedTables map[string]watched
 func init() { // the readers of tables use what uses it
 	watchedTables = map[string]watched{
 		users: {made: audit.AccountMade, changed: audit.AccountChanged, gone: audit.AccountDeleted, read: seenUsers, alias: "u",
-			parts: []string{grants, patterns, memberships, identitiesTable, rolesTable, rolePermissions, assignments, serviceOwners}},
+			parts: []string{grants, patterns, memberships, identitiesTable, rolesTable, rolePermissions, assignments, serviceOwners, owners}},
 		groupsTable: {made: audit.GroupMade, changed: audit.GroupChanged, gone: audit.GroupDeleted, read: seenGroups, alias: "g",
 			parts: []string{grants, patterns, memberships}},
 		memberships:     {made: audit.MembershipGiven, gone: audit.MembershipTaken, read: seenMemberships},
 		identitiesTable: {made: audit.IdentityLinked, gone: audit.IdentityUnlinked, read: seenIdentities, rowsAlone: true},
 		serviceOwners:   {made: audit.OwnerGiven, gone: audit.OwnerTaken, read: seenOwners},
+		owners:          {made: audit.MakerNoted, changed: audit.MakerNoted, gone: audit.MakerForgotten, read: seenMakers}, // who made a job may read and end it
 		grants:          {made: audit.GrantGiven, changed: audit.GrantChanged, gone: audit.GrantTaken, read: seenGrants, alias: "r"},
 		patterns:        {made: audit.PatternGiven, changed: audit.PatternChanged, gone: audit.PatternTaken, read: seenPatterns, alias: "r"},
 		rolesTable: {made: audit.RoleMade, changed: audit.RoleChanged, gone: audit.RoleDeleted, read: seenRoles, alias: "r",
@@ -153,6 +154,12 @@ func seenOwners(ctx context.Context, from bun.IDB, which chosen) ([]seen, error)
 	return see(ctx, which, from.NewSelect().TableExpr("gw_service_owners AS o").Join(byUser+"o.user_id").Join("JOIN gw_users AS w ON w.id = o.owner_id"), func(a about) seen {
 		return seen{key: keyed(a.UserID, a.OwnerID), about: a.event(), state: audit.State{"owner": a.OwnerName}}
 	}, "o.user_id", "u.username", "w.username AS owner_name", "w.id AS owner_id")
+}
+
+func seenMakers(ctx context.Context, from bun.IDB, which chosen) ([]seen, error) {
+	return see(ctx, which, from.NewSelect().TableExpr("gw_owners AS o").Join(byUser+"o.user_id"), func(a about) seen {
+		return seen{key: keyed(a.Kind, a.Resource), about: a.event(), state: audit.State{"maker": a.Username}}
+	}, "o.user_id", "o.kind", "o.resource", "u.username")
 }
 
 // ofPrincipals selects rows of grants or patterns, which have all but their key in common.
