@@ -128,7 +128,7 @@ func (a *API) handled(ctx context.Context, s *identity.Subject, username string)
 	if err != nil && !errs.Is(err, errs.NotFound) {
 		return user, err
 	}
-	if err != nil || !user.Service || s.Service {
+	if err != nil || !user.Service || s.Service || user.Admin && !s.Admin { // its owner may be no administrator any more
 		return directory.User{}, refused
 	}
 	owner, err := a.Store.ServiceOwner(ctx, user.ID)
