@@ -26,7 +26,7 @@ newest() {
   say "installing MLflow $version into .venv; this takes a minute or two the first time"
   rm -rf .venv
   "$python" -m venv .venv
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check "mlflow[auth,genai]==$version" 'pytest==9.2.0' >&2
+  ./scripts/pip.sh .venv "mlflow[auth,genai]==$version" 'pytest==9.2.0'
   echo "$version" > .venv/complete
   say "done"
 }
@@ -46,7 +46,7 @@ older() {
   rm -rf "$dir"
   .venv/bin/python -m venv --without-pip "$dir"
   site=$("$dir/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target "$site" "${packages[@]}" >&2
+  ./scripts/pip.sh .venv --no-deps --target "$site" "${packages[@]}"
   .venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$site/rest.pth"
   echo "${packages[*]} $rest" > "$dir/complete"
   say "done"

@@ -24,6 +24,6 @@ say "installing the Python plugin $version into .plugin; this takes a minute or 
 rm -rf .plugin
 "$python" -m venv .plugin
 # shellcheck disable=SC2086
-.plugin/bin/python -m pip install --quiet --disable-pip-version-check $wanted >&2
+./scripts/pip.sh .plugin $wanted
 echo "$wanted" > .plugin/complete
 say "done"

@@ -8,26 +8,13 @@ version=26.7.3
 sha256=27a6535553c3cdcd083872ba40629efafb3475e3b758e0c6f691395561dd0f1f
 say() { echo "providers.sh: $*" >&2; }
 
-# need PACKAGE COMMAND: installs a Debian package when the command is missing, or says that it is.
-need() {
-  if command -v "$2" >/dev/null; then return; fi
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    say "$2 is needed on PATH (on Debian and Ubuntu: apt-get install $1)"
-    exit 1
-  fi
-  say "installing $1"
-  apt-get -o DPkg::Lock::Timeout=300 update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$1" >/dev/null
-}
-
 # keycloak makes .providers/keycloak-VERSION, with the server built for a database in memory: a test begins with an empty one.
 # It is fetched from Maven's repository, whose packages are the same as the project's own downloads.
 keycloak() {
   local dir=.providers/keycloak-$version zip=.providers/m2/org/keycloak/keycloak-quarkus-dist/$version/keycloak-quarkus-dist-$version.zip
-  need default-jre-headless java
+  ./scripts/debian.sh default-jre-headless=java
   if [ -f "$dir/complete" ]; then return; fi
-  need maven mvn
-  need unzip unzip
+  ./scripts/debian.sh maven=mvn unzip=unzip
   say "fetching Keycloak $version (170 MB)"
   rm -rf "$dir"
   mkdir -p .providers
@@ -50,7 +37,7 @@ keycloak() {
 oidc_provider() {
   local dir=test/e2e/oidc-provider
   if cmp -s "$dir/package-lock.json" "$dir/node_modules/complete"; then return; fi
-  need npm npm
+  ./scripts/debian.sh npm=npm
   say "installing oidc-provider"
   npm --prefix "$dir" ci --ignore-scripts --no-fund --no-audit --loglevel=error >&2
   cp "$dir/package-lock.json" "$dir/node_modules/complete"
