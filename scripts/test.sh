@@ -5,42 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 command -v go >/dev/null || { echo "test.sh: Go 1.26 or newer is needed on PATH" >&2; exit 1; }
 
-# install PACKAGE: installs a Debian package, or says that it is missing.
-install() {
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "test.sh: something is missing on PATH: install the package $1" >&2
-    exit 1
-  fi
-  echo "test.sh: installing $1" >&2
-  apt-get -o DPkg::Lock::Timeout=300 update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$1" >/dev/null
-}
-
-# package NAME COMMAND…: installs a Debian package when none of the commands is there.
-package() {
-  local name=$1
-  shift
-  for command in "$@"; do
-    if command -v "$command" >/dev/null; then return; fi
-  done
-  install "$name"
-}
-package redis-server redis-server
-package postgresql postgres /usr/lib/postgresql/*/bin/postgres
-package mariadb-server mariadbd /usr/sbin/mariadbd
+./scripts/debian.sh redis-server=redis-server postgresql=postgres,/usr/lib/postgresql/*/bin/postgres mariadb-server=mariadbd,/usr/sbin/mariadbd \
+  build-essential=gcc,cc curl=curl procps=ps chromium=chromium,chromium-browser,google-chrome # the race detector needs a C compiler
+if [ ! -x .venv/bin/python ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then ./scripts/debian.sh python3-venv=; fi
 export TEST_DATABASES=required # a test that finds no server fails, where it would be skipped
-package build-essential gcc cc # the race detector needs a C compiler
-package curl curl
-package procps ps
-package chromium chromium chromium-browser google-chrome
-if [ ! -x .venv/bin/python ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then install python3-venv; fi
-for older in '' 2.22.0 3.5.0; do ./scripts/mlflow.sh $older; done
-./scripts/providers.sh
-./scripts/plugin.sh || [ $? = 3 ] # without a Python for it, nothing is compared, and the test says so
-if ! cmp -s test/e2e/requirements.txt .venv/e2e; then
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check -r test/e2e/requirements.txt >&2
-  cp test/e2e/requirements.txt .venv/e2e
-fi
+unset PYTHONDONTWRITEBYTECODE # MLflow is started some thirty times, and compiled once
 
 # What only computes is compiled without the race detector, which takes half of the time there and says nothing of this program:
 # SQLite, which is C turned into Go and keeps its data where the detector does not look, and hashes and ciphers. The driver of
@@ -50,9 +19,28 @@ for computing in modernc.org/{sqlite/lib,libc/...,memory} golang.org/x/crypto/..
   without_race+=("-gcflags=$computing=-race=false")
 done
 
-go vet ./...
 results=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$results"' EXIT
+
+# environments makes the environments with MLflow.
+environments() {
+  for older in '' 2.22.0 3.5.0; do ./scripts/mlflow.sh $older; done
+  if ! cmp -s test/e2e/requirements.txt .venv/e2e; then
+    ./scripts/pip.sh .venv -r test/e2e/requirements.txt
+    cp test/e2e/requirements.txt .venv/e2e
+  fi
+  ./scripts/plugin.sh || [ $? = 3 ] # without a Python for it, nothing is compared, and the test says so
+}
+
+# All at once: most of it waits for the network. What is compiled for vet is what the tests need too.
+environments &
+python=$!
+./scripts/providers.sh &
+providers=$!
+go vet -race "${without_race[@]}" ./...
+wait "$python"
+wait "$providers"
+
 status=0
 # Both at once: most of the time either waits for an MLflow that keeps one processor busy.
 go test -race "${without_race[@]}" -json -timeout 40m ./... >"$results/go.json" &
