@@ -56,6 +56,7 @@ type Store interface {
 	Patterns(ctx context.Context, p store.Principal, k kind.Name) ([]authz.Grant, error)
 	PatternHolders(ctx context.Context, k kind.Name, ofGroups bool) ([]store.HeldPattern, error)
 	GrantsOn(ctx context.Context, k kind.Name, resource string) (users, groups []store.Holder, err error)
+	Holdings(ctx context.Context, q store.HoldingsQuery) ([]store.Holding, int, error)
 	CreateGrant(ctx context.Context, p store.Principal, k kind.Name, resource string, level kind.Level, until *time.Time) error
 	UpdateGrant(ctx context.Context, p store.Principal, k kind.Name, resource string, level kind.Level, until *time.Time) error
 	DeleteGrant(ctx context.Context, p store.Principal, k kind.Name, resource string) error
@@ -169,6 +170,7 @@ func (a *API) operations(r *registrar) {
 	a.permissions(r)
 	a.explanations(r)
 	a.access(r)
+	a.holdings(r)
 	a.mlflowUsers(r)
 	a.mlflowRoles(r)
 	a.mlflowPermissions(r)

@@ -99,6 +99,8 @@ func (c *cast) steps(t *testing.T) map[string]step {
 		"GET /permissions/groups/details":            {want: administrators(200), path: "/permissions/groups/details"},
 		"GET /permissions/groups/{group_name}/users": {want: administrators(200), path: "/permissions/groups/" + theGroup + "/users"},
 	}
+	all["GET /permissions/kinds"] = step{want: everybody(200), path: "/permissions/kinds"}
+	all["GET /permissions/holdings"] = step{want: managed(200), path: "/permissions/holdings?kind=experiment&id=" + c.on[kind.Experiment]}
 	all["GET /permissions/explain"] = step{want: statuses{401, 403, 403, 200, 200, 200}, ready: func(t *testing.T) { c.give(t, store.Principal{User: c.target.Username}, kind.Experiment, kind.Read) },
 		path: strings.TrimPrefix(explainAt(c.target.Username, kind.Experiment, c.on[kind.Experiment]), base)}
 	all["GET /permissions/who"] = step{want: managed(200), path: "/permissions/who?kind=experiment&id=" + c.on[kind.Experiment]}

@@ -36,7 +36,7 @@ type theirUser struct {
 
 // currentUser answers both APIs, whose path it is.
 type currentUser struct {
-	profile
+	Profile
 	User  theirUser `json:"user" doc:"as MLflow's own API answers"`
 	Basic bool      `json:"is_basic_auth" doc:"whether the caller came with a password of the account's own, which MLflow's pages can change"`
 }

@@ -55,7 +55,8 @@ type newPersonalOf struct {
 	Body    personalBody
 }
 
-type personal struct {
+// Personal is a token with a name. It is exported for the OpenAPI document, which leaves out embedded types that are not.
+type Personal struct {
 	ID        int64      `json:"id"`
 	Name      string     `json:"name"`
 	Prefix    string     `json:"token_prefix" doc:"how the token begins"`
@@ -70,12 +71,12 @@ type personal struct {
 }
 
 type madePersonal struct {
-	personal
+	Personal
 	Secret string `json:"token" doc:"the token itself, which is not shown again"`
 }
 
 type personals struct {
-	Tokens []personal `json:"tokens"`
+	Tokens []Personal `json:"tokens"`
 }
 
 type deletion struct {
@@ -89,7 +90,7 @@ type revocation struct {
 // personalTokens are a user's tokens with names: one's own, and those of others to who handles them.
 func (a *API) personalTokens(r *registrar) {
 	const own, others = "/users/current/tokens", "/users/{username}/tokens"
-	addPagedIn(r, own, "One's own tokens with names", func(ctx context.Context, s *identity.Subject, _ *Paging) (listing[personal], func([]personal) personals, error) {
+	addPagedIn(r, own, "One's own tokens with names", func(ctx context.Context, s *identity.Subject, _ *Paging) (listing[Personal], func([]Personal) personals, error) {
 		return a.listTokens(ctx, s, s.Username)
 	})
 	add(r, http.MethodPost, own, 201, "Make a token with a name", func(ctx context.Context, s *identity.Subject, in *newPersonal) (madePersonal, error) {
@@ -98,7 +99,7 @@ func (a *API) personalTokens(r *registrar) {
 	add(r, http.MethodDelete, own+"/{token_id}", 200, "Revoke one of one's own tokens", func(ctx context.Context, s *identity.Subject, in *tokenPath) (deletion, error) {
 		return a.revokeToken(ctx, s, s.Username, in.ID)
 	})
-	addPagedIn(r, others, "The tokens with names of a user", func(ctx context.Context, s *identity.Subject, in *userTokens) (listing[personal], func([]personal) personals, error) {
+	addPagedIn(r, others, "The tokens with names of a user", func(ctx context.Context, s *identity.Subject, in *userTokens) (listing[Personal], func([]Personal) personals, error) {
 		return a.listTokens(ctx, s, in.Username)
 	})
 	add(r, http.MethodPost, others, 201, "Make a token with a name for a user", func(ctx context.Context, s *identity.Subject, in *newPersonalOf) (madePersonal, error) {
@@ -154,9 +155,9 @@ func (a *API) supplied(ctx context.Context, s *identity.Subject, username string
 	return user, err
 }
 
-func (a *API) listTokens(ctx context.Context, s *identity.Subject, username string) (listing[personal], func([]personal) personals, error) {
-	all := listing[personal]{name: func(p personal) string { return p.Name }}
-	within := func(rows []personal) personals { return personals{rows} }
+func (a *API) listTokens(ctx context.Context, s *identity.Subject, username string) (listing[Personal], func([]Personal) personals, error) {
+	all := listing[Personal]{name: func(p Personal) string { return p.Name }}
+	within := func(rows []Personal) personals { return personals{rows} }
 	user, err := a.handled(ctx, s, username)
 	if err != nil {
 		return all, within, err
@@ -168,8 +169,8 @@ func (a *API) listTokens(ctx context.Context, s *identity.Subject, username stri
 	return all, within, err
 }
 
-func (a *API) listed(t directory.Token, user directory.User) personal {
-	p := personal{ID: t.ID, Name: t.Name, Prefix: t.Prefix, CreatedAt: stamp(t.CreatedAt), CreatedBy: t.CreatedBy, ExpiresAt: stamp(t.ExpiresAt),
+func (a *API) listed(t directory.Token, user directory.User) Personal {
+	p := Personal{ID: t.ID, Name: t.Name, Prefix: t.Prefix, CreatedAt: stamp(t.CreatedAt), CreatedBy: t.CreatedBy, ExpiresAt: stamp(t.ExpiresAt),
 		Active: user.Active && a.Now().Before(t.ExpiresAt), Scope: scopeShown(t.Scope), Exchanged: t.Exchanged, Actor: t.Actor.String()}
 	if !t.UsedAt.IsZero() {
 		used := stamp(t.UsedAt)

@@ -15,7 +15,8 @@ type groupRef struct {
 	Name string `json:"group_name"`
 }
 
-type profile struct {
+// Profile is a user as this API shows it. It is exported for the OpenAPI document, which leaves out embedded types that are not.
+type Profile struct {
 	DisplayName string     `json:"display_name"`
 	Groups      []groupRef `json:"groups"`
 	ID          int64      `json:"id"`
@@ -32,9 +33,9 @@ func (a *API) users(r *registrar) {
 		me.Admin = s.Admin // not with a narrowed token
 		return currentUser{me, theirUser{me.ID, me.Username, me.Admin}, s.Credential == identity.Password}, err
 	})
-	add(r, http.MethodGet, "/users/{username}", 200, "One user", func(ctx context.Context, s *identity.Subject, in *UserPath) (profile, error) {
+	add(r, http.MethodGet, "/users/{username}", 200, "One user", func(ctx context.Context, s *identity.Subject, in *UserPath) (Profile, error) {
 		if err := administrator(s); err != nil {
-			return profile{}, err
+			return Profile{}, err
 		}
 		return a.profile(ctx, in.Username)
 	})
@@ -47,16 +48,16 @@ func (a *API) users(r *registrar) {
 // canonical gives a username as it is stored.
 func canonical(username string) string { return directory.Canonical(username) }
 
-func (a *API) profile(ctx context.Context, username string) (profile, error) {
+func (a *API) profile(ctx context.Context, username string) (Profile, error) {
 	user, err := a.Store.User(ctx, canonical(username))
 	if err != nil {
-		return profile{}, err
+		return Profile{}, err
 	}
 	groups, err := a.Store.GroupsOf(ctx, user.ID)
 	if err != nil {
-		return profile{}, err
+		return Profile{}, err
 	}
-	p := profile{DisplayName: user.DisplayName, Groups: []groupRef{}, ID: user.ID, Admin: user.Admin, Service: user.Service, Username: user.Username}
+	p := Profile{DisplayName: user.DisplayName, Groups: []groupRef{}, ID: user.ID, Admin: user.Admin, Service: user.Service, Username: user.Username}
 	for _, g := range groups {
 		p.Groups = append(p.Groups, groupRef{g.ID, g.Name})
 	}

@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+)
+
+// Holding is a grant or a pattern with who holds it.
+type Holding struct {
+	Holder  Principal
+	Service bool // the user is a service account
+	Grant   authz.Grant
+}
+
+// HoldingsQuery chooses what a principal holds itself in all workspaces, or, without a principal, what is held on one resource in
+// the context's workspace.
+type HoldingsQuery struct {
+	Holder        Principal
+	Kind          kind.Name // of a principal's: empty for all
+	Resource      string
+	Search        string // a part of the resource or the pattern; of a resource's, of the holder's name
+	Limit, Offset int
+}
+
+type holdingRow struct {
+	ruleRow
+	Username, GroupName string
+	IsService           bool
+}
+
+// Holdings lists a page of what is held, and how much there is in all, in the order of kinds and names. Nothing beyond the page
+// leaves the database.
+func (db *DB) Holdings(ctx context.Context, q HoldingsQuery) ([]Holding, int, error) {
+	var all *bun.SelectQuery
+	var err error
+	if q.Holder == (Principal{}) {
+		all = db.holdings(grants).Where("r.kind = ? AND r.workspace = ? AND r.resource = ?", q.Kind.Kept(), place(ctx, q.Kind), q.Resource).
+			Where("LOWER(COALESCE(u.username, g.name)) LIKE ? ESCAPE '!'", part(q.Search))
+	} else if all, err = db.holdingsOf(ctx, q); err != nil {
+		return nil, 0, err
+	}
+	var rows []holdingRow
+	total, err := db.read.NewSelect().TableExpr("(?) AS x", all).Order("x.kind", "x.resource", "x.pattern", "x.group_name", "x.username", "x.id").
+		Limit(int64(q.Limit)).Offset(int64(q.Offset)).ScanAndCount(ctx, &rows)
+	if err != nil {
+		return nil, 0, db.coded(err, "")
+	}
+	found := make([]Holding, len(rows))
+	for i, row := range rows {
+		h := Holding{Holder: Principal{User: row.Username, Group: row.GroupName}, Service: row.IsService}
+		table := grants
+		if row.Pattern != "" {
+			table = patterns
+		}
+		if h.Grant, err = row.grant(source(h.Holder, table)); err != nil {
+			return nil, 0, err
+		}
+		found[i] = h
+	}
+	return found, int(total), nil
+}
+
+// holdingsOf selects what one principal holds: single resources and patterns.
+func (db *DB) holdingsOf(ctx context.Context, q HoldingsQuery) (*bun.SelectQuery, error) {
+	h, err := db.principal(ctx, db.read, q.Holder)
+	if err != nil {
+		return nil, err
+	}
+	of := func(table, named string) *bun.SelectQuery {
+		s := db.holdings(table).Where("r.? = ?", bun.Ident(h.column), h.id).Where("LOWER(?) LIKE ? ESCAPE '!'", bun.Safe("r."+named), part(q.Search))
+		if q.Kind != "" {
+			s = s.Where("r.kind = ?", q.Kind)
+		}
+		return s
+	}
+	return of(grants, "resource").UnionAll(of(patterns, "pattern")), nil
+}
+
+// holdings selects the rules of a table that have not ended, with their holders, in columns that are the same for both tables.
+func (db *DB) holdings(table string) *bun.SelectQuery {
+	q := db.read.NewSelect().TableExpr("? AS r", bun.Ident(table)).Column("r.id", "r.kind", "r.workspace", "r.level", "r.expires_at").Where(lasting("r"), db.now())
+	if table == grants {
+		q = q.ColumnExpr("r.resource, '' AS pattern, 0 AS priority")
+	} else {
+		q = q.ColumnExpr("'' AS resource, r.pattern, r.priority")
+	}
+	return q.ColumnExpr("COALESCE(u.username, '') AS username, COALESCE(g.name, '') AS group_name, COALESCE(u.is_service, ?) AS is_service", false).
+		Join("LEFT JOIN gw_users AS u ON u.id = r.user_id").Join("LEFT JOIN gw_groups AS g ON g.id = r.group_id")
+}
+
+// part is the LIKE pattern of what contains a text, in lower case.
+func part(text string) string {
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(text)) + "%"
+}
