@@ -37,9 +37,12 @@ environments &
 python=$!
 ./scripts/providers.sh &
 providers=$!
+./scripts/web.sh --check & # and with that, what the tests of the pages need
+web=$!
 go vet -race "${without_race[@]}" ./...
 wait "$python"
 wait "$providers"
+wait "$web"
 
 status=0
 # Both at once: most of the time either waits for an MLflow that keeps one processor busy.

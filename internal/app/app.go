@@ -135,7 +135,9 @@ func (a *App) build(ctx context.Context) error {
 	terminal.New(terminal.Options{Store: a.Store, Sealer: keys, Failures: limits.credentials, Origin: origin, Authenticate: auth.Authenticate,
 		Prove: auth.Prove, ExchangeFor: exchangeFor(c), TokenLifetime: c.Terminal.Token, Lifetime: c.Terminal.Login, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
 	a.mountHealth(mux)
-	a.mountUI(mux, origin.Prefix, auth.Authenticate)
+	if err := a.mountUI(mux, origin.Prefix, auth.Authenticate); err != nil {
+		return err
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteError(w, r, a.log, errs.New(errs.NotFound, "there is no %s %s", r.Method, r.URL.Path))
 	})

@@ -65,8 +65,9 @@ var arrows = map[string][]string{
 		"internal/kind", "internal/policy", "internal/session", "internal/store", "internal/token", "internal/upstream", "internal/workspace"},
 	"internal/app": {"internal/api", "internal/attach", "internal/audit", "internal/authz", "internal/config", "internal/directory", "internal/errs", "internal/gateway", "internal/httpx", "internal/identity", "internal/takeover", "internal/kind", "internal/importer", "internal/database", "internal/limit", "internal/limit/redis",
 		"internal/login", "internal/login/oidc", "internal/operate", "internal/policy", "internal/session", "internal/session/filesystem",
-		"internal/session/redis", "internal/store", "internal/supervise", "internal/terminal", "internal/token", "internal/upstream", "internal/workload", "internal/workspace"},
+		"internal/session/redis", "internal/store", "internal/supervise", "internal/terminal", "internal/token", "internal/ui", "internal/upstream", "internal/workload", "internal/workspace"},
 
+	"internal/ui": {},
 	"internal/operate": {"internal/api", "internal/attach", "internal/audit", "internal/authz", "internal/config", "internal/declared", "internal/directory", "internal/errs", "internal/identity",
 		"internal/kind", "internal/session", "internal/store", "internal/token", "internal/upstream", "internal/workspace"},
 

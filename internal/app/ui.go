@@ -1,36 +1,29 @@
 package app
 
 import (
-	"html/template"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/ui"
 )
 
 const uiPath = "/oidc/ui"
 
-var uiPage = template.Must(template.New("ui").Parse(`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>MLflow permissions</title>` +
-	`<meta name="viewport" content="width=device-width"><style>` + login.Style + `</style></head><body><main><h1>MLflow permissions</h1>` +
-	`{{if .Username}}<p>You are signed in as {{.Username}}.</p>{{else}}<p><a class="button" href="{{.Prefix}}/login">Sign in</a></p>{{end}}` +
-	`<p>Users, groups, tokens and permissions are managed by the REST API: <a href="{{.Prefix}}/openapi.json">its description</a>.</p>` +
-	`<p><a class="button" href="{{.Prefix}}/">MLflow</a></p></main></body></html>`))
-
-// mountUI adds what programs and pages ask for to know how this server is set up, and the page at the plugin's address.
-func (a *App) mountUI(mux *http.ServeMux, prefix string, authenticate func(*http.Request) (*identity.Subject, error)) {
-	who := func(w http.ResponseWriter, r *http.Request) (*identity.Subject, bool) {
+// mountUI adds the pages of permissions at the plugin's address, and what they and programs ask for to know how this server is
+// set up. The files of the pages are the same for everybody; what they show comes from the API.
+func (a *App) mountUI(mux *http.ServeMux, prefix string, authenticate func(*http.Request) (*identity.Subject, error)) error {
+	pages, err := ui.New(prefix + uiPath + "/")
+	if err != nil {
+		return fmt.Errorf("setting up the pages: %w", err)
+	}
+	mux.HandleFunc("GET "+uiPath+"/config.json", func(w http.ResponseWriter, r *http.Request) {
 		subject, err := authenticate(r)
 		if err != nil && !errs.Is(err, errs.Unauthenticated) {
 			httpx.WriteError(w, r, a.log, err)
-			return nil, false
-		}
-		return subject, true
-	}
-	mux.HandleFunc("GET "+uiPath+"/config.json", func(w http.ResponseWriter, r *http.Request) {
-		subject, ok := who(w, r)
-		if !ok {
 			return
 		}
 		w.Header().Set("Cache-Control", "no-store")
@@ -41,14 +34,11 @@ func (a *App) mountUI(mux *http.ServeMux, prefix string, authenticate func(*http
 		http.Redirect(w, r, prefix+uiPath+"/", http.StatusTemporaryRedirect)
 	})
 	mux.HandleFunc("GET "+uiPath+"/{filename...}", func(w http.ResponseWriter, r *http.Request) {
-		subject, ok := who(w, r)
-		if !ok {
+		if name := r.PathValue("filename"); strings.HasPrefix(name, "assets/") {
+			pages.Asset(w, r, name)
 			return
 		}
-		view := struct{ Prefix, Username string }{Prefix: prefix}
-		if subject != nil {
-			view.Username = subject.Username
-		}
-		login.Write(w, http.StatusOK, uiPage, view)
+		pages.Page(w)
 	})
+	return nil
 }

@@ -1,0 +1,61 @@
+import createClient, { type Middleware } from 'openapi-fetch'
+import type { components, paths } from './schema'
+
+export type Schema = components['schemas']
+
+/** The path of these pages, with MLflow's prefix and a slash at the end: the server writes it into the page. */
+export const home = new URL(document.baseURI).pathname
+
+/** MLflow's prefix, under which all paths of the API are. */
+export const prefix = home.slice(0, home.length - '/oidc/ui/'.length)
+
+/** An answer that is no success, with what the server says about it. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly requestID: string,
+  ) {
+    super(message)
+  }
+}
+
+/** Leads to the sign-in page, and back to where one is. A fresh sign-in asks the provider even where one is signed in. */
+export function signIn(fresh = false) {
+  const to = new URL(`${prefix}/login`, location.origin)
+  if (fresh) to.searchParams.set('fresh', '1')
+  to.searchParams.set('next', location.pathname + location.search)
+  location.assign(to)
+}
+
+const refusals: Middleware = {
+  async onResponse({ response }) {
+    if (response.ok) return undefined
+    let body: Partial<Schema['Problem']> = {}
+    try {
+      body = await response.clone().json()
+    } catch {
+      // a proxy before the gateway answers in its own form
+    }
+    throw new Refusal(response.status, body.error_code ?? '', body.message ?? response.statusText, response.headers.get('X-Request-Id') ?? '')
+  },
+}
+
+/** The API of the gateway. Whatever is no success is thrown as a Refusal. */
+export const api = createClient<paths>({ baseUrl: location.origin + prefix })
+api.use(refusals)
+
+/** Gives the answer's body, for a query function. */
+export async function body<T>(call: Promise<{ data?: T }>): Promise<T> {
+  return (await call).data as T
+}
+
+/** Whether the session has ended. */
+export const signedOut = (error: unknown) => error instanceof Refusal && error.status === 401 && !needsFreshSignIn(error)
+
+/** Whether the sign-in is too old for what was asked. */
+export const needsFreshSignIn = (error: unknown) => error instanceof Refusal && error.status === 401 && error.message.includes('fresh=1')
+
+/** The header that names the workspace of a request, where there is one. */
+export const inWorkspace = (workspace?: string) => (workspace && workspace !== '*' ? { 'X-MLFLOW-WORKSPACE': workspace } : undefined)

@@ -1,0 +1,43 @@
+import { queryOptions, useSuspenseQuery } from '@tanstack/react-query'
+import { api, body, home, type Schema } from './client'
+
+export type Kind = Schema['KindRow']
+
+/** How this server is set up. */
+export type Server = { provider: string; authenticated: boolean; workspaces_enabled: boolean }
+
+export const server = queryOptions({
+  queryKey: ['server'],
+  queryFn: async (): Promise<Server> => (await fetch(`${home}config.json`)).json(),
+  staleTime: Infinity,
+})
+
+export const me = queryOptions({
+  queryKey: ['me'],
+  queryFn: () => body(api.GET('/api/2.0/mlflow/users/current')),
+  staleTime: 60_000,
+})
+
+/** The table of kinds, from which the pages of resources are drawn. */
+export const table = queryOptions({
+  queryKey: ['kinds'],
+  queryFn: async () => {
+    const all = await body(api.GET('/api/2.0/mlflow/permissions/kinds'))
+    return { kinds: all.kinds ?? [], levels: all.levels ?? [] }
+  },
+  staleTime: Infinity,
+})
+
+export const useMe = () => useSuspenseQuery(me).data
+export const useServer = () => useSuspenseQuery(server).data
+export const useTable = () => useSuspenseQuery(table).data
+
+/** Finds a kind by its name; one that this page has not heard of is shown by its name. */
+export function useKind(name: string): Kind | undefined {
+  return useTable().kinds.find((k) => k.name === name)
+}
+
+/** The plural of a kind's title, with a capital letter. */
+export function plural(title: string) {
+  return title.charAt(0).toUpperCase() + title.slice(1) + 's'
+}

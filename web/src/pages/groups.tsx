@@ -1,0 +1,68 @@
+import { Button, Group, Modal, Stack, TextInput, Title } from '@mantine/core'
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { getRouteApi } from '@tanstack/react-router'
+import type { ColumnDef } from '@tanstack/react-table'
+import { useState } from 'react'
+import { api, body, type Schema } from '../client'
+import { done } from '../parts/ask'
+import { PageLink } from '../parts/link'
+import { Listing, paging } from '../parts/table'
+import { Trouble } from '../parts/trouble'
+
+const route = getRouteApi('/groups')
+
+/** Groups, for administrators. */
+export function Groups() {
+  const at = route.useSearch()
+  const navigate = route.useNavigate()
+  const [making, setMaking] = useState(false)
+  const query = useQuery({
+    queryKey: ['groups', at],
+    queryFn: async () => {
+      const { data, response } = await api.GET('/api/2.0/mlflow/permissions/groups/details', { params: { query: paging(at) } })
+      return { rows: data ?? [], total: Number(response.headers.get('X-Total-Count') ?? 0) }
+    },
+    placeholderData: keepPreviousData,
+  })
+  return (
+    <Stack>
+      <Title order={2}>Groups</Title>
+      <Listing label="Groups" columns={columns} rows={query.data?.rows} total={query.data?.total} error={query.error} fetching={query.isFetching} at={at}
+        go={(search) => navigate({ search, replace: true })} actions={<Button onClick={() => setMaking(true)}>New group</Button>}
+        empty={at.q ? 'No name has this in it.' : 'There are no groups yet: they come with the people who sign in.'} />
+      <Modal opened={making} onClose={() => setMaking(false)} title="New group">
+        {making && <NewGroup close={() => setMaking(false)} />}
+      </Modal>
+    </Stack>
+  )
+}
+
+const columns: ColumnDef<Schema['GroupDetails']>[] = [
+  { header: 'Name', cell: ({ row: { original: g } }) => <PageLink to="/groups/$name" params={{ name: g.group_name }}>{g.group_name}</PageLink> },
+  { header: 'Members', accessorKey: 'member_count' },
+]
+
+function NewGroup({ close }: { close: () => void }) {
+  const queries = useQueryClient()
+  const [name, setName] = useState('')
+  const make = useMutation({
+    mutationFn: () => body(api.POST('/api/2.0/mlflow/permissions/groups', { body: { group_name: name } })),
+    onSuccess: async (answer) => {
+      done(answer.message ?? `${name} has been made`)
+      await queries.invalidateQueries({ queryKey: ['groups'] })
+      close()
+    },
+  })
+  return (
+    <form onSubmit={(e) => { e.preventDefault(); make.mutate() }}>
+      <Stack>
+        <TextInput label="Name" description="As the identity provider says it, so that its members are in it when they sign in" required maxLength={255} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
+        {make.error && <Trouble error={make.error} />}
+        <Group justify="end">
+          <Button variant="default" onClick={close}>Cancel</Button>
+          <Button type="submit" loading={make.isPending}>Make it</Button>
+        </Group>
+      </Stack>
+    </form>
+  )
+}

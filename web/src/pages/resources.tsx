@@ -1,0 +1,63 @@
+import { Alert, Stack, Text, Title } from '@mantine/core'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { getRouteApi } from '@tanstack/react-router'
+import type { ColumnDef } from '@tanstack/react-table'
+import { useMemo } from 'react'
+import { api } from '../client'
+import { type Kind, plural, useKind } from '../facts'
+import { PageLink } from '../parts/link'
+import { Listing, paging } from '../parts/table'
+import { Nowhere } from '../parts/trouble'
+import { ofKindPath } from '../permissions'
+
+const route = getRouteApi('/resources/$kind')
+
+/** The resources of one kind whose permissions one may change. */
+export function Resources() {
+  const kind = useKind(route.useParams().kind)
+  if (!kind) return <Nowhere />
+  return (
+    <Stack>
+      <Title order={2}>{plural(kind.title)}</Title>
+      {kind.parent ? <Inner kind={kind} /> : <Managed key={kind.name} kind={kind} />}
+    </Stack>
+  )
+}
+
+function Inner({ kind }: { kind: Kind }) {
+  const parent = useKind(kind.parent!)
+  return (
+    <Alert variant="light" color="gray">
+      <Text>A {kind.title} is part of its {parent?.title ?? kind.parent}: open <PageLink to="/resources/$kind" params={{ kind: kind.parent! }} underline="always">the {parent?.title ?? kind.parent}</PageLink> that it is in.</Text>
+    </Alert>
+  )
+}
+
+type Row = { name: string; id?: string }
+
+function Managed({ kind }: { kind: Kind }) {
+  const at = route.useSearch()
+  const navigate = route.useNavigate()
+  const query = useQuery({
+    queryKey: ['resources', kind.name, at],
+    queryFn: async () => {
+      const { data, response } = await api.GET(ofKindPath('/api/2.0/mlflow/permissions/experiments', kind), { params: { query: paging(at) } })
+      return { rows: (data ?? []).map(named), total: Number(response.headers.get('X-Total-Count') ?? 0) }
+    },
+    placeholderData: keepPreviousData,
+  })
+  const columns = useMemo<ColumnDef<Row>[]>(() => [
+    { header: 'Name', cell: ({ row: { original: r } }) => <PageLink to="/resources/$kind/$id" params={{ kind: kind.name, id: r.id ?? r.name }}>{r.name}</PageLink> },
+    ...(kind.by_id ? [{ header: 'Id', accessorKey: 'id' }] : []),
+  ], [kind])
+  return (
+    <Listing label={plural(kind.title)} columns={columns} rows={query.data?.rows} total={query.data?.total} error={query.error} fetching={query.isFetching}
+      at={at} go={(to) => navigate({ search: to, replace: true })}
+      empty={at.q ? 'Nothing has this in its name.' : `There is no ${kind.title} whose permissions you may change: that needs MANAGE.`} />
+  )
+}
+
+/** What each kind's rows have: a name, and an id where permissions hold one. */
+function named(row: Record<string, unknown>): Row {
+  return { name: String(row.name ?? ''), id: row.id === undefined ? undefined : String(row.id) }
+}

@@ -1,0 +1,112 @@
+import { Alert, Badge, Button, Checkbox, Code, CopyButton, Group, Modal, MultiSelect, Stack, Text, TextInput, Title } from '@mantine/core'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import type { ColumnDef } from '@tanstack/react-table'
+import { useState } from 'react'
+import { api, body, type Schema } from '../client'
+import { useTable } from '../facts'
+import { Ask } from '../parts/ask'
+import { doing, Rows } from '../parts/table'
+import { Trouble } from '../parts/trouble'
+import { When } from '../parts/when'
+
+type Token = Schema['Personal']
+
+/** One's own access tokens. */
+export function MyTokens() {
+  const query = useQuery({ queryKey: ['tokens'], queryFn: () => body(api.GET('/api/2.0/mlflow/users/current/tokens')) })
+  const [making, setMaking] = useState(false)
+  return (
+    <Stack>
+      <Group justify="space-between">
+        <Title order={2}>My tokens</Title>
+        <Button onClick={() => setMaking(true)}>New token</Button>
+      </Group>
+      <Text>A token signs programs in as you: the mlflow client, scripts and notebooks. Whoever has it can do what you can do, so give each program its own.</Text>
+      <Rows label="My tokens" columns={columns} rows={query.data?.tokens ?? undefined} error={query.error}
+        empty="You have no tokens. Make one for a program that is to act as you." />
+      <Modal opened={making} onClose={() => setMaking(false)} title="New token" closeOnClickOutside={false}>
+        {making && <NewToken close={() => setMaking(false)} />}
+      </Modal>
+    </Stack>
+  )
+}
+
+const columns: ColumnDef<Token>[] = [
+  { header: 'Name', cell: ({ row: { original: t } }) => <><span className="name">{t.name}</span><br /><Code>{t.token_prefix}…</Code></> },
+  { header: 'Limited to', cell: ({ row: { original: t } }) => <Scope of={t} /> },
+  { header: 'Made', cell: ({ row: { original: t } }) => <When at={t.created_at} /> },
+  { header: 'Last used', cell: ({ row: { original: t } }) => <When at={t.last_used_at} none="never" /> },
+  { header: 'Ends', cell: ({ row: { original: t } }) => <When at={t.expires_at} /> },
+  {
+    id: 'revoke',
+    header: doing,
+    cell: ({ row: { original: t } }) => (
+      <Ask label="Revoke" title={`Revoke ${t.name}?`} confirm="Revoke" said={`The token ${t.name} is revoked`}
+        run={() => body(api.DELETE('/api/2.0/mlflow/users/current/tokens/{token_id}', { params: { path: { token_id: t.id } } }))}>
+        Programs that use it are refused at once. It cannot be brought back.
+      </Ask>
+    ),
+  },
+]
+
+function Scope({ of }: { of: Token }) {
+  if (!of.scope) return <Text span size="sm" c="dimmed">nothing</Text>
+  return (
+    <Group gap={4}>
+      {of.scope.read_only && <Badge variant="default">reading</Badge>}
+      {(of.scope.kinds ?? []).map((k) => <Badge key={k} variant="default">{k}</Badge>)}
+      {(of.scope.resources ?? []).map((r) => <Badge key={`${r.kind} ${r.id}`} variant="default">{r.kind} {r.id}</Badge>)}
+    </Group>
+  )
+}
+
+function NewToken({ close }: { close: () => void }) {
+  const { kinds } = useTable()
+  const queries = useQueryClient()
+  const [name, setName] = useState('')
+  const [until, setUntil] = useState(day(90))
+  const [reading, setReading] = useState(false)
+  const [only, setOnly] = useState<string[]>([])
+  const make = useMutation({
+    mutationFn: () => {
+      const scope = reading || only.length ? { read_only: reading || undefined, kinds: only.length ? only : undefined } : undefined
+      return body(api.POST('/api/2.0/mlflow/users/current/tokens', { body: { name, expiration: new Date(`${until}T23:59:59`).toISOString(), scope } }))
+    },
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['tokens'] }),
+    gcTime: 0, // the token itself is nowhere once this dialog is closed
+  })
+  if (make.data) {
+    return (
+      <Stack>
+        <Alert color="yellow" title="Copy it now">It is shown this once.</Alert>
+        <Code block className="name" data-testid="token">{make.data.token}</Code>
+        <Group justify="end">
+          <CopyButton value={make.data.token}>{({ copied, copy }) => <Button variant="default" onClick={copy}>{copied ? 'Copied' : 'Copy'}</Button>}</CopyButton>
+          <Button onClick={() => { make.reset(); close() }}>Done</Button>
+        </Group>
+      </Stack>
+    )
+  }
+  return (
+    <form onSubmit={(e) => { e.preventDefault(); make.mutate() }}>
+      <Stack>
+        <TextInput label="Name" description="What it is for, such as nightly training" required maxLength={255} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
+        <TextInput type="date" label="Last day" required value={until} min={day(1)} max={day(365)} onChange={(e) => setUntil(e.currentTarget.value)} />
+        <Checkbox label="For reading alone" checked={reading} onChange={(e) => setReading(e.currentTarget.checked)} />
+        <MultiSelect label="For these kinds alone" placeholder={only.length ? undefined : 'All kinds'} data={kinds.map((k) => ({ value: k.name, label: k.title }))} value={only} onChange={setOnly} />
+        {make.error && <Trouble error={make.error} />}
+        <Group justify="end">
+          <Button variant="default" onClick={close}>Cancel</Button>
+          <Button type="submit" loading={make.isPending}>Make it</Button>
+        </Group>
+      </Stack>
+    </form>
+  )
+}
+
+/** The day in some days, as date fields write it, in the viewer's zone. */
+function day(ahead: number) {
+  const at = new Date()
+  at.setDate(at.getDate() + ahead)
+  return `${at.getFullYear()}-${String(at.getMonth() + 1).padStart(2, '0')}-${String(at.getDate()).padStart(2, '0')}`
+}

@@ -1,0 +1,76 @@
+import { Autocomplete, Button, Group, SegmentedControl, Select, Stack, TextInput } from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { api, body } from '../client'
+import { useTable } from '../facts'
+import type { Given, Principal } from '../permissions'
+import { Trouble } from './trouble'
+
+const found = 10
+
+/** A field for the name of a user or a group, with what the server finds for what was typed. */
+export function Whom({ groups, value, onChange, service }: { groups?: boolean; service?: boolean; value: string; onChange: (name: string) => void }) {
+  const [search] = useDebouncedValue(value, 200)
+  const query = useQuery({
+    queryKey: ['names', groups, service, search],
+    queryFn: () => {
+      const params = { params: { query: { limit: found, search, ...(groups ? {} : { service }) } } }
+      return groups ? body(api.GET('/api/2.0/mlflow/permissions/groups', params)) : body(api.GET('/api/2.0/mlflow/users', params))
+    },
+    placeholderData: keepPreviousData,
+  })
+  return (
+    <Autocomplete label={groups ? 'Group' : 'User'} required value={value} onChange={onChange} data={query.data ?? []} filter={({ options }) => options} maxLength={255} maxDropdownHeight={240} />
+  )
+}
+
+/** A field for until when something is given: the last day, or no end. */
+export function Until({ value, onChange }: { value: string; onChange: (day: string) => void }) {
+  return <TextInput type="date" label="Last day" description="Empty: it has no end" value={value} onChange={(e) => onChange(e.currentTarget.value)} />
+}
+
+/** The end of a day in the viewer's zone, as the API takes it. */
+export const endOf = (day: string) => (day ? new Date(`${day}T23:59:59`).toISOString() : null)
+
+/** A field for a level. */
+export function LevelField({ value, onChange, label = 'Level' }: { value: string; onChange: (level: string) => void; label?: string }) {
+  const { levels } = useTable()
+  return <Select label={label} data={levels} value={value} allowDeselect={false} onChange={(level) => level && onChange(level)} />
+}
+
+/** A form that gives somebody a level. */
+export function GiveForm({ run, close }: { run: (to: Principal, given: Given) => Promise<unknown>; close: () => void }) {
+  const [side, setSide] = useState('user')
+  const [name, setName] = useState('')
+  const [level, setLevel] = useState('READ')
+  const [until, setUntil] = useState('')
+  const [error, setError] = useState<unknown>()
+  const [busy, setBusy] = useState(false)
+  async function submit() {
+    setBusy(true)
+    try {
+      await run(side === 'user' ? { user: name } : { group: name }, { permission: level, ...(until ? { expires_at: endOf(until) } : {}) })
+      close()
+    } catch (e) {
+      setError(e)
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <form onSubmit={(e) => { e.preventDefault(); void submit() }}>
+      <Stack>
+        <SegmentedControl aria-label="Whom" value={side} onChange={(to) => { setSide(to); setName('') }} data={[{ value: 'user', label: 'A user' }, { value: 'group', label: 'A group' }]} />
+        <Whom key={side} groups={side === 'group'} value={name} onChange={setName} />
+        <LevelField value={level} onChange={setLevel} />
+        <Until value={until} onChange={setUntil} />
+        {error !== undefined && <Trouble error={error} />}
+        <Group justify="end">
+          <Button variant="default" onClick={close}>Cancel</Button>
+          <Button type="submit" loading={busy} disabled={!name}>Give</Button>
+        </Group>
+      </Stack>
+    </form>
+  )
+}

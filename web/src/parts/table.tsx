@@ -1,0 +1,125 @@
+import { Alert, Button, Group, Loader, Pagination, Skeleton, Table, Text, TextInput, VisuallyHidden } from '@mantine/core'
+import { useDebouncedCallback } from '@mantine/hooks'
+import { type ColumnDef, flexRender, getCoreRowModel, useReactTable } from '@tanstack/react-table'
+import { type ReactNode, useState } from 'react'
+import { Trouble } from './trouble'
+
+export const pageSize = 25
+
+/** The header of a column of buttons, for those who hear it. */
+export const doing = () => <VisuallyHidden>Actions</VisuallyHidden>
+
+/** The part of an address that says which page of what search is open. */
+export type Place = { q?: string; page?: number }
+
+/** Reads it from an address. */
+export function place(search: Record<string, unknown>): Place {
+  const page = Number(search.page)
+  return {
+    q: typeof search.q === 'string' && search.q !== '' ? search.q : undefined,
+    page: Number.isInteger(page) && page > 1 ? page : undefined,
+  }
+}
+
+/** The query fields of the API for a place. */
+export const paging = (at: Place) => ({ limit: pageSize, offset: ((at.page ?? 1) - 1) * pageSize, search: at.q ?? '' })
+
+type Rows<T> = {
+  label: string
+  columns: ColumnDef<T, any>[]
+  rows: T[] | undefined
+  error?: unknown
+  empty: ReactNode
+}
+
+/** A table of rows that are there, on their way, or could not be had. Its height does not jump when they come. */
+export function Rows<T>({ label, columns, rows, error, empty }: Rows<T>) {
+  const table = useReactTable({ data: rows ?? [], columns, getCoreRowModel: getCoreRowModel() })
+  if (error) return <Trouble error={error} />
+  if (rows?.length === 0) return <Alert variant="light" color="gray">{empty}</Alert>
+  return (
+    <Table.ScrollContainer minWidth={480}>
+      <Table aria-label={label} aria-busy={!rows} verticalSpacing="xs" highlightOnHover>
+        <Table.Thead>
+          {table.getHeaderGroups().map((group) => (
+            <Table.Tr key={group.id}>
+              {group.headers.map((header) => (
+                <Table.Th key={header.id} scope="col">{flexRender(header.column.columnDef.header, header.getContext())}</Table.Th>
+              ))}
+            </Table.Tr>
+          ))}
+        </Table.Thead>
+        <Table.Tbody>
+          {rows
+            ? table.getRowModel().rows.map((row) => (
+                <Table.Tr key={row.id}>
+                  {row.getVisibleCells().map((cell) => (
+                    <Table.Td key={cell.id}>{flexRender(cell.column.columnDef.cell, cell.getContext())}</Table.Td>
+                  ))}
+                </Table.Tr>
+              ))
+            : Array.from({ length: 8 }, (_, i) => (
+                <Table.Tr key={i}>{columns.map((_, j) => <Table.Td key={j}><Skeleton height={22} /></Table.Td>)}</Table.Tr>
+              ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  )
+}
+
+type Listing<T> = Rows<T> & {
+  at: Place
+  go: (to: Place) => void
+  total: number | undefined
+  fetching?: boolean
+  actions?: ReactNode
+}
+
+/** A list that the server pages and searches: the address says where in it one is. */
+export function Listing<T>({ at, go, total, fetching, actions, ...rows }: Listing<T>) {
+  const pages = Math.max(1, Math.ceil((total ?? 0) / pageSize))
+  return (
+    <>
+      <Group mb="sm" justify="space-between" align="end">
+        <SearchBox label={`Search ${rows.label.toLowerCase()}`} value={at.q ?? ''} busy={fetching} onSearch={(q) => go({ q: q || undefined })} />
+        <Group gap="sm">{actions}</Group>
+      </Group>
+      <Rows {...rows} />
+      <Group justify="space-between" mt="sm" mih={36}>
+        <Text size="sm" c="dimmed" role="status">{total === undefined ? ' ' : `${total.toLocaleString()} in all`}</Text>
+        {pages > 1 && (
+          <Pagination total={pages} value={at.page ?? 1} onChange={(page) => go({ ...at, page })} size="sm"
+            getItemProps={(page) => ({ 'aria-label': `Page ${page}` })} getControlProps={(control) => ({ 'aria-label': `${control} page` })} />
+        )}
+      </Group>
+    </>
+  )
+}
+
+/** A search field that asks when typing pauses, so that each key is not a request. */
+export function SearchBox({ label, value, busy, onSearch }: { label: string; value: string; busy?: boolean; onSearch: (text: string) => void }) {
+  const [text, setText] = useState(value)
+  const [last, setLast] = useState(value)
+  if (value !== last) { // the address has changed otherwise: by a link, or by going back
+    setLast(value)
+    setText(value)
+  }
+  const ask = useDebouncedCallback((wanted: string) => {
+    setLast(wanted)
+    onSearch(wanted)
+  }, 250)
+  return (
+    <TextInput type="search" label={label} value={text} maxLength={256} w={{ base: '100%', xs: 280 }} rightSection={busy ? <Loader size="xs" /> : null}
+      onBlur={() => ask.flush()} // else the search could come after a link that is clicked next, and lead away from it
+      onChange={(e) => {
+        setText(e.currentTarget.value)
+        ask(e.currentTarget.value)
+      }} />
+  )
+}
+
+/** The button to the next page of a list that goes on where the page before ended. */
+export function More({ query }: { query: { hasNextPage: boolean; isFetchingNextPage: boolean; fetchNextPage: () => unknown } }) {
+  if (!query.hasNextPage) return null
+  return <Button variant="default" loading={query.isFetchingNextPage} onClick={() => query.fetchNextPage()}>Show more</Button>
+}

@@ -1,0 +1,57 @@
+import type { QueryClient } from '@tanstack/react-query'
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router'
+import { home } from './client'
+import { me, server, table } from './facts'
+import { Nowhere, Trouble } from './parts/trouble'
+import { type Place, place } from './parts/table'
+import { Shell } from './shell'
+
+const root = createRootRouteWithContext<{ queries: QueryClient }>()({
+  component: Shell,
+  notFoundComponent: Nowhere,
+  errorComponent: ({ error, reset }) => <Trouble error={error} retry={reset} />,
+  // what every page shows comes at once, and not one after the other
+  loader: ({ context: { queries } }) => Promise.all([queries.ensureQueryData(me), queries.ensureQueryData(table), queries.ensureQueryData(server)]),
+})
+
+const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
+const tabbed = (search: Record<string, unknown>): Place & { tab?: string } => ({ ...place(search), tab: text(search.tab) })
+
+export type AuditSearch = { name?: string; by?: string; account?: string; group?: string; kind?: string; resource?: string; request_id?: string; since?: string; until?: string }
+
+const routes = [
+  createRoute({ getParentRoute: () => root, path: '/', validateSearch: (s): { kind?: string } => ({ kind: text(s.kind) }), component: lazyRouteComponent(() => import('./pages/home'), 'Home') }),
+  createRoute({ getParentRoute: () => root, path: '/tokens', component: lazyRouteComponent(() => import('./pages/tokens'), 'MyTokens') }),
+  createRoute({ getParentRoute: () => root, path: '/sessions', component: lazyRouteComponent(() => import('./pages/sessions'), 'MySessions') }),
+  createRoute({ getParentRoute: () => root, path: '/setup', component: lazyRouteComponent(() => import('./pages/setup'), 'Setup') }),
+  createRoute({ getParentRoute: () => root, path: '/resources/$kind', validateSearch: place, component: lazyRouteComponent(() => import('./pages/resources'), 'Resources') }),
+  createRoute({ getParentRoute: () => root, path: '/resources/$kind/$id', validateSearch: tabbed, component: lazyRouteComponent(() => import('./pages/resource'), 'Resource') }),
+  createRoute({ getParentRoute: () => root, path: '/users', validateSearch: place, component: lazyRouteComponent(() => import('./pages/accounts'), 'Users') }),
+  createRoute({ getParentRoute: () => root, path: '/services', validateSearch: place, component: lazyRouteComponent(() => import('./pages/accounts'), 'Services') }),
+  createRoute({ getParentRoute: () => root, path: '/users/$name', validateSearch: tabbed, component: lazyRouteComponent(() => import('./pages/principal'), 'UserPage') }),
+  createRoute({ getParentRoute: () => root, path: '/groups', validateSearch: place, component: lazyRouteComponent(() => import('./pages/groups'), 'Groups') }),
+  createRoute({ getParentRoute: () => root, path: '/groups/$name', validateSearch: tabbed, component: lazyRouteComponent(() => import('./pages/principal'), 'GroupPage') }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/audit',
+    validateSearch: (s): AuditSearch => ({
+      name: text(s.name), by: text(s.by), account: text(s.account), group: text(s.group), kind: text(s.kind),
+      resource: text(s.resource), request_id: text(s.request_id), since: text(s.since), until: text(s.until),
+    }),
+    component: lazyRouteComponent(() => import('./pages/audit'), 'Audit'),
+  }),
+]
+
+export const router = createRouter({
+  routeTree: root.addChildren(routes),
+  basepath: home,
+  context: { queries: undefined! },
+  defaultPreload: 'intent',
+  scrollRestoration: true,
+})
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}

@@ -1,0 +1,89 @@
+import { ActionIcon, Anchor, AppShell, Burger, Button, Group, NavLink, ScrollArea, Text, Title, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import { Link, Outlet, useRouterState } from '@tanstack/react-router'
+import { useEffect } from 'react'
+import { prefix } from './client'
+import { plural, useMe, useTable } from './facts'
+
+/** What all pages have around them. */
+export function Shell() {
+  const [open, { toggle, close }] = useDisclosure()
+  const path = useRouterState({ select: (s) => s.location.pathname })
+  useEffect(close, [path, close])
+  const me = useMe()
+  return (
+    <AppShell header={{ height: 56 }} navbar={{ width: 240, breakpoint: 'sm', collapsed: { mobile: !open } }} padding="md">
+      <AppShell.Header>
+        <Group h="100%" px="md" justify="space-between" wrap="nowrap">
+          <Group wrap="nowrap" gap="sm">
+            <Skip />
+            <Burger opened={open} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Menu" aria-expanded={open} />
+            <Title order={1} size="h4">MLflow permissions</Title>
+          </Group>
+          <Group wrap="nowrap" gap="xs">
+            <Text size="sm" className="name" visibleFrom="sm" lineClamp={1} title={me.username}>{me.display_name || me.username}</Text>
+            <Anchor href={`${prefix}/`} size="sm">MLflow</Anchor>
+            <Scheme />
+            <form method="post" action={`${prefix}/logout`}><Button type="submit" size="compact-sm" variant="default">Sign out</Button></form>
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar p="xs"><Menu /></AppShell.Navbar>
+      <AppShell.Main id="main" tabIndex={-1}><Outlet /></AppShell.Main>
+    </AppShell>
+  )
+}
+
+/** Leads past the menu. It is no link within the page: those start from the base of all pages. */
+function Skip() {
+  return <Button className="skip" variant="default" onClick={() => document.getElementById('main')?.focus()}>Skip to the content</Button>
+}
+
+function Scheme() {
+  const { setColorScheme } = useMantineColorScheme()
+  const now = useComputedColorScheme('light')
+  const other = now === 'dark' ? 'light' : 'dark'
+  return (
+    <ActionIcon variant="default" aria-label={`Use ${other} colours`} onClick={() => setColorScheme(other)}>
+      <span aria-hidden>{other === 'dark' ? '☾' : '☀'}</span>
+    </ActionIcon>
+  )
+}
+
+function Menu() {
+  const me = useMe()
+  const { kinds } = useTable()
+  return (
+    <ScrollArea component="nav" aria-label="Pages">
+      <Part title="Mine" />
+      <Entry to="/" label="My access" exact />
+      <Entry to="/tokens" label="My tokens" />
+      <Entry to="/sessions" label="My sessions" />
+      <Entry to="/setup" label="Set up a client" />
+      <Part title="Resources" />
+      {kinds.map((k) => (
+        <NavLink key={k.name} renderRoot={(props) => <Link to="/resources/$kind" params={{ kind: k.name }} activeProps={{ 'data-active': true, 'aria-current': 'page' }} {...props} />} label={plural(k.title)} />
+      ))}
+      {me.is_admin && (
+        <>
+          <Part title="Administration" />
+          <Entry to="/users" label="Users" />
+          <Entry to="/services" label="Service accounts" />
+          <Entry to="/groups" label="Groups" />
+          <Entry to="/audit" label="Audit" />
+        </>
+      )}
+    </ScrollArea>
+  )
+}
+
+const Part = ({ title }: { title: string }) => <Text size="xs" fw={600} c="dimmed" px="sm" pt="md" pb={4}>{title}</Text>
+
+type Simple = '/' | '/tokens' | '/sessions' | '/setup' | '/users' | '/services' | '/groups' | '/audit'
+
+function Entry({ to, label, exact }: { to: Simple; label: string; exact?: boolean }) {
+  return (
+    <NavLink label={label}
+      renderRoot={(props) => <Link to={to} activeOptions={{ exact: exact ?? false, includeSearch: false }} activeProps={{ 'data-active': true, 'aria-current': 'page' }} {...props} />} />
+  )
+}

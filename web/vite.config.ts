@@ -1,0 +1,18 @@
+import react from '@vitejs/plugin-react'
+import { defineConfig } from 'vite'
+
+// The built files become part of the Go program. Their names have a sum of their content, and nothing of the build depends on when
+// or where it is made: the tests build again and compare.
+export default defineConfig({
+  base: './',
+  plugins: [react()],
+  build: {
+    outDir: '../internal/ui/dist',
+    emptyOutDir: true,
+    assetsInlineLimit: 0, // the policy of the pages lets no file be inside another
+    modulePreload: { polyfill: false },
+    target: 'es2022',
+    reportCompressedSize: false,
+    chunkSizeWarningLimit: 1000, // what the first page weighs is tested, compressed
+  },
+})
