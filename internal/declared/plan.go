@@ -117,8 +117,15 @@ func (f *File) without(over func(Value) bool) *File {
 	return &rest
 }
 
-// prune removes what the file lacks. What somebody else sees to stays, and whom it is about as well.
+// prune removes what the file lacks. What somebody else sees to stays, and whom it is about as well. What a rule gives goes with the
+// rule, and is no change of its own.
 func (p *Plan) prune(have, after Policy, want *File) {
+	gone := map[string]bool{} // rules, as those who see to something
+	for k := range have {
+		if _, declared := want.Entries[k]; k.What == Rule && !declared {
+			gone[k.String()] = true
+		}
+	}
 	held := map[Key]string{} // by whom
 	for _, k := range slices.Backward(sorted(have)) {
 		e := have[k]
@@ -126,6 +133,10 @@ func (p *Plan) prune(have, after Policy, want *File) {
 			e.By = held[k]
 		}
 		if _, declared := want.Entries[k]; declared {
+			continue
+		}
+		if gone[e.By] {
+			delete(after, k)
 			continue
 		}
 		if !byHand(e.By) {

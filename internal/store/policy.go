@@ -12,7 +12,7 @@ import (
 )
 
 // byRule is who sees to grants that a workspace rule gives.
-const byRule = "a workspace rule"
+func byRule(name string) string { return declared.Key{What: declared.Rule, Rule: name}.String() }
 
 // byImport is who sees to patterns that could not be carried over, and refuse in their place.
 const byImport = "an import, which set it aside"
@@ -95,10 +95,10 @@ func (r policyReader) members(ctx context.Context) error {
 
 // ruleEntry is a grant or a pattern with the name of who holds it.
 type ruleEntry struct {
-	Username, GroupName, Kind, Workspace, Resource, Pattern, Level string
-	Priority                                                       int
-	ID, RuleID                                                     int64
-	ExpiresAt                                                      time.Time
+	Username, GroupName, Kind, Workspace, Resource, Pattern, Level, RuleName string
+	Priority                                                                 int
+	ID                                                                       int64
+	ExpiresAt                                                                time.Time
 }
 
 func (r policyReader) rules(ctx context.Context, table string, what declared.What) error {
@@ -106,7 +106,7 @@ func (r policyReader) rules(ctx context.Context, table string, what declared.Wha
 		ColumnExpr("COALESCE(u.username, '') AS username, COALESCE(g.name, '') AS group_name").
 		Join("LEFT JOIN gw_users AS u ON u.id = r.user_id").Join("LEFT JOIN gw_groups AS g ON g.id = r.group_id")
 	if what == declared.Grant {
-		q = q.Column("r.resource").ColumnExpr("COALESCE(r.rule_id, 0) AS rule_id")
+		q = q.Column("r.resource").ColumnExpr("COALESCE(w.name, '') AS rule_name").Join("LEFT JOIN ? AS w ON w.id = r.rule_id", bun.Ident(rulesTable))
 	} else {
 		q = q.Column("r.pattern", "r.priority")
 	}
@@ -119,8 +119,8 @@ func (r policyReader) rules(ctx context.Context, table string, what declared.Wha
 			return err
 		}
 		e := declared.Entry{ID: row.ID, Value: declared.Value{Level: row.Level, Priority: row.Priority, Expires: toSecond(row.ExpiresAt)}}
-		if row.RuleID != 0 {
-			e.By = byRule
+		if row.RuleName != "" {
+			e.By = byRule(row.RuleName)
 		}
 		if what == declared.Pattern {
 			if _, err := authz.CompilePattern(row.Pattern); err != nil {

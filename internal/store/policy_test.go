@@ -156,28 +156,40 @@ func TestPruneLeavesWhatIsNotAFilesToRemove(t *testing.T) {
 	db := openTest(t)
 	populated(t, db, rand.New(rand.NewPCG(7, 7)))
 	must(t, db.CreateGroup(t.Context(), "by-rule"))
-	rule, err := db.SaveWorkspaceRule(t.Context(), attach.Rule{Name: "r", Pattern: "by-rule", Level: kind.Use, Enabled: true, Enforced: true, CreatedBy: "ann"})
+	rule, err := db.SaveWorkspaceRule(t.Context(), attach.Rule{Name: "r", Pattern: "by-(?P<ws>rule)", Level: kind.Use, Enabled: true, Enforced: true, CreatedBy: "ann"})
 	must(t, err)
 	_, err = db.Attach(t.Context(), func(attach.State) ([]attach.Change, error) {
 		return []attach.Change{{Pair: attach.Pair{Group: "by-rule", Workspace: "team-a"}, Level: kind.Use, Rule: rule.ID, Action: attach.Grant}}, nil
 	})
 	must(t, err)
-	applied(t, db, "version: 1\nusers: [{username: ann, admin: true}]\ngroups: [{name: by-rule}]\n", true)
+	const file = "version: 1\nusers: [{username: ann, admin: true}]\ngroups: [{name: by-rule}]\n"
+	applied(t, db, file+"workspace_rules: [{name: r, pattern: 'by-(?P<ws>rule)', level: USE, mode: enforce}]\n", true)
 	all, _ := exported(t, db)
 	for k, e := range all {
 		switch {
-		case k.What == declared.User && k.User == "ann", k.What == declared.Group && k.Group == "by-rule":
+		case k.What == declared.User && k.User == "ann", k.What == declared.Group && k.Group == "by-rule", k.What == declared.Rule:
 		case e.By == "" || e.By == directory.Manual:
 			t.Errorf("%s is still there", k)
 		}
 	}
-	if e := all[declared.Key{What: declared.Grant, Group: "by-rule", Kind: "workspace", Resource: "team-a"}]; e.Level != "USE" || e.By == "" {
+	given := declared.Key{What: declared.Grant, Group: "by-rule", Kind: "workspace", Resource: "team-a"}
+	if e := all[given]; e.Level != "USE" || e.By != "workspace rule r" {
 		t.Errorf("what the rule gives is %+v", e)
 	}
 	for _, name := range []string{"current", "a:b", "0x1f"} {
 		if _, err := db.User(t.Context(), name); err != nil {
 			t.Errorf("the provider's account is gone: %v", err)
 		}
+	}
+	lines := applied(t, db, file, true) // what a rule gives goes with it
+	for _, line := range lines {
+		if strings.Contains(line, "team-a") {
+			t.Errorf("it is said to change or to stay by itself: %v", lines)
+		}
+	}
+	all, _ = exported(t, db)
+	if e, there := all[given]; there {
+		t.Errorf("what a rule gave is there without it: %+v", e)
 	}
 }
 

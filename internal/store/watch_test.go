@@ -469,7 +469,7 @@ func TestWritesOutsideOfChanges(t *testing.T) {
 			found[string(all[len(all)-1][1])] = true
 		}
 	}
-	want := []string{"AnswerAsk", "CreateAsk", "Delete", "DropAudit", "Own", "Replace", "Save", "TokensUsed", "sometimes", "saidAgain", "serial"}
+	want := []string{"AnswerAsk", "CreateAsk", "Delete", "DropAudit", "Replace", "Save", "TokensUsed", "sometimes", "saidAgain", "serial"}
 	slices.Sort(want)
 	if diff := gocmp.Diff(want, slices.Sorted(maps.Keys(found))); diff != "" {
 		t.Error(diff)
