@@ -24,7 +24,7 @@ def signed_in(world, chromium, person, place=""):
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda line: line.type in ("error", "warning") and "Content Security Policy" in line.text and faults.append(line.text))
         sign_in(page, person, world.url + "/oidc/ui/" + place)
-        page.get_by_role("button", name="Sign out").wait_for()
+        page.get_by_role("button", name="Sign out", exact=True).wait_for()
         yield page
         assert faults == []
         assert page.evaluate("window.ran") is None
@@ -147,6 +147,7 @@ def test_administrators_make_deactivate_and_delete_accounts(world, ada):
     dialog.get_by_label("Username").fill("passing@example.com")
     dialog.get_by_role("button", name="Make it").click()
     ada.get_by_label("Search users").fill("passing")
+    expect(ada.get_by_text("1 in all")).to_be_visible()
     ada.get_by_role("link", name="passing@example.com").click()
     ada.get_by_role("button", name="Give a permission").click()
     ada.get_by_role("textbox", name="Id", exact=True).fill("1")

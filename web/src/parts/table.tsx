@@ -104,13 +104,14 @@ export function SearchBox({ label, value, busy, onSearch }: { label: string; val
     setLast(value)
     setText(value)
   }
+  const [here] = useState(location.pathname)
   const ask = useDebouncedCallback((wanted: string) => {
+    if (location.pathname !== here) return // a link was clicked meanwhile, and its page is on the way
     setLast(wanted)
     onSearch(wanted)
   }, 250)
   return (
     <TextInput type="search" label={label} value={text} maxLength={256} w={{ base: '100%', xs: 280 }} rightSection={busy ? <Loader size="xs" /> : null}
-      onBlur={() => ask.flush()} // else the search could come after a link that is clicked next, and lead away from it
       onChange={(e) => {
         setText(e.currentTarget.value)
         ask(e.currentTarget.value)
