@@ -54,7 +54,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	prefix := os.Getenv("MLFLOW_STATIC_PREFIX") // MLflow reads it, and so the gateway has it as well
-	provider, stopProvider, err := serveProvider([]string{"http://127.0.0.1:" + port + prefix, "http://localhost:" + port + prefix})
+	provider, stopProvider, err := serveProvider(o, []string{"http://127.0.0.1:" + port + prefix, "http://localhost:" + port + prefix})
 	if err != nil {
 		return err
 	}
@@ -121,23 +121,51 @@ func freeAddress(preferred string) (string, error) {
 
 type provider struct{ issuer, secret string }
 
-// serveProvider serves the OpenID provider on a free port of this machine.
-func serveProvider(gateways []string) (provider, func(), error) {
+// sameAgain listens at the address of the last time, or at a free one of this machine. Accounts belong to the provider of their
+// issuer, which is its address: at another one people could not sign in any more.
+func sameAgain(o Options) (net.Listener, error) {
+	file := filepath.Join(o.Dir, "provider_address")
+	kept, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading the address of the identity provider: %w", err)
+	}
+	if err == nil {
+		listener, err := net.Listen("tcp", strings.TrimSpace(string(kept)))
+		if err == nil {
+			return listener, nil
+		}
+		fmt.Fprintf(o.Output, "the identity provider cannot be where it was (%v): people who have signed in before cannot, until it can; or use another -dir\n", err)
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return provider{}, nil, fmt.Errorf("finding a free port for the identity provider: %w", err)
+		return nil, fmt.Errorf("finding a free port for the identity provider: %w", err)
+	}
+	if kept == nil {
+		err = os.WriteFile(file, []byte(listener.Addr().String()+"\n"), 0o600)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("keeping the address of the identity provider: %w", err), listener.Close())
+	}
+	return listener, nil
+}
+
+// serveProvider serves the OpenID provider.
+func serveProvider(o Options, gateways []string) (provider, func(), error) {
+	listener, err := sameAgain(o)
+	if err != nil {
+		return provider{}, nil, err
 	}
 	random := make([]byte, 24)
 	_, _ = rand.Read(random) // never fails (crypto/rand)
 	p := provider{issuer: "http://" + listener.Addr().String(), secret: base64.RawURLEncoding.EncodeToString(random)}
-	o := devidp.Options{Issuer: p.issuer, ClientID: clientID, ClientSecret: p.secret}
+	of := devidp.Options{Issuer: p.issuer, ClientID: clientID, ClientSecret: p.secret}
 	for _, gateway := range gateways {
-		o.RedirectURIs = append(o.RedirectURIs, gateway+"/callback")
+		of.RedirectURIs = append(of.RedirectURIs, gateway+"/callback")
 	}
 	for _, person := range people {
-		o.People = append(o.People, person.provided())
+		of.People = append(of.People, person.provided())
 	}
-	idp, err := devidp.New(o)
+	idp, err := devidp.New(of)
 	if err != nil {
 		return provider{}, nil, errors.Join(err, listener.Close())
 	}

@@ -62,6 +62,7 @@ def test_secrets_are_readable_by_the_owner_alone(world):
 @pytest.fixture(scope="module")
 def restarted(world):
     """Stops the server in the middle of an upload, takes its port, and starts it again on the same data."""
+    world.signed_in(FRED)
     with world.acting(VERA) as client:
         id = client.get_experiment_by_name("vision/digits").experiment_id
         run = client.search_runs([id])[0].info.run_id
@@ -97,6 +98,10 @@ def test_taken_port_is_told_and_another_chosen(restarted, world):
 def test_tokens_outlive_a_restart(restarted, world):
     assert world.tokens == restarted["tokens"]
     assert f'"username":"{VERA}"' in shell(printed(world)[0]).replace(" ", "")
+
+
+def test_who_has_signed_in_before_signs_in_again(restarted, world):
+    world.signed_in(FRED)
 
 
 def test_samples_are_made_once(restarted, world):
