@@ -27,6 +27,7 @@ type Explanation struct {
 	Permission string       `json:"permission" doc:"the level that counts"`
 	Reason     string       `json:"reason" doc:"grant, admin, default, workspace or deactivated"`
 	Considered []Considered `json:"considered" doc:"every grant that speaks of the resource, in the order in which they are asked"`
+	Remark     string       `json:"remark,omitempty" doc:"what could not be found out, where MLflow could not be asked"`
 }
 
 // Considered is one grant that speaks of a resource.
@@ -79,6 +80,7 @@ func (a *API) Explain(ctx context.Context, s *identity.Subject, in *ExplanationQ
 	if err != nil {
 		return Explanation{}, err
 	}
+	a, names := a.asking()
 	e, _, err := a.explained(ctx, user, k.Name, in.ID)
 	hidden := errs.New(errs.NotFound, "there is no %s %q, or you may not read it", k.Title, in.ID)
 	if errs.Is(err, errs.NotFound) && !s.Admin {
@@ -90,7 +92,7 @@ func (a *API) Explain(ctx context.Context, s *identity.Subject, in *ExplanationQ
 	if self && !e.Allowed {
 		return Explanation{}, hidden
 	}
-	said := Explanation{User: user.Username, Kind: in.Kind, ID: in.ID, Permission: e.Level.String(), Reason: string(e.Reason), Considered: []Considered{}}
+	said := Explanation{User: user.Username, Kind: in.Kind, ID: in.ID, Permission: e.Level.String(), Reason: string(e.Reason), Considered: []Considered{}, Remark: names.remark()}
 	for _, g := range e.Considered {
 		said.Considered = append(said.Considered, considered(g, e.Grant).forEyesOf(s, user))
 	}

@@ -111,6 +111,7 @@ func (a *API) Holdings(ctx context.Context, s *identity.Subject, in *HoldingsQue
 		return page, err
 	}
 	page.Total = total
+	a, _ = a.asking()
 	for _, h := range found {
 		page.Holdings = append(page.Holdings, a.holding(ctx, h))
 	}

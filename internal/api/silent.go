@@ -19,12 +19,13 @@ func isSilent(err error) bool { return errs.Is(err, errs.Unavailable) || errs.Is
 type asking struct {
 	Names
 	silent error
+	told   map[string]string // names of experiments
 }
 
 // asking gives the API for one question about many resources.
 func (a *API) asking() (*API, *asking) {
 	one := *a
-	names := &asking{Names: a.names()}
+	names := &asking{Names: a.names(), told: map[string]string{}}
 	one.Names = names
 	return &one, names
 }
@@ -42,7 +43,13 @@ func (n *asking) ask(do func() error) error {
 
 // ExperimentName gives an experiment's name (Names).
 func (n *asking) ExperimentName(ctx context.Context, id string) (name string, err error) {
+	if name, known := n.told[id]; known {
+		return name, nil
+	}
 	err = n.ask(func() error { name, err = n.Names.ExperimentName(ctx, id); return err })
+	if err == nil {
+		n.told[id] = name
+	}
 	return name, err
 }
 

@@ -147,8 +147,6 @@ roles:
 groups: {name: team}
 workspace_rules:
   - {name: r, pattern: team, level: READ}
-  - {name: r, pattern: "(?P<ws>Acme)", level: READ}
-  - {name: r, pattern: "x-(?P<ws>default)", level: READ}
   - {name: r, pattern: "(?P<ws>.*)", level: NO_PERMISSIONS, mode: always}
 `))
 	var problems Problems
@@ -159,7 +157,7 @@ workspace_rules:
 		7: {`no kind "experimint"`}, 8: {"not an experiment id", `"OWNER"`}, 9: {"leave workspace out"}, 11: {"is on line 10 already"}, 12: {`expires_at is "tomorrow"`},
 		14: {"error parsing regexp"}, 15: {"invalid or unsupported Perl syntax", "priority is missing"}, 16: {"no patterns of the kind mcp_server", "priority must be a whole number"},
 		18: {"reserved", `"*" is not the name of a workspace`}, 19: {"Invalid permission 'NO_PERMISSIONS'", `resource must be "*"`}, 20: {"mlflow_id"},
-		25: {"one group (?P<ws>"}, 26: {`"Acme" is not the name of a workspace`}, 27: {"never given by a rule"}, 28: {`mode is "always"`},
+		25: {"one group (?P<ws>"}, 26: {`mode is "always"`},
 		21: {"description must be a text"}, 22: {"no assignments"}, 23: {"groups must be a list"}}
 	for line, all := range want {
 		for _, words := range all {
@@ -221,6 +219,9 @@ func TestCompare(t *testing.T) {
 		return func(p Policy) { p[Key{What: Owner, User: "ci"}] = Entry{Value: Value{Owner: by}} }
 	}
 	grant := Key{What: Grant, User: "ann", Kind: "experiment", Resource: "1"}
+	theRule := func(p Policy) {
+		p[Key{What: Rule, Rule: "r"}] = Entry{Value: Value{Pattern: "x-(?P<ws>.+)", Level: "READ", Enforced: true, Turn: 1}}
+	}
 	for name, tc := range map[string]struct {
 		have  []func(Policy)
 		file  string
@@ -274,6 +275,15 @@ func TestCompare(t *testing.T) {
 		"over, of nobody": {nil, "grants: [{user: ann, kind: experiment, resource: 1, level: READ, expires_at: 2026-12-31T00:00:00Z}]", false, ""},
 		"whom a rule gives something": {[]func(Policy){user("ann", Value{}, "manual"), func(p Policy) { p[grant] = Entry{Value: Value{Level: "READ"}, By: "a workspace rule"} }},
 			"", true, "kept grant of user ann on experiment 1 by a workspace rule\nkept user ann by a workspace rule"},
+		"what a rule gives, declared": {[]func(Policy){user("ann", Value{}, "manual"), func(p Policy) { p[grant] = Entry{Value: Value{Level: "READ"}, By: "workspace rule r"} }},
+			"users: [{username: ann}]\ngrants: [{user: ann, kind: experiment, resource: \"1\", level: READ}]", true, "~ grant of user ann on experiment 1: READ, by hand from now on"},
+		"what a rule gives that gets another pattern": {[]func(Policy){user("ann", Value{}, "manual"), theRule, func(p Policy) { p[grant] = Entry{Value: Value{Level: "READ"}, By: "workspace rule r"} }},
+			"users: [{username: ann}]\nworkspace_rules: [{name: r, pattern: 'y-(?P<ws>.+)', level: READ, mode: enforce}]", true, `~ workspace rule r: READ by "x-(?P<ws>.+)", enforced → READ by "y-(?P<ws>.+)", enforced`},
+		"a rule that is there and could not be made, as it was exported": {[]func(Policy){func(p Policy) {
+			p[Key{What: Rule, Rule: "r"}] = Entry{Value: Value{Pattern: "x-(?P<ws>default)", Level: "READ", Enforced: true, Turn: 1}}
+		}}, "workspace_rules: [{name: r, pattern: 'x-(?P<ws>default)', level: READ, mode: enforce}]", false, ""},
+		"a rule for no workspace": {nil, "workspace_rules: [{name: r, pattern: '(?P<ws>Acme)', level: READ, mode: enforce}]", false, `line 2: "Acme" is not the name of a workspace: 2 to 63 of a-z, 0-9 and inner hyphens`},
+		"such a rule anew":        {nil, "workspace_rules: [{name: r, pattern: 'x-(?P<ws>default)', level: READ, mode: enforce}]", false, "line 2: the default workspace is never given by a rule"},
 		"a rule's": {[]func(Policy){user("ann", Value{}, "manual"), func(p Policy) { p[grant] = Entry{Value: Value{Level: "READ"}, By: "a workspace rule"} }},
 			"users: [{username: ann}]", true, "kept grant of user ann on experiment 1 by a workspace rule"},
 	} {

@@ -33,6 +33,8 @@ func (c Change) String() string {
 	line := string(c.Action) + " " + c.Key.String()
 	before, after := c.Before.says(c.What), c.After.says(c.What)
 	switch {
+	case c.Action == Alter && c.Before == c.After:
+		return line + ": " + after + ", by hand from now on"
 	case c.Action == Alter:
 		return line + ": " + before + " → " + after
 	case c.Action == Remove:
@@ -83,7 +85,7 @@ func Compare(have Policy, want *File, prune bool, now time.Time) (Plan, error) {
 		switch {
 		case !there:
 			p.Changes = append(p.Changes, Change{Add, k, Value{}, v})
-		case before.Value != v:
+		case before.Value != v, k.What == Grant && !byHand(before.By): // what a rule gives would go with the rule, and this is to stay
 			p.Changes = append(p.Changes, Change{Alter, k, before.Value, v})
 		}
 	}
@@ -120,9 +122,10 @@ func (f *File) without(over func(Value) bool) *File {
 // prune removes what the file lacks. What somebody else sees to stays, and whom it is about as well. What a rule gives goes with the
 // rule, and is no change of its own.
 func (p *Plan) prune(have, after Policy, want *File) {
-	gone := map[string]bool{} // rules, as those who see to something
-	for k := range have {
-		if _, declared := want.Entries[k]; k.What == Rule && !declared {
+	gone := map[string]bool{} // rules that give no more what they gave, as those who see to something
+	for k, e := range have {
+		v, declared := want.Entries[k]
+		if k.What == Rule && (!declared || v.Pattern != e.Pattern || v.Disabled || !v.Enforced) {
 			gone[k.String()] = true
 		}
 	}
@@ -173,6 +176,8 @@ func (k Key) refused(v Value, before Entry, there bool) string {
 	switch {
 	case k.What == User && there && !byHand(before.By) && (v.DisplayName != "" || v.Admin || v.Service):
 		return fmt.Sprintf("%s is managed by %s, which says what it is called and whether it administers: leave display_name, admin and service out", k, before.By)
+	case k.What == Rule && (!there || v.Pattern != before.Pattern): // one that is there is exported as it is
+		err = giving(v.Pattern)
 	case there:
 		return ""
 	case k.What == User:

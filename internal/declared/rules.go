@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -17,8 +18,8 @@ import (
 func (r *reader) rule(n *yaml.Node) {
 	o, before := r.object(n, "a workspace rule", "name", "pattern", "level", "mode", "enabled"), len(r.wrong)
 	k := Key{What: Rule, Rule: o.required("name")}
-	if k.Rule != "" && (strings.TrimSpace(k.Rule) != k.Rule || len(k.Rule) > 255) {
-		r.fail(o.fields["name"], "the name of a rule must not have blanks around it, nor be longer than 255 bytes")
+	if k.Rule != "" && (strings.TrimSpace(k.Rule) != k.Rule || utf8.RuneCountInString(k.Rule) > 255) {
+		r.fail(o.fields["name"], "the name of a rule must not have blanks around it, nor more than 255 characters")
 	}
 	r.rules++
 	v := Value{Pattern: o.required("pattern"), Level: o.level(isLevel), Disabled: !o.truth("enabled", true), Turn: r.rules}
@@ -32,7 +33,6 @@ func (r *reader) rule(n *yaml.Node) {
 	if len(r.wrong) == before {
 		level, _ := kind.ParseLevel(v.Level) // it is one
 		r.check(n, attach.Rule{Pattern: v.Pattern, Level: level}.Check(kind.Manage))
-		r.check(o.fields["pattern"], giving(v.Pattern))
 	}
 	if len(r.wrong) == before {
 		r.put(n, k, v)

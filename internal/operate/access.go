@@ -129,6 +129,9 @@ func (j *job) explained(ctx context.Context) error {
 		if j.is("json") {
 			return printJSON(j.c.OutOrStdout(), e)
 		}
+		if err := j.remark(e.Remark); err != nil {
+			return err
+		}
 		if _, err := fmt.Fprintln(j.c.OutOrStdout(), clean(fmt.Sprintf("%s has %s on the %s %s, by: %s", e.User, e.Permission, e.Kind, e.ID, e.Reason))); err != nil || len(e.Considered) == 0 {
 			return err
 		}

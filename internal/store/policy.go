@@ -97,7 +97,7 @@ func (r policyReader) members(ctx context.Context) error {
 type ruleEntry struct {
 	Username, GroupName, Kind, Workspace, Resource, Pattern, Level, RuleName string
 	Priority                                                                 int
-	ID                                                                       int64
+	ID, RuleID                                                               int64
 	ExpiresAt                                                                time.Time
 }
 
@@ -106,7 +106,7 @@ func (r policyReader) rules(ctx context.Context, table string, what declared.Wha
 		ColumnExpr("COALESCE(u.username, '') AS username, COALESCE(g.name, '') AS group_name").
 		Join("LEFT JOIN gw_users AS u ON u.id = r.user_id").Join("LEFT JOIN gw_groups AS g ON g.id = r.group_id")
 	if what == declared.Grant {
-		q = q.Column("r.resource").ColumnExpr("COALESCE(w.name, '') AS rule_name").Join("LEFT JOIN ? AS w ON w.id = r.rule_id", bun.Ident(rulesTable))
+		q = q.Column("r.resource").ColumnExpr("COALESCE(r.rule_id, 0) AS rule_id, COALESCE(w.name, 'that is gone') AS rule_name").Join("LEFT JOIN ? AS w ON w.id = r.rule_id", bun.Ident(rulesTable))
 	} else {
 		q = q.Column("r.pattern", "r.priority")
 	}
@@ -119,7 +119,7 @@ func (r policyReader) rules(ctx context.Context, table string, what declared.Wha
 			return err
 		}
 		e := declared.Entry{ID: row.ID, Value: declared.Value{Level: row.Level, Priority: row.Priority, Expires: toSecond(row.ExpiresAt)}}
-		if row.RuleName != "" {
+		if row.RuleID != 0 {
 			e.By = byRule(row.RuleName)
 		}
 		if what == declared.Pattern {
