@@ -20,6 +20,8 @@ type AttachStore interface {
 	DeleteWorkspaceRule(ctx context.Context, id int64) error
 	AttachState(ctx context.Context) (attach.State, error)
 	Attach(ctx context.Context, plan func(attach.State) ([]attach.Change, error)) ([]attach.Change, error)
+	AttachAll(ctx context.Context, plan func(attach.State) ([]attach.Change, error)) ([]attach.Change, error)
+	RulesApplied(ctx context.Context) (bool, error)
 	RuleOf(ctx context.Context, workspace string) (map[string]int64, error)
 }
 
@@ -33,7 +35,6 @@ type Attacher struct {
 
 	mutex sync.Mutex
 	known map[string]bool // groups that are no arrivals any more
-	rules []attach.Rule   // as they were when all groups were last given what they want
 }
 
 // Know notes the groups that there are, which rules have been applied to.
@@ -51,25 +52,20 @@ func (a *Attacher) Know(ctx context.Context) error {
 	return nil
 }
 
-// Arrived applies the rules to those of the groups that have just been made. A failure is logged and no more: it must not keep
-// anybody from signing in, and the next sign-in tries again.
+// Arrived applies the rules to those of the groups that have just been made; to all groups where the rules are others than those that
+// were last applied: a file has changed them, or MLflow did not answer when an administrator did. A failure is logged and no more: it
+// must not keep anybody from signing in, and the next sign-in tries again.
 func (a *Attacher) Arrived(ctx context.Context, groups []string, by string) {
-	rules, err := a.Store.WorkspaceRules(ctx)
+	done, err := a.Store.RulesApplied(ctx)
 	if err != nil {
 		a.Log.ErrorContext(ctx, "workspace rules could not be read", "error", err)
 		return
 	}
-	a.mutex.Lock()
-	changed := !slices.EqualFunc(a.rules, rules, attach.Rule.Same)
-	a.mutex.Unlock()
-	if changed { // by a file, or on another replica
+	if !done {
 		if _, err := a.apply(ctx, nil, by); err != nil {
 			a.Log.ErrorContext(ctx, "workspace rules could not be applied", "error", err)
 			return
 		}
-		a.mutex.Lock()
-		a.rules = rules
-		a.mutex.Unlock()
 	}
 	a.mutex.Lock()
 	arrived := slices.DeleteFunc(slices.Clone(groups), func(group string) bool { return a.known[group] })
@@ -94,7 +90,11 @@ func (a *Attacher) apply(ctx context.Context, groups []string, by string) ([]att
 	if err != nil {
 		return nil, err
 	}
-	lines, err := a.Store.Attach(audit.By(ctx, audit.Author{By: by, Cause: "workspace rule"}), func(s attach.State) ([]attach.Change, error) {
+	do := a.Store.Attach
+	if groups == nil {
+		do = a.Store.AttachAll
+	}
+	lines, err := do(audit.By(ctx, audit.Author{By: by, Cause: "workspace rule"}), func(s attach.State) ([]attach.Change, error) {
 		s.Workspaces = workspaces
 		return a.Policy.Plan(s, groups)
 	})

@@ -2,6 +2,8 @@
 package attach
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
@@ -26,9 +28,18 @@ type Rule struct {
 	UpdatedAt time.Time
 }
 
-// Same tells whether two rules give the same.
-func (r Rule) Same(other Rule) bool {
-	return r.ID == other.ID && r.Pattern == other.Pattern && r.Level == other.Level && r.Enforced == other.Enforced && r.Enabled == other.Enabled
+// gives tells whether a rule gives anything at all.
+func (r Rule) gives() bool { return r.Enabled && r.Enforced }
+
+// Sum is a hash that rules share with those alone that give the same.
+func Sum(rules []Rule) string {
+	sum := sha256.New()
+	for _, r := range rules {
+		if r.gives() {
+			fmt.Fprintf(sum, "%d %q %s\n", r.ID, r.Pattern, r.Level)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // Pair is a group and a workspace.
@@ -43,7 +54,7 @@ type Held struct {
 // State is all that a plan is made from.
 type State struct {
 	Rules      []Rule              // in the order of their ids: the first that matches decides
-	Groups     map[string][]string // all groups, with the sources from which they are held
+	Groups     map[string][]string // all groups, with the sources from which they are held; without members with the one that named it
 	Held       map[Pair]Held
 	Workspaces map[string]bool // those that there are
 }
@@ -137,7 +148,7 @@ func (p Policy) Plan(s State, only []string) ([]Change, error) {
 	won := map[Pair]Rule{}
 	var lines []Change
 	for _, rule := range s.Rules {
-		if !rule.Enabled || !rule.Enforced {
+		if !rule.gives() {
 			continue
 		}
 		pattern, err := compile(rule.Pattern)
@@ -199,7 +210,7 @@ func given(line Change, all map[Pair]Held) Change {
 	return line
 }
 
-// names tells whether the sources of a group are any that may name it. A group without members is an administrator's.
+// names tells whether the sources of a group are any that may name it. One without sources is an administrator's.
 func (p Policy) names(sources []string) bool {
 	return len(sources) == 0 || slices.ContainsFunc(sources, p.Trusted)
 }

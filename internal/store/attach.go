@@ -105,8 +105,8 @@ func (db *DB) attachState(ctx context.Context, from bun.IDB) (attach.State, erro
 		return s, err
 	}
 	var named []struct{ Name, Source string }
-	err = from.NewSelect().TableExpr("gw_groups AS g").Distinct().ColumnExpr("g.name AS name, COALESCE(m.managed_by, '') AS source").
-		Join("LEFT JOIN gw_memberships AS m ON m.group_id = g.id").Scan(ctx, &named)
+	err = from.NewSelect().TableExpr("gw_groups AS g").Distinct().ColumnExpr("g.name AS name, COALESCE(m.managed_by, g.named_by) AS source"). // it stays its provider's when that empties it
+																			Join("LEFT JOIN gw_memberships AS m ON m.group_id = g.id").Scan(ctx, &named)
 	if err != nil {
 		return s, db.coded(err, "")
 	}
@@ -136,6 +136,44 @@ func (db *DB) attachState(ctx context.Context, from bun.IDB) (attach.State, erro
 
 // Attach plans on what is stored now, and does what the plan says, in one transaction.
 func (db *DB) Attach(ctx context.Context, plan func(attach.State) ([]attach.Change, error)) ([]attach.Change, error) {
+	return db.attach(ctx, plan, func(context.Context, bun.Tx, []attach.Rule) error { return nil })
+}
+
+// AttachAll is Attach by a plan for all groups: it notes the rules as applied.
+func (db *DB) AttachAll(ctx context.Context, plan func(attach.State) ([]attach.Change, error)) ([]attach.Change, error) {
+	return db.attach(ctx, plan, noteRules)
+}
+
+type appliedRules struct {
+	bun.BaseModel `bun:"table:gw_applied_rules"`
+	Rules         string
+}
+
+// noteRules notes the rules by which all groups were last given what they want.
+func noteRules(ctx context.Context, tx bun.Tx, rules []attach.Rule) error {
+	_, err := tx.NewDelete().Model((*appliedRules)(nil)).Where("TRUE").Exec(ctx)
+	if err == nil {
+		_, err = tx.NewInsert().Model(&appliedRules{Rules: attach.Sum(rules)}).Exec(ctx)
+	}
+	return err
+}
+
+// RulesApplied tells whether all groups were given what the rules want, as they are now: they change by files and imports too, which
+// do not know the workspaces.
+func (db *DB) RulesApplied(ctx context.Context) (bool, error) {
+	rules, err := db.WorkspaceRules(ctx)
+	if err != nil {
+		return false, err
+	}
+	var noted []string
+	err = db.read.NewSelect().Model((*appliedRules)(nil)).Column("rules").Scan(ctx, &noted)
+	if len(noted) == 0 {
+		noted = []string{attach.Sum(nil)}
+	}
+	return noted[0] == attach.Sum(rules), db.coded(err, "")
+}
+
+func (db *DB) attach(ctx context.Context, plan func(attach.State) ([]attach.Change, error), note func(context.Context, bun.Tx, []attach.Rule) error) ([]attach.Change, error) {
 	var lines []attach.Change
 	err := db.sometimes(ctx, func(ctx context.Context, tx bun.Tx) (bool, error) {
 		state, err := db.attachState(ctx, tx)
@@ -143,6 +181,9 @@ func (db *DB) Attach(ctx context.Context, plan func(attach.State) ([]attach.Chan
 			return false, err
 		}
 		if lines, err = plan(state); err != nil {
+			return false, err
+		}
+		if err := note(ctx, tx, state.Rules); err != nil {
 			return false, err
 		}
 		lines := slices.DeleteFunc(slices.Clone(lines), func(line attach.Change) bool { return !line.Writes() })

@@ -158,7 +158,7 @@ func (db *DB) replaceMemberships(ctx context.Context, tx bun.Tx, userID int64, l
 	if err != nil {
 		return err
 	}
-	ids, err := db.groupIDs(ctx, tx, login.Groups)
+	ids, err := db.groupIDs(ctx, tx, login.Groups, login.Identity.Provider)
 	if err != nil || len(ids) == 0 {
 		return err
 	}
@@ -170,8 +170,8 @@ func (db *DB) replaceMemberships(ctx context.Context, tx bun.Tx, userID int64, l
 	return err
 }
 
-// groupIDs finds groups by name, each once, and makes those that are not there.
-func (db *DB) groupIDs(ctx context.Context, tx bun.Tx, names []string) ([]int64, error) {
+// groupIDs finds groups by name, each once, and makes those that are not there, as a provider names them.
+func (db *DB) groupIDs(ctx context.Context, tx bun.Tx, names []string, by string) ([]int64, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
@@ -194,7 +194,7 @@ func (db *DB) groupIDs(ctx context.Context, tx bun.Tx, names []string) ([]int64,
 			ids[i] = there[at].ID
 			continue
 		}
-		made := groupRow{Name: name}
+		made := groupRow{Name: name, NamedBy: by}
 		if _, err := tx.NewInsert().Model(&made).Exec(ctx); err != nil {
 			return nil, err
 		}

@@ -34,7 +34,8 @@ type groupRow struct {
 	ID            int64 `bun:",pk,autoincrement"`
 	Name          string
 	ExternalID    string
-	Members       int `bun:",scanonly"`
+	NamedBy       string // the provider whose word made it; "" for all else
+	Members       int    `bun:",scanonly"`
 }
 
 func (g groupRow) group() directory.Group {
