@@ -99,11 +99,7 @@ func Compare(have Policy, want *File, prune bool, now time.Time) (Plan, error) {
 			}
 		}
 	}
-	for _, c := range p.Changes {
-		if says := after.unowned(c); says != "" {
-			wrong = append(wrong, Problem{want.lines[c.Key], says})
-		}
-	}
+	wrong = append(wrong, p.owners(have, after, want)...)
 	wrong = append(wrong, want.outOfTurn(have)...)
 	if have.administered() && !after.administered() {
 		wrong = append(wrong, Problem{0, "this would leave no active administrator, and nobody could make another one"})
@@ -222,11 +218,14 @@ func Steps(changes []Change) []Change {
 	rank := func(c Change) int {
 		switch {
 		case c.Action == Remove:
-			return 3
+			return 4
 		case c.What == Owner: // when accounts and owners are what they will be
-			return 2
+			return 3
 		case c.What == User && c.Action == Alter && (c.Before.Admin && !c.After.Admin || !c.Before.Inactive && c.After.Inactive):
-			return 1
+			if c.Before.Service { // before its owner, from whose hands it would go else
+				return 1
+			}
+			return 2
 		}
 		return 0
 	}

@@ -115,21 +115,46 @@ func (p Policy) leavesOwner(to Policy, username string) bool {
 	return !is.Service || is.Admin && !was.Admin
 }
 
-// unowned says why a change cannot lay a service account into the hands of its owner; "" when it can, or does not.
-func (p Policy) unowned(c Change) string {
-	if c.What != Owner || c.Action == Remove {
-		return ""
+// owners refuses what cannot be in the hands that the file lays it into, and takes what it says nothing of out of those that cannot hold it
+// any more.
+func (p *Plan) owners(have, after Policy, want *File) Problems {
+	var wrong Problems
+	for _, k := range sorted(after) {
+		e := after[k]
+		if k.What != Owner {
+			continue
+		}
+		_, declared := want.Entries[k]
+		before, there := have[k]
+		changes := declared && (!there || before.Value != e.Value || have.leavesOwner(after, k.User))
+		switch says := after.unowned(k, e.Value.Owner); {
+		case says == "" || !changes && !after.above(k, e.Value.Owner): // an owner may have been deactivated since
+		case declared:
+			wrong = append(wrong, Problem{want.lines[k], says})
+		default:
+			p.Changes = append(p.Changes, Change{Remove, k, e.Value, Value{}})
+		}
 	}
-	account, known := p[Key{What: User, User: c.User}]
-	owner, there := p[Key{What: User, User: c.After.Owner}]
+	return wrong
+}
+
+// above tells whether a service account administers, and who looks after it does not.
+func (p Policy) above(k Key, owner string) bool {
+	return p[Key{What: User, User: k.User}].Admin && !p[Key{What: User, User: owner}].Admin
+}
+
+// unowned says why a service account cannot be in the hands of an owner; "" when it can.
+func (p Policy) unowned(k Key, by string) string {
+	account, known := p[Key{What: User, User: k.User}]
+	owner, there := p[Key{What: User, User: by}]
 	switch {
 	case !known || !there: // that is said already
 	case !account.Service:
-		return fmt.Sprintf("user %s is a person, whom nobody owns: an owner is one of a service account", c.User)
+		return fmt.Sprintf("user %s is a person, whom nobody owns: an owner is one of a service account", k.User)
 	case owner.Service || owner.Inactive:
-		return fmt.Sprintf("user %s cannot own a service account: an owner is a person, and active", c.After.Owner)
-	case account.Admin && !owner.Admin:
-		return fmt.Sprintf("user %s is no administrator, and cannot own one", c.After.Owner)
+		return fmt.Sprintf("user %s cannot own a service account: an owner is a person, and active", by)
+	case p.above(k, by):
+		return fmt.Sprintf("user %s is no administrator, and cannot own one", by)
 	}
 	return ""
 }

@@ -145,6 +145,11 @@ func (db *DB) administers(ctx context.Context, tx bun.Tx, user directory.User) (
 	if err != nil {
 		return user, err
 	}
+	if !user.Admin {
+		if err := db.leaveServices(ctx, tx, user.ID); err != nil {
+			return user, err
+		}
+	}
 	user.UpdatedAt = db.now()
 	_, err = tx.NewUpdate().Table("gw_users").Set("is_admin = ?", user.Admin).Set("updated_at = ?", user.UpdatedAt).Where("id = ?", user.ID).Exec(ctx)
 	return user, err

@@ -129,9 +129,27 @@ func (db *DB) leaveOwner(ctx context.Context, tx bun.Tx, u directory.User, admin
 	if err != nil || !owned {
 		return err
 	}
-	if err := db.disownService(ctx, tx, u.ID); err != nil {
+	return db.leaveHands(ctx, tx, u.ID)
+}
+
+// leaveServices takes the service accounts that administer out of the hands of somebody who does not, or no more.
+func (db *DB) leaveServices(ctx context.Context, tx bun.Tx, ownerID int64) error {
+	var ids []int64
+	err := tx.NewSelect().TableExpr("gw_service_owners AS o").Column("o.user_id").Join(byUser+"o.user_id").
+		Where("o.owner_id = ? AND u.is_admin = ?", ownerID, true).Order("o.user_id").Scan(ctx, &ids)
+	for _, id := range ids {
+		if err == nil {
+			err = db.leaveHands(ctx, tx, id)
+		}
+	}
+	return err
+}
+
+// leaveHands has nobody look after a service account, and ends its tokens.
+func (db *DB) leaveHands(ctx context.Context, tx bun.Tx, userID int64) error {
+	if err := db.disownService(ctx, tx, userID); err != nil {
 		return err
 	}
-	_, err = dropTokens(ctx, tx, u.ID)
+	_, err := dropTokens(ctx, tx, userID)
 	return err
 }

@@ -158,3 +158,83 @@ func TestAttackOwnerOfWhatBecomesAdministrator(t *testing.T) {
 	_, err = db.ServiceOwner(t.Context(), robot.ID)
 	wantCode(t, err, errs.NotFound)
 }
+
+// The attack: make oneself a token of the service account that administers, and be an administrator no more.
+func TestAttackOwnerWhoAdministersNoMore(t *testing.T) {
+	one := at("a", "1")
+	for name, demote := range map[string]func(t *testing.T, db *DB) error{
+		"by an administrator": func(t *testing.T, db *DB) error { return db.SetRoles(t.Context(), "ann", false, false) },
+		"by the provider at a sign-in": func(t *testing.T, db *DB) error {
+			_, err := db.RecordLogin(t.Context(), directory.Login{Identity: one, Username: "ann"})
+			return err
+		},
+		"by the provider in a renewal": func(t *testing.T, db *DB) error {
+			_, err := db.ConfirmLogin(t.Context(), directory.Login{Identity: one, Username: "ann"})
+			return err
+		},
+		"by the provider in a token": func(t *testing.T, db *DB) error {
+			return db.RecordBearer(t.Context(), bearer(one, time.Now().Add(time.Minute), false, true, directory.Login{Username: "ann"}))
+		},
+		"with the identity": func(t *testing.T, db *DB) error { return db.UnlinkIdentity(t.Context(), "ann", one) },
+		"by a policy file": func(t *testing.T, db *DB) error {
+			_, err := db.HandOver(t.Context(), "ann", directory.Manual, false)
+			want := []string{`~ user ann: administrator, called "ann" → called "ann"`, "- owner of service account deploy: ann"}
+			if diff := cmp.Diff(want, applied(t, db, "version: 1\nusers: [{username: ann}]", false)); diff != "" {
+				t.Error(diff)
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := openTest(t)
+			_, err := db.CreateUser(t.Context(), directory.User{Username: "root", Admin: true})
+			must(t, err)
+			_, err = db.RecordLogin(t.Context(), directory.Login{Identity: one, Username: "ann", DisplayName: "ann", Admin: true})
+			must(t, err)
+			tokens := map[string]directory.Token{}
+			for account, admin := range map[string]bool{"deploy": true, "train": false} {
+				robot, err := db.CreateService(t.Context(), directory.User{Username: account, Admin: admin}, "ann", directory.Identity{})
+				must(t, err)
+				tokens[account] = aToken(robot, account)
+				_, err = db.CreateToken(t.Context(), tokens[account])
+				must(t, err)
+			}
+			must(t, demote(t, db))
+			_, err = db.UserByToken(t.Context(), tokens["deploy"].Hash)
+			wantCode(t, err, errs.NotFound)
+			deploy, err := db.User(t.Context(), "deploy")
+			must(t, err)
+			_, err = db.ServiceOwner(t.Context(), deploy.ID)
+			wantCode(t, err, errs.NotFound)
+			train, err := db.User(t.Context(), "train")
+			must(t, err)
+			if _, err := db.UserByToken(t.Context(), tokens["train"].Hash); err != nil {
+				t.Errorf("what does not administer lost its token: %v", err)
+			}
+			if owner, err := db.ServiceOwner(t.Context(), train.ID); err != nil || owner.Username != "ann" {
+				t.Errorf("what does not administer is %q's, %v", owner.Username, err)
+			}
+		})
+	}
+}
+
+// A file that has a service account and its owner administer no more leaves it in the owner's hands, as its plan does.
+func TestFileThatDemotesOwnersAndTheirServices(t *testing.T) {
+	db := openTest(t)
+	for _, name := range []string{"root", "ann"} {
+		_, err := db.CreateUser(t.Context(), directory.User{Username: name, Admin: true, ManagedBy: directory.Manual})
+		must(t, err)
+	}
+	robot, err := db.CreateService(t.Context(), directory.User{Username: "deploy", Admin: true, ManagedBy: directory.Manual}, "ann", directory.Identity{})
+	must(t, err)
+	one := aToken(robot, "its program's")
+	_, err = db.CreateToken(t.Context(), one)
+	must(t, err)
+	applied(t, db, "version: 1\nusers: [{username: ann}, {username: deploy, service: true, owner: ann}]", false)
+	if owner, err := db.ServiceOwner(t.Context(), robot.ID); err != nil || owner.Username != "ann" {
+		t.Errorf("it is %q's, %v", owner.Username, err)
+	}
+	if _, err := db.UserByToken(t.Context(), one.Hash); err != nil {
+		t.Error(err)
+	}
+}

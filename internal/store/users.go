@@ -157,6 +157,11 @@ func (db *DB) setRoles(ctx context.Context, tx bun.Tx, username string, admin, s
 	if err := db.leaveOwner(ctx, tx, user, admin, service); err != nil {
 		return err
 	}
+	if !admin {
+		if err := db.leaveServices(ctx, tx, user.ID); err != nil {
+			return err
+		}
+	}
 	result, err := tx.NewUpdate().Table("gw_users").Set("is_admin = ?", admin).Set("is_service = ?", service).
 		Set("updated_at = ?", db.now()).Where("id = ?", user.ID).Exec(ctx)
 	return db.changed(result, err, "the user "+username)

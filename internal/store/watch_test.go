@@ -175,6 +175,12 @@ func operations() []operation {
 			[]audit.Name{audit.AdminGained, audit.OwnerTaken}},
 		{"a person of a service account", func(ctx context.Context, db *DB) error { return db.SetRoles(ctx, "job", false, false) },
 			[]audit.Name{audit.AdminLost, audit.AccountChanged}},
+		{"an administrator among service accounts", func(ctx context.Context, db *DB) error {
+			_, err := db.CreateService(ctx, directory.User{Username: "deploy", Admin: true, ManagedBy: directory.Manual}, "root", directory.Identity{})
+			return err
+		}, []audit.Name{audit.ServiceMade, audit.AdminGained, audit.OwnerGiven}},
+		{"demoting its owner", func(ctx context.Context, db *DB) error { return db.SetRoles(ctx, "root", false, false) },
+			[]audit.Name{audit.AdminLost, audit.OwnerTaken}},
 		{"deactivating", func(ctx context.Context, db *DB) error { return db.Deactivate(ctx, "local") }, []audit.Name{audit.AccountDeactivated}},
 		{"activating", func(ctx context.Context, db *DB) error { return db.SetActive(ctx, "local", true) }, []audit.Name{audit.AccountActivated}},
 		{"handing over", func(ctx context.Context, db *DB) error {
