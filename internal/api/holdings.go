@@ -34,7 +34,7 @@ type HoldingsQuery struct {
 	User   string `query:"user" maxLength:"255" doc:"what this user holds itself"`
 	Group  string `query:"group" maxLength:"255" doc:"what this group holds"`
 	Kind   string `query:"kind" doc:"of a principal: this kind alone; of a resource: its kind"`
-	ID     string `query:"id" maxLength:"255" doc:"who holds something on this resource itself"`
+	ID     string `query:"id" maxLength:"512" doc:"who holds something on this resource itself"`
 	Search string `query:"search" maxLength:"256" doc:"a part of the resource or the pattern; of a resource's, of the holder's name"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
 	Offset int    `query:"offset" minimum:"0"`
@@ -121,11 +121,15 @@ func (a *API) Holdings(ctx context.Context, s *identity.Subject, in *HoldingsQue
 // holding shows what is held. A name that MLflow does not tell now is left out: the permission is there all the same.
 func (a *API) holding(ctx context.Context, h store.Holding) Holding {
 	g := h.Grant
+	k, _ := kind.Of(g.Kind)
 	one := Holding{ID: g.ID, User: h.Holder.User, Group: h.Holder.Group, Service: h.Service, Kind: string(g.Kind), Workspace: g.Workspace, Resource: g.Resource,
 		Pattern: g.Pattern, Permission: g.Level.String(), Expires: shownEnd(g.Expires)}
+	if in := g.Pattern != "" && g.Kind != kind.Workspace || g.Pattern == "" && !k.Everywhere; in && a.Rules.Workspaces && g.Workspace == "" {
+		one.Workspace = kind.DefaultWorkspace
+	}
 	if g.Pattern != "" {
 		one.Priority = &g.Priority
-	} else if k, _ := kind.Of(g.Kind); k.ByID {
+	} else if k.ByID {
 		if name, err := a.names().ExperimentName(ctx, g.Resource); err == nil {
 			one.Name = name
 		}

@@ -39,8 +39,8 @@ func (db *DB) Holdings(ctx context.Context, q HoldingsQuery) ([]Holding, int, er
 	var all *bun.SelectQuery
 	var err error
 	if q.Holder == (Principal{}) {
-		all = db.holdings(grants).Where("r.kind = ? AND r.workspace = ? AND r.resource = ?", q.Kind.Kept(), place(ctx, q.Kind), q.Resource).
-			Where("LOWER(COALESCE(u.username, g.name)) LIKE ? ESCAPE '!'", part(q.Search))
+		all = containing(db.holdings(grants), "COALESCE(u.username, g.name)", q.Search).
+			Where("r.kind = ? AND r.workspace = ? AND r.resource = ?", q.Kind.Kept(), place(ctx, q.Kind), q.Resource)
 	} else if all, err = db.holdingsOf(ctx, q); err != nil {
 		return nil, 0, err
 	}
@@ -71,14 +71,14 @@ func (db *DB) holdingsOf(ctx context.Context, q HoldingsQuery) (*bun.SelectQuery
 	if err != nil {
 		return nil, err
 	}
-	of := func(table, named string) *bun.SelectQuery {
-		s := db.holdings(table).Where("r.? = ?", bun.Ident(h.column), h.id).Where("LOWER(?) LIKE ? ESCAPE '!'", bun.Safe("r."+named), part(q.Search))
-		if q.Kind != "" {
-			s = s.Where("r.kind = ?", q.Kind)
+	of := func(table, named string, k kind.Name) *bun.SelectQuery {
+		s := containing(db.holdings(table), "r."+named, q.Search).Where("r.? = ?", bun.Ident(h.column), h.id)
+		if k != "" {
+			s = s.Where("r.kind = ?", k)
 		}
 		return s
 	}
-	return of(grants, "resource").UnionAll(of(patterns, "pattern")), nil
+	return of(grants, "resource", q.Kind.Kept()).UnionAll(of(patterns, "pattern", q.Kind)), nil
 }
 
 // holdings selects the rules of a table that have not ended, with their holders, in columns that are the same for both tables.
@@ -93,7 +93,16 @@ func (db *DB) holdings(table string) *bun.SelectQuery {
 		Join("LEFT JOIN gw_users AS u ON u.id = r.user_id").Join("LEFT JOIN gw_groups AS g ON g.id = r.group_id")
 }
 
-// part is the LIKE pattern of what contains a text, in lower case.
+// containing keeps the rows of which a column has a text in it, in any case; some databases know only the cases of ASCII, and so also
+// as it is written.
+func containing(q *bun.SelectQuery, column, text string) *bun.SelectQuery {
+	if text == "" {
+		return q
+	}
+	return q.Where("(LOWER(?0) LIKE ?1 ESCAPE '!' OR ?0 LIKE ?2 ESCAPE '!')", bun.Safe(column), part(strings.ToLower(text)), part(text))
+}
+
+// part is the LIKE pattern of what contains a text.
 func part(text string) string {
-	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(text)) + "%"
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text) + "%"
 }

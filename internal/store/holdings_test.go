@@ -17,7 +17,7 @@ func TestHoldingsInPages(t *testing.T) {
 	login(t, db, "s", "ann", "red")
 	login(t, db, "s2", "bob", "red")
 	ann, red := Principal{User: "ann"}, Principal{Group: "red"}
-	for _, resource := range []string{"100%", "100x", "A_b", "zeta"} {
+	for _, resource := range []string{"100%", "100x", "A_b", "zeta", "Ärzte"} {
 		must(t, db.CreateGrant(t.Context(), ann, kind.RegisteredModel, resource, kind.Read, nil))
 	}
 	over := time.Now().Add(-time.Hour)
@@ -31,12 +31,14 @@ func TestHoldingsInPages(t *testing.T) {
 		want  []string
 		total int
 	}{
-		"all that a user holds itself": {HoldingsQuery{Holder: ann, Limit: 10}, []string{"ann experiment ~team-a/.* EDIT 5", "ann registered_model 100% READ 0", "ann registered_model 100x READ 0", "ann registered_model A_b READ 0", "ann registered_model zeta READ 0"}, 5},
-		"a page of it":                 {HoldingsQuery{Holder: ann, Limit: 2, Offset: 1}, []string{"ann registered_model 100% READ 0", "ann registered_model 100x READ 0"}, 5},
-		"past the end":                 {HoldingsQuery{Holder: ann, Limit: 2, Offset: 9}, nil, 5},
+		"all that a user holds itself": {HoldingsQuery{Holder: ann, Limit: 10}, []string{"ann experiment ~team-a/.* EDIT 5", "ann registered_model 100% READ 0", "ann registered_model 100x READ 0", "ann registered_model A_b READ 0", "ann registered_model zeta READ 0", "ann registered_model Ärzte READ 0"}, 6},
+		"a page of it":                 {HoldingsQuery{Holder: ann, Limit: 2, Offset: 1}, []string{"ann registered_model 100% READ 0", "ann registered_model 100x READ 0"}, 6},
+		"past the end":                 {HoldingsQuery{Holder: ann, Limit: 2, Offset: 9}, nil, 6},
 		"one kind":                     {HoldingsQuery{Holder: ann, Kind: kind.Experiment, Limit: 10}, []string{"ann experiment ~team-a/.* EDIT 5"}, 1},
 		"a search in another case":     {HoldingsQuery{Holder: ann, Search: "a_B", Limit: 10}, []string{"ann registered_model A_b READ 0"}, 1},
 		"signs of LIKE are text":       {HoldingsQuery{Holder: ann, Search: "0%", Limit: 10}, []string{"ann registered_model 100% READ 0"}, 1},
+		"a search beyond ASCII":        {HoldingsQuery{Holder: ann, Search: "Ärz", Limit: 10}, []string{"ann registered_model Ärzte READ 0"}, 1},
+		"prompts, kept with models":    {HoldingsQuery{Holder: ann, Kind: kind.Prompt, Search: "zeta", Limit: 10}, []string{"ann registered_model zeta READ 0"}, 1},
 		"a search of patterns":         {HoldingsQuery{Holder: ann, Search: "/.*", Limit: 10}, []string{"ann experiment ~team-a/.* EDIT 5"}, 1},
 		"a group's":                    {HoldingsQuery{Holder: red, Limit: 10}, []string{"red registered_model zeta USE 0"}, 1},
 		"who holds a resource":         {HoldingsQuery{Kind: kind.RegisteredModel, Resource: "zeta", Limit: 10}, []string{"ann registered_model zeta READ 0", "bob registered_model zeta EDIT 0", "red registered_model zeta USE 0"}, 3},

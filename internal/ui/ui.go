@@ -24,7 +24,7 @@ var built embed.FS
 // policy is the Content-Security-Policy of the page. Mantine puts its colours into the page as style elements, which have the
 // nonce; all else comes from this server as files.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-%s'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
-	"form-action 'self'; frame-ancestors 'none'; base-uri 'self'"
+	"form-action 'none'; frame-ancestors 'none'; base-uri 'self'"
 
 // forever is for files that have a sum of their content in their names.
 const forever = "public, max-age=31536000, immutable"

@@ -140,6 +140,25 @@ def test_sessions_mark_this_one_and_end_the_others(world, chromium, vera):
         expect(other).to_have_url(world.url + "/oidc/ui/sessions")
 
 
+def test_attack_a_new_account_that_is_there_already(world, ada):
+    """Making it anew would set its roles anew: an administrator would be none, by a form that says nothing of it."""
+    visit(world, ada, "users", "Users")
+    ada.get_by_role("button", name="New user").click()
+    dialog = ada.get_by_role("dialog")
+    dialog.get_by_label("Username").fill(ADA)
+    dialog.get_by_role("button", name="Make it").click()
+    expect(dialog.get_by_text("is there already, and is left as it is")).to_be_visible()
+    assert world.ask(ADA, "GET", "/api/2.0/mlflow/users/current").json()["is_admin"]
+
+
+def test_signing_out_ends_the_session(world, chromium):
+    with signed_in(world, chromium, "Vera Vision") as page:
+        page.get_by_role("button", name="Sign out", exact=True).click()
+        page.wait_for_url(lambda url: "/oidc/ui" not in url)
+        page.goto(world.url + "/auth/status")
+        expect(page.get_by_text('"authenticated":false')).to_be_visible()
+
+
 def test_administrators_make_deactivate_and_delete_accounts(world, ada):
     visit(world, ada, "users", "Users")
     ada.get_by_role("button", name="New user").click()
@@ -184,9 +203,8 @@ def test_attack_names_that_are_markup(world, ada):
     assert ada.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1200, 360])
-def test_pages_are_for_everybody(world, ada, scheme, width):
+@pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (360, "dark")])
+def test_pages_are_for_everybody(world, ada, width, scheme):
     """WCAG 2.2 AA as far as a program sees it, in both colours, on wide and narrow screens."""
     ada.emulate_media(color_scheme=scheme)
     ada.set_viewport_size({"width": width, "height": 800})

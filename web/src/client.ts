@@ -30,6 +30,11 @@ export function signIn(fresh = false) {
 }
 
 const refusals: Middleware = {
+  onRequest({ request }) {
+    const workspace = openWorkspace()
+    if (workspace && !request.headers.has('X-MLFLOW-WORKSPACE')) request.headers.set('X-MLFLOW-WORKSPACE', workspace)
+    return request
+  },
   async onResponse({ response }) {
     if (response.ok) return undefined
     let body: Partial<Schema['Problem']> = {}
@@ -57,5 +62,8 @@ export const signedOut = (error: unknown) => error instanceof Refusal && error.s
 /** Whether the sign-in is too old for what was asked. */
 export const needsFreshSignIn = (error: unknown) => error instanceof Refusal && error.status === 401 && error.message.includes('fresh=1')
 
-/** The header that names the workspace of a request, where there is one. */
-export const inWorkspace = (workspace?: string) => (workspace && workspace !== '*' ? { 'X-MLFLOW-WORKSPACE': workspace } : undefined)
+/** The workspace that the page is about, where its address names one. */
+export const openWorkspace = () => new URLSearchParams(location.search).get('workspace') || undefined
+
+/** The header that names the workspace of a request; an empty one is what is in all of them. */
+export const inWorkspace = (workspace?: string) => (workspace ? { 'X-MLFLOW-WORKSPACE': workspace === '*' ? '' : workspace } : undefined)

@@ -1,5 +1,5 @@
 import { queryOptions, useSuspenseQuery } from '@tanstack/react-query'
-import { api, body, home, type Schema } from './client'
+import { api, body, home, Refusal, type Schema } from './client'
 
 export type Kind = Schema['KindRow']
 
@@ -8,7 +8,11 @@ export type Server = { provider: string; authenticated: boolean; workspaces_enab
 
 export const server = queryOptions({
   queryKey: ['server'],
-  queryFn: async (): Promise<Server> => (await fetch(`${home}config.json`)).json(),
+  queryFn: async (): Promise<Server> => {
+    const answer = await fetch(`${home}config.json`)
+    if (!answer.ok) throw new Refusal(answer.status, '', answer.statusText || 'the server failed', '')
+    return answer.json()
+  },
   staleTime: Infinity,
 })
 

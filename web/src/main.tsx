@@ -3,12 +3,12 @@ import '@mantine/notifications/styles.css'
 import './style.css'
 import { MantineProvider } from '@mantine/core'
 import { Notifications } from '@mantine/notifications'
-import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { hashKey, MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { setNonce } from 'get-nonce'
-import { Refusal, signIn, signedOut } from './client'
+import { openWorkspace, Refusal, signIn, signedOut } from './client'
 import { server } from './facts'
 import { router } from './router'
 import { theme } from './theme'
@@ -18,8 +18,10 @@ setNonce(nonce) // for what keeps the page behind a dialog from scrolling
 
 const queries = new QueryClient({
   queryCache: new QueryCache({ onError: (error) => signedOut(error) && signIn() }), // an ended session leads to the sign-in page, and back
+  mutationCache: new MutationCache({ onError: (error) => signedOut(error) && signIn() }),
   defaultOptions: {
     queries: {
+      queryKeyHashFn: (key) => hashKey([openWorkspace(), ...key]),
       retry: (count, error) => !(error instanceof Refusal && error.status < 500) && count < 2,
       staleTime: 5_000,
       refetchOnWindowFocus: true,
@@ -45,4 +47,6 @@ async function start() {
   )
 }
 
-void start()
+start().catch((error) => {
+  document.getElementById('root')!.textContent = `These pages could not be loaded: ${error instanceof Error ? error.message : error}. Load the page again.`
+})

@@ -1,20 +1,23 @@
 import type { QueryClient } from '@tanstack/react-query'
-import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router'
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, retainSearchParams } from '@tanstack/react-router'
 import { home } from './client'
 import { me, server, table } from './facts'
 import { Nowhere, Trouble } from './parts/trouble'
 import { type Place, place } from './parts/table'
 import { Shell } from './shell'
 
+const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
+
 const root = createRootRouteWithContext<{ queries: QueryClient }>()({
   component: Shell,
+  validateSearch: (s: Record<string, unknown>): { workspace?: string } => ({ workspace: text(s.workspace) }),
+  search: { middlewares: [retainSearchParams(['workspace'])] },
   notFoundComponent: Nowhere,
   errorComponent: ({ error, reset }) => <Trouble error={error} retry={reset} />,
   // what every page shows comes at once, and not one after the other
   loader: ({ context: { queries } }) => Promise.all([queries.ensureQueryData(me), queries.ensureQueryData(table), queries.ensureQueryData(server)]),
 })
 
-const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
 const tabbed = (search: Record<string, unknown>): Place & { tab?: string } => ({ ...place(search), tab: text(search.tab) })
 
 export type AuditSearch = { name?: string; by?: string; account?: string; group?: string; kind?: string; resource?: string; request_id?: string; since?: string; until?: string }
@@ -42,9 +45,17 @@ const routes = [
   }),
 ]
 
+function written(search: Record<string, unknown>) {
+  const given = Object.entries(search).filter(([, value]) => value !== undefined)
+  return given.length ? `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}` : ''
+}
+
 export const router = createRouter({
   routeTree: root.addChildren(routes),
   basepath: home,
+  // as they are written: the router reads numbers and more into them else
+  parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
+  stringifySearch: written,
   context: { queries: undefined! },
   defaultPreload: 'intent',
   scrollRestoration: true,

@@ -24,7 +24,7 @@ export function Shell() {
             <Text size="sm" className="name" visibleFrom="sm" lineClamp={1} title={me.username}>{me.display_name || me.username}</Text>
             <Anchor href={`${prefix}/`} size="sm">MLflow</Anchor>
             <Scheme />
-            <form method="post" action={`${prefix}/logout`}><Button type="submit" size="compact-sm" variant="default">Sign out</Button></form>
+            <Button size="compact-sm" variant="default" onClick={() => location.assign(`${prefix}/logout`)}>Sign out</Button>
           </Group>
         </Group>
       </AppShell.Header>

@@ -3,7 +3,7 @@ import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tansta
 import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
 import { useState } from 'react'
-import { api, body, type Schema } from '../client'
+import { api, body, Refusal, type Schema } from '../client'
 import { done } from '../parts/ask'
 import { Whom } from '../parts/give'
 import { PageLink } from '../parts/link'
@@ -40,7 +40,7 @@ function Accounts({ service, title, at, go }: { service: boolean; title: string;
   return (
     <Stack>
       <Title order={2}>{title}</Title>
-      <Listing label={title} columns={service ? [...columns, source] : columns} rows={query.data?.rows} total={query.data?.total} error={query.error} fetching={query.isFetching} at={at} go={go}
+      <Listing label={title} identify={(a) => a.username} columns={service ? [...columns, source] : columns} rows={query.data?.rows} total={query.data?.total} error={query.error} fetching={query.isFetching} at={at} go={go}
         actions={<Button onClick={() => setMaking(true)}>{service ? 'New service account' : 'New user'}</Button>}
         empty={at.q ? 'No name has this in it.' : service ? 'There are no service accounts. Make one for a program that acts for nobody in particular.' : 'There is nobody yet: people come by signing in.'} />
       <Modal opened={making} onClose={() => setMaking(false)} title={service ? 'New service account' : 'New user'}>
@@ -66,6 +66,16 @@ const columns: ColumnDef<Account>[] = [
 ]
 const source: ColumnDef<Account> = { header: 'Known by', cell: ({ row: { original: a } }) => a.service_account_source }
 
+async function isThere(username: string) {
+  try {
+    await api.GET('/api/2.0/mlflow/users/{username}', { params: { path: { username: username.trim() } } })
+    return true
+  } catch (error) {
+    if (error instanceof Refusal && error.status === 404) return false
+    throw error
+  }
+}
+
 function NewAccount({ service, close }: { service: boolean; close: () => void }) {
   const queries = useQueryClient()
   const [username, setUsername] = useState('')
@@ -73,7 +83,10 @@ function NewAccount({ service, close }: { service: boolean; close: () => void })
   const [admin, setAdmin] = useState(false)
   const [owner, setOwner] = useState('')
   const make = useMutation({
-    mutationFn: () => body(api.POST('/api/2.0/mlflow/users', { body: { username, display_name: name || username, is_admin: admin, is_service_account: service, ...(owner ? { owner } : {}) } })),
+    mutationFn: async () => {
+      if (await isThere(username)) throw new Refusal(409, '', `${username} is there already, and is left as it is`, '') // to make it again would set its roles anew
+      return body(api.POST('/api/2.0/mlflow/users', { body: { username, display_name: name || username, is_admin: admin, is_service_account: service, ...(owner ? { owner } : {}) } }))
+    },
     onSuccess: async (answer) => {
       done(answer.message ?? `${username} has been made`)
       await queries.invalidateQueries({ queryKey: ['accounts'] })
@@ -85,7 +98,7 @@ function NewAccount({ service, close }: { service: boolean; close: () => void })
       <Stack>
         <TextInput label="Username" description={service ? undefined : 'As the identity provider says it, so that the person gets this account by signing in'} required maxLength={255} value={username} onChange={(e) => setUsername(e.currentTarget.value)} data-autofocus />
         <TextInput label="Name to show" maxLength={255} value={name} onChange={(e) => setName(e.currentTarget.value)} />
-        {service && <Whom value={owner} onChange={setOwner} />}
+        {service && <Whom label="Owner" optional value={owner} onChange={setOwner} />}
         <Checkbox label="Administrator: may do everything" checked={admin} onChange={(e) => setAdmin(e.currentTarget.checked)} />
         {make.error && <Trouble error={make.error} />}
         <Group justify="end">

@@ -40,7 +40,7 @@ export function Audit() {
         <TextInput type="date" label="From" size="xs" defaultValue={search.since ?? ''} onChange={(e) => go({ ...search, since: e.currentTarget.value || undefined })} />
         <TextInput type="date" label="Before" size="xs" defaultValue={search.until ?? ''} onChange={(e) => go({ ...search, until: e.currentTarget.value || undefined })} />
       </Group>
-      <Rows label="Events" columns={columns} rows={query.data?.pages.flatMap((p) => p.events ?? [])} error={query.error} empty="Nothing that fits has happened." />
+      <Rows label="Events" identify={(e) => String(e.id)} columns={columns} rows={query.data?.pages.flatMap((p) => p.events ?? [])} error={query.error} empty="Nothing that fits has happened." />
       <Group><More query={query} /></Group>
     </Stack>
   )

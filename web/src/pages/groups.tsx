@@ -27,7 +27,7 @@ export function Groups() {
   return (
     <Stack>
       <Title order={2}>Groups</Title>
-      <Listing label="Groups" columns={columns} rows={query.data?.rows} total={query.data?.total} error={query.error} fetching={query.isFetching} at={at}
+      <Listing label="Groups" identify={(g) => g.group_name} columns={columns} rows={query.data?.rows} total={query.data?.total} error={query.error} fetching={query.isFetching} at={at}
         go={(search) => navigate({ search, replace: true })} actions={<Button onClick={() => setMaking(true)}>New group</Button>}
         empty={at.q ? 'No name has this in it.' : 'There are no groups yet: they come with the people who sign in.'} />
       <Modal opened={making} onClose={() => setMaking(false)} title="New group">

@@ -2,7 +2,7 @@ import { Badge, Group, Select, Stack, Text, Title } from '@mantine/core'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useMe, useTable } from '../facts'
-import { Access, general, what } from '../parts/access'
+import { Access, general, Remark, what } from '../parts/access'
 import { More } from '../parts/table'
 import { Trouble } from '../parts/trouble'
 
@@ -39,8 +39,8 @@ export function Home() {
         </Group>
         {me.is_admin && <Text mb="sm">You are an administrator: you may do everything, whatever is given below.</Text>}
         {query.error ? <Trouble error={query.error} retry={() => query.refetch()} /> : (
-          <Access rows={query.data?.pages.flatMap((p) => p.access ?? [])} general={general(query.data?.pages)}
-            empty="Nothing is given to you yet. Ask whoever manages an experiment or a model, or an administrator." />
+          <><Remark pages={query.data?.pages} /><Access rows={query.data?.pages.flatMap((p) => p.access ?? [])} general={general(query.data?.pages)}
+            empty="Nothing is given to you yet. Ask whoever manages an experiment or a model, or an administrator." /></>
         )}
         <More query={query} />
       </section>

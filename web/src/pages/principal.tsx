@@ -2,10 +2,10 @@ import { Badge, Button, Group, Modal, NumberInput, Select, Stack, Tabs, Text, Te
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
-import { useState } from 'react'
+import { useMemo, useState } from 'react'
 import { api, body, type Schema } from '../client'
-import { useTable } from '../facts'
-import { Access, general, what } from '../parts/access'
+import { type Kind, useTable } from '../facts'
+import { Access, general, Remark, what } from '../parts/access'
 import { Ask, useChange } from '../parts/ask'
 import { endOf, LevelField, Until } from '../parts/give'
 import { HoldingsTable } from '../parts/holdings'
@@ -41,7 +41,7 @@ export function UserPage() {
           {(query.data?.groups ?? []).map((g) => <PageLink key={g.id} size="sm" to="/groups/$name" params={{ name: g.group_name }}>{g.group_name}</PageLink>)}
         </Group>
       </div>
-      <Tabs value={tab} onChange={(to) => navigate({ search: { tab: to ?? undefined } })} keepMounted={false}>
+      <Tabs key={name} value={tab} onChange={(to) => navigate({ search: { tab: to ?? undefined } })} keepMounted={false}>
         <Tabs.List>
           <Tabs.Tab value="given">Permissions</Tabs.Tab>
           <Tabs.Tab value="what">What can they access?</Tabs.Tab>
@@ -97,7 +97,7 @@ export function GroupPage() {
         <PageLink to="/groups" size="sm">Groups</PageLink>
         <Title order={2} className="name">{name}</Title>
       </div>
-      <Tabs value={tab} onChange={(to) => navigate({ search: { tab: to ?? undefined } })} keepMounted={false}>
+      <Tabs key={name} value={tab} onChange={(to) => navigate({ search: { tab: to ?? undefined } })} keepMounted={false}>
         <Tabs.List>
           <Tabs.Tab value="given">Permissions</Tabs.Tab>
           <Tabs.Tab value="members">Members</Tabs.Tab>
@@ -112,7 +112,7 @@ export function GroupPage() {
 function Members({ group }: { group: string }) {
   const query = useQuery({ queryKey: ['members', group], queryFn: () => body(api.GET('/api/2.0/mlflow/permissions/groups/{group_name}/users', { params: { path: { group_name: group } } })) })
   return (
-    <Rows label="Members" rows={query.data ?? undefined} error={query.error} empty="Nobody is in this group."
+    <Rows label="Members" identify={(m) => m.username} rows={query.data ?? undefined} error={query.error} empty="Nobody is in this group."
       columns={[{ header: 'Username', cell: ({ row: { original: m } }) => <PageLink to="/users/$name" params={{ name: m.username }}>{m.username}</PageLink> }]} />
   )
 }
@@ -123,6 +123,7 @@ function WhatCan({ user }: { user: string }) {
   return (
     <Stack>
       {query.data?.pages[0]?.is_admin && <Text>An administrator may do everything, whatever is given below.</Text>}
+      <Remark pages={query.data?.pages} />
       <Access rows={query.data?.pages.flatMap((p) => p.access ?? [])} general={general(query.data?.pages)} empty="Nothing is given to this account." />
       <Group><More query={query} /></Group>
     </Stack>
@@ -149,7 +150,12 @@ function GiveTo({ to, close }: { to: Principal; close: () => void }) {
   const [priority, setPriority] = useState<number | string>(100)
   const [level, setLevel] = useState('READ')
   const [until, setUntil] = useState('')
+  function choose(to: Kind) {
+    setKind(to)
+    if (!to.patterns_segment) setBy('one')
+  }
   const add = useChange({
+    quiet: true,
     run: () => {
       const given = { permission: level, ...(until ? { expires_at: endOf(until) } : {}) }
       return by === 'one' ? give(to, kind, on, given) : addPattern(to, kind, { ...given, regex: on, priority: Number(priority) })
@@ -161,7 +167,7 @@ function GiveTo({ to, close }: { to: Principal; close: () => void }) {
   return (
     <form onSubmit={(e) => { e.preventDefault(); add.mutate() }}>
       <Stack>
-        <Select label="Kind" data={kinds.map((k) => ({ value: k.name, label: k.title }))} value={kind.name} allowDeselect={false} onChange={(name) => setKind(kinds.find((k) => k.name === name) ?? kind)} />
+        <Select label="Kind" data={kinds.map((k) => ({ value: k.name, label: k.title }))} value={kind.name} allowDeselect={false} onChange={(name) => choose(kinds.find((k) => k.name === name) ?? kind)} />
         {kind.patterns_segment && (
           <Select label="On" data={[{ value: 'one', label: 'one of them' }, { value: 'pattern', label: 'all whose names match a pattern' }]} value={by} allowDeselect={false} onChange={(v) => setBy(v === 'pattern' ? 'pattern' : 'one')} />
         )}
@@ -190,7 +196,7 @@ const tokenColumns: ColumnDef<Schema['Personal']>[] = [
 function Tokens({ user }: { user: string }) {
   const path = { path: { username: user } }
   const query = useQuery({ queryKey: ['tokens', user], queryFn: () => body(api.GET('/api/2.0/mlflow/users/{username}/tokens', { params: path })) })
-  const revoke: ColumnDef<Schema['Personal']> = {
+  const columns = useMemo<ColumnDef<Schema['Personal']>[]>(() => [...tokenColumns, {
     id: 'revoke', header: doing,
     cell: ({ row: { original: t } }) => (
       <Ask label="Revoke" title={`Revoke ${t.name}?`} confirm="Revoke" said={`The token ${t.name} is revoked`}
@@ -198,10 +204,10 @@ function Tokens({ user }: { user: string }) {
         Programs that use it are refused at once. It cannot be brought back.
       </Ask>
     ),
-  }
+  }], [user])
   return (
     <Stack align="start">
-      <Rows label="Tokens" rows={query.data?.tokens ?? undefined} error={query.error} columns={[...tokenColumns, revoke]} empty="There are no tokens." />
+      <Rows label="Tokens" identify={(t) => String(t.id)} rows={query.data?.tokens ?? undefined} error={query.error} columns={columns} empty="There are no tokens." />
       <Ask label="Revoke every token" title={`Revoke every token of ${user}?`} confirm="Revoke all" said="All tokens are revoked"
         run={() => body(api.DELETE('/api/2.0/mlflow/users/{username}/tokens', { params: path }))}>
         Also the one without a name. Programs that use them are refused at once.
@@ -215,7 +221,7 @@ function Sessions({ user }: { user: string }) {
   const query = useQuery({ queryKey: ['sessions', user], queryFn: () => body(api.GET('/api/2.0/mlflow/users/{username}/sessions', { params: path })) })
   return (
     <Stack align="start">
-      <Rows label="Sessions" rows={query.data?.sessions ?? undefined} error={query.error} empty="They are signed in nowhere."
+      <Rows label="Sessions" identify={(s) => String(s.pk)} rows={query.data?.sessions ?? undefined} error={query.error} empty="They are signed in nowhere."
         columns={[
           { header: 'Browser', cell: ({ row: { original: s } }) => <span className="name">{s.client || 'unknown'}</span> },
           { header: 'Signed in', cell: ({ row: { original: s } }) => <When at={s.created_at} /> },

@@ -4,7 +4,7 @@ import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, body } from '../client'
 import { type Kind, plural, useKind, useMe, useTable } from '../facts'
-import { Access, who } from '../parts/access'
+import { Access, Remark, who } from '../parts/access'
 import { useChange } from '../parts/ask'
 import { GiveForm } from '../parts/give'
 import { HoldingsTable } from '../parts/holdings'
@@ -31,7 +31,7 @@ export function Resource() {
         <PageLink to="/resources/$kind" params={{ kind: name }} size="sm">{plural(kind.title)}</PageLink>
         <Title order={2} className="name">{id}</Title>
       </div>
-      <Tabs value={tab} onChange={(to) => navigate({ search: { tab: to ?? undefined } })} keepMounted={false}>
+      <Tabs key={`${name} ${id}`} value={tab} onChange={(to) => navigate({ search: { tab: to ?? undefined } })} keepMounted={false}>
         <Tabs.List>
           <Tabs.Tab value="given">Permissions</Tabs.Tab>
           <Tabs.Tab value="who">Who can access this?</Tabs.Tab>
@@ -52,6 +52,7 @@ function GivenOn({ kind, id }: { kind: Kind; id: string }) {
   const navigate = route.useNavigate()
   const [giving, setGiving] = useState(false)
   const add = useChange<{ to: Principal; given: Given }>({
+    quiet: true,
     run: ({ to, given }) => give(to, kind, id, given),
     said: ({ to, given }) => `${nameOf(to)} has ${given.permission}`,
     undo: ({ to }) => take(to, kind, id),
@@ -75,7 +76,8 @@ function WhoCan({ kind, id }: { kind: string; id: string }) {
   return (
     <Stack>
       {administrators.length > 0 && <Text size="sm">Administrators may do everything: <span className="name">{administrators.join(', ')}</span></Text>}
-      <Access users rows={query.data?.pages.flatMap((p) => p.access ?? [])} empty="Nobody but administrators." />
+      <Remark pages={query.data?.pages} />
+      <Access users rows={query.data?.pages.flatMap((p) => p.access ?? [])} empty={query.hasNextPage ? 'Nobody among those looked at so far: show more.' : 'Nobody but administrators.'} />
       <Group><More query={query} /></Group>
     </Stack>
   )
@@ -87,7 +89,7 @@ function Parts({ kind, parent }: { kind: Kind; parent: string }) {
     queryFn: async () => (await body(api.GET('/api/3.0/mlflow/permissions/scorers/{experiment_id}', { params: { path: { experiment_id: parent } } }))) ?? [],
   })
   return (
-    <Rows label={plural(kind.title)} error={query.error} rows={query.data} empty={`There is no ${kind.title} here whose permissions you may change.`}
+    <Rows label={plural(kind.title)} identify={(r) => String(r.name)} error={query.error} rows={query.data} empty={`There is no ${kind.title} here whose permissions you may change.`}
       columns={[{ header: 'Name', cell: ({ row: { original: r } }) => <PageLink to="/resources/$kind/$id" params={{ kind: kind.name, id: `${parent}/${String(r.name)}` }}>{String(r.name)}</PageLink> }]} />
   )
 }

@@ -51,7 +51,7 @@ function Managed({ kind }: { kind: Kind }) {
     ...(kind.by_id ? [{ header: 'Id', accessorKey: 'id' }] : []),
   ], [kind])
   return (
-    <Listing label={plural(kind.title)} columns={columns} rows={query.data?.rows} total={query.data?.total} error={query.error} fetching={query.isFetching}
+    <Listing label={plural(kind.title)} identify={(r) => r.id ?? r.name} columns={columns} rows={query.data?.rows} total={query.data?.total} error={query.error} fetching={query.isFetching}
       at={at} go={(to) => navigate({ search: to, replace: true })}
       empty={at.q ? 'Nothing has this in its name.' : `There is no ${kind.title} whose permissions you may change: that needs MANAGE.`} />
   )

@@ -24,7 +24,7 @@ export function MySessions() {
         )}
       </Group>
       <Text>Browsers in which you are signed in. End what you do not know, and tell an administrator.</Text>
-      <Rows label="My sessions" columns={columns} rows={rows} error={query.error} empty="You came with a token: there is no session." />
+      <Rows label="My sessions" identify={(s) => String(s.pk)} columns={columns} rows={rows} error={query.error} empty="You came with a token: there is no session." />
     </Stack>
   )
 }

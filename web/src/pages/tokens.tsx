@@ -22,7 +22,7 @@ export function MyTokens() {
         <Button onClick={() => setMaking(true)}>New token</Button>
       </Group>
       <Text>A token signs programs in as you: the mlflow client, scripts and notebooks. Whoever has it can do what you can do, so give each program its own.</Text>
-      <Rows label="My tokens" columns={columns} rows={query.data?.tokens ?? undefined} error={query.error}
+      <Rows label="My tokens" identify={(t) => String(t.id)} columns={columns} rows={query.data?.tokens ?? undefined} error={query.error}
         empty="You have no tokens. Make one for a program that is to act as you." />
       <Modal opened={making} onClose={() => setMaking(false)} title="New token" closeOnClickOutside={false}>
         {making && <NewToken close={() => setMaking(false)} />}

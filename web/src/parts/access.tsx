@@ -1,4 +1,4 @@
-import { Stack, Text } from '@mantine/core'
+import { Alert, Stack, Text } from '@mantine/core'
 import { infiniteQueryOptions } from '@tanstack/react-query'
 import type { ColumnDef } from '@tanstack/react-table'
 import { useMemo } from 'react'
@@ -30,6 +30,12 @@ export const who = (kind: string, id: string) =>
     getNextPageParam: (last) => last.next_page_token || undefined,
   })
 
+/** What the answers could not say, as MLflow was silent. */
+export function Remark({ pages }: { pages?: { remark?: string }[] }) {
+  const remark = pages?.find((p) => p.remark)?.remark
+  return remark ? <Alert color="yellow" title="This is not all">{remark}</Alert> : null
+}
+
 /** What is given on more than one resource, which the first page says. */
 export const general = (pages?: { general: Considered[] | null }[]) => pages?.[0]?.general ?? []
 
@@ -46,7 +52,7 @@ export function Access({ rows, general, users, empty }: { rows?: Access[]; gener
           { header: 'Kind', cell: ({ row: { original: a } }) => <KindTitle kind={a.kind} /> } satisfies ColumnDef<Access>,
           { header: 'Resource', cell: ({ row: { original: a } }) => <PageLink to="/resources/$kind/$id" params={{ kind: a.kind, id: a.id }}>{a.id}</PageLink> } satisfies ColumnDef<Access>,
         ]),
-    { header: 'Level', cell: ({ row: { original: a } }) => <Explained level={a.permission} user={a.user} kind={a.kind} id={a.id} /> },
+    { header: 'Level', cell: ({ row: { original: a } }) => <Explained level={a.permission || 'unknown'} user={a.user} kind={a.kind} id={a.id} /> },
     { header: 'By', cell: ({ row: { original: a } }) => (a.via ? <Source of={a.via} /> : a.reason) },
     { header: 'Until', cell: ({ row: { original: a } }) => <When at={a.via?.expires_at} none="no end" /> },
   ], [users])
@@ -59,7 +65,7 @@ export function Access({ rows, general, users, empty }: { rows?: Access[]; gener
           ))}
         </ul>
       )}
-      {!(rows?.length === 0 && (general ?? []).length > 0) && <Rows label="Access" columns={columns} rows={rows} empty={empty} />}
+      {!(rows?.length === 0 && (general ?? []).length > 0) && <Rows label="Access" identify={(a) => `${a.user} ${a.kind} ${a.id}`} columns={columns} rows={rows} empty={empty} />}
     </Stack>
   )
 }

@@ -23,14 +23,17 @@ type Change<A> = {
   said: (arg: A) => string
   undo?: (arg: A) => Promise<unknown>
   after?: () => void
+  /** Whoever asks shows what fails in its own place. */
+  quiet?: boolean
 }
 
 /** A change of something: what is shown afterwards comes from the server, and what can be undone offers it. */
-export function useChange<A = void>({ run, said, undo, after }: Change<A>) {
+export function useChange<A = void>({ run, said, undo, after, quiet }: Change<A>) {
   const queries = useQueryClient()
   const again = () => queries.invalidateQueries()
   return useMutation({
     mutationFn: run,
+    onError: (error) => { if (!quiet) failed(error) },
     onSuccess: async (_, arg) => {
       done(said(arg), undo && (() => undo(arg).then(() => { done('It is as it was before'); return again() }, failed)))
       await again()
@@ -55,7 +58,7 @@ export function Ask({ label, title, children, confirm, run, said, color = 'red',
   after?: () => void
 }) {
   const [open, setOpen] = useState(false)
-  const change = useChange({ run, said: () => said, after: () => { setOpen(false); after?.() } })
+  const change = useChange({ quiet: true, run, said: () => said, after: () => { setOpen(false); after?.() } })
   return (
     <>
       <Button size="compact-sm" variant="light" color={color} onClick={() => { change.reset(); setOpen(true) }}>{label}</Button>

@@ -10,7 +10,7 @@ import { Trouble } from './trouble'
 const found = 10
 
 /** A field for the name of a user or a group, with what the server finds for what was typed. */
-export function Whom({ groups, value, onChange, service }: { groups?: boolean; service?: boolean; value: string; onChange: (name: string) => void }) {
+export function Whom({ groups, value, onChange, service, label, optional }: { groups?: boolean; service?: boolean; label?: string; optional?: boolean; value: string; onChange: (name: string) => void }) {
   const [search] = useDebouncedValue(value, 200)
   const query = useQuery({
     queryKey: ['names', groups, service, search],
@@ -21,7 +21,7 @@ export function Whom({ groups, value, onChange, service }: { groups?: boolean; s
     placeholderData: keepPreviousData,
   })
   return (
-    <Autocomplete label={groups ? 'Group' : 'User'} required value={value} onChange={onChange} data={query.data ?? []} filter={({ options }) => options} maxLength={255} maxDropdownHeight={240} />
+    <Autocomplete label={label ?? (groups ? 'Group' : 'User')} required={!optional} value={value} onChange={onChange} data={query.data ?? []} filter={({ options }) => options} maxLength={255} maxDropdownHeight={240} />
   )
 }
 

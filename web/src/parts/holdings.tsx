@@ -35,7 +35,7 @@ export function HoldingsTable({ of, at, go, actions, empty }: { of: Of; at: Plac
     { id: 'take', header: doing, cell: ({ row: { original: h } }) => <Take of={h} /> },
   ], [onResource])
   return (
-    <Listing label="Permissions" columns={columns} rows={query.data?.holdings ?? undefined} total={query.data?.total} error={query.error} fetching={query.isFetching}
+    <Listing label="Permissions" identify={(h) => (h.regex === undefined ? 'grant ' : 'pattern ') + h.id} columns={columns} rows={query.data?.holdings ?? undefined} total={query.data?.total} error={query.error} fetching={query.isFetching}
       at={at} go={go} actions={actions} empty={at.q ? 'Nothing has this in its name.' : empty} />
   )
 }
@@ -49,7 +49,7 @@ function Where({ of }: { of: Holding }) {
     <>
       {of.regex !== undefined
         ? <>all that match <code className="name">{of.regex}</code> (priority {of.priority})</>
-        : <PageLink to="/resources/$kind/$id" params={{ kind: of.kind, id: of.resource ?? '' }}>{of.name || of.resource}</PageLink>}
+        : <PageLink to="/resources/$kind/$id" params={{ kind: of.kind, id: of.resource ?? '' }} search={{ workspace: of.workspace }}>{of.name || of.resource}</PageLink>}
       {of.workspace && of.workspace !== '*' && <> in <span className="name">{of.workspace}</span></>}
     </>
   )
@@ -77,6 +77,7 @@ function Change({ of }: { of: Holding }) {
   const { levels } = useTable()
   const kind = useKind(of.kind)
   const set = useChange<string>({
+    quiet: true,
     run: (level) => handles(of, kind!).set(level),
     said: (level) => `${nameOf(holderOf(of))} has ${level}`,
     undo: () => handles(of, kind!).set(of.permission),

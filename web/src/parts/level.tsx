@@ -96,5 +96,6 @@ export function Source({ of }: { of: Considered }) {
 export function On({ of }: { of: Considered }) {
   const title = useKind(of.kind)?.title ?? of.kind
   if (of.regex) return <>{title}s that match <code className="name">{of.regex}</code>{of.priority !== undefined && <Text span size="sm" c="dimmed"> (priority {of.priority})</Text>}</>
+  if (of.source.endsWith('regex')) return <>{title}s that match a pattern, which administrators see</>
   return <>{title} <span className="name">{of.resource || 'of any name'}</span></>
 }

@@ -1,7 +1,7 @@
 import { Alert, Button, Group, Loader, Pagination, Skeleton, Table, Text, TextInput, VisuallyHidden } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { type ColumnDef, flexRender, getCoreRowModel, useReactTable } from '@tanstack/react-table'
-import { type ReactNode, useState } from 'react'
+import { type ReactNode, useEffect, useState } from 'react'
 import { Trouble } from './trouble'
 
 export const pageSize = 25
@@ -30,11 +30,13 @@ type Rows<T> = {
   rows: T[] | undefined
   error?: unknown
   empty: ReactNode
+  /** What tells one row from the others, so that what is open in it stays with it when the list changes. */
+  identify: (row: T) => string
 }
 
 /** A table of rows that are there, on their way, or could not be had. Its height does not jump when they come. */
-export function Rows<T>({ label, columns, rows, error, empty }: Rows<T>) {
-  const table = useReactTable({ data: rows ?? [], columns, getCoreRowModel: getCoreRowModel() })
+export function Rows<T>({ label, columns, rows, error, empty, identify }: Rows<T>) {
+  const table = useReactTable({ data: rows ?? [], columns, getRowId: identify, getCoreRowModel: getCoreRowModel() })
   if (error) return <Trouble error={error} />
   if (rows?.length === 0) return <Alert variant="light" color="gray">{empty}</Alert>
   return (
@@ -78,6 +80,9 @@ type Listing<T> = Rows<T> & {
 /** A list that the server pages and searches: the address says where in it one is. */
 export function Listing<T>({ at, go, total, fetching, actions, ...rows }: Listing<T>) {
   const pages = Math.max(1, Math.ceil((total ?? 0) / pageSize))
+  useEffect(() => { // what was on the last page has gone
+    if (total !== undefined && !fetching && (at.page ?? 1) > pages) go({ ...at, page: pages > 1 ? pages : undefined })
+  })
   return (
     <>
       <Group mb="sm" justify="space-between" align="end">

@@ -1,1 +1,0 @@
-import{R as e,rt as t,z as n}from"./client-Dt6PZjnY.js";import{p as r}from"./index-CLcAgEHz.js";var i=t(),a=r(e=>(0,i.jsx)(n,{className:`name`,...e}));r(t=>(0,i.jsx)(e,{component:`a`,...t}));export{a as t};
