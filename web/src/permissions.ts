@@ -15,16 +15,13 @@ const patternPath = { users: `${patternsPath.users}/{id}`, groups: `${patternsPa
 const side = (p: Principal) => ('user' in p ? 'users' : 'groups')
 
 /** Puts the segments of a kind into a path that is written for experiments. */
-function ofKind<P extends string>(path: P, kind: Kind, resource?: string): P {
+export function ofKind<P extends string>(path: P, kind: Kind, resource?: string): P {
   const [parent, ...name] = (resource ?? '').split('/')
   return path
     .replace('/experiment-patterns', `/${kind.patterns_segment}`)
     .replace('/experiments', `/${kind.segment}`)
     .replace('{resource}', kind.parent ? `${encodeURIComponent(parent ?? '')}/${encodeURIComponent(name.join('/'))}` : '{resource}') as P
 }
-
-/** The path of one kind's listing, from that of another. */
-export const ofKindPath = <P extends string>(path: P, kind: Kind) => ofKind(path, kind)
 
 /** What is given: a level, and until when; null is without an end. */
 export type Given = { permission: string; expires_at?: string | null }

@@ -3,7 +3,7 @@ import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tansta
 import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
 import { useState } from 'react'
-import { api, body, Refusal, type Schema } from '../client'
+import { api, body, page, Refusal, type Schema } from '../client'
 import { done } from '../parts/ask'
 import { Whom } from '../parts/give'
 import { PageLink } from '../parts/link'
@@ -31,10 +31,7 @@ function Accounts({ service, title, at, go }: { service: boolean; title: string;
   const [making, setMaking] = useState(false)
   const query = useQuery({
     queryKey: ['accounts', service, at],
-    queryFn: async () => {
-      const { data, response } = await api.GET('/api/2.0/mlflow/users/details', { params: { query: { ...paging(at), service: String(service) } } })
-      return { rows: data ?? [], total: Number(response.headers.get('X-Total-Count') ?? 0) }
-    },
+    queryFn: () => page(api.GET('/api/2.0/mlflow/users/details', { params: { query: { ...paging(at), service: String(service) } } })),
     placeholderData: keepPreviousData,
   })
   return (

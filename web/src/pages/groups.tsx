@@ -3,7 +3,7 @@ import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tansta
 import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
 import { useState } from 'react'
-import { api, body, type Schema } from '../client'
+import { api, body, page, type Schema } from '../client'
 import { done } from '../parts/ask'
 import { PageLink } from '../parts/link'
 import { Listing, paging } from '../parts/table'
@@ -18,10 +18,7 @@ export function Groups() {
   const [making, setMaking] = useState(false)
   const query = useQuery({
     queryKey: ['groups', at],
-    queryFn: async () => {
-      const { data, response } = await api.GET('/api/2.0/mlflow/permissions/groups/details', { params: { query: paging(at) } })
-      return { rows: data ?? [], total: Number(response.headers.get('X-Total-Count') ?? 0) }
-    },
+    queryFn: () => page(api.GET('/api/2.0/mlflow/permissions/groups/details', { params: { query: paging(at) } })),
     placeholderData: keepPreviousData,
   })
   return (

@@ -3,12 +3,12 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
 import { useMemo } from 'react'
-import { api } from '../client'
+import { api, page } from '../client'
 import { type Kind, plural, useKind } from '../facts'
 import { PageLink } from '../parts/link'
 import { Listing, paging } from '../parts/table'
 import { Nowhere } from '../parts/trouble'
-import { ofKindPath } from '../permissions'
+import { ofKind } from '../permissions'
 
 const route = getRouteApi('/resources/$kind')
 
@@ -41,8 +41,8 @@ function Managed({ kind }: { kind: Kind }) {
   const query = useQuery({
     queryKey: ['resources', kind.name, at],
     queryFn: async () => {
-      const { data, response } = await api.GET(ofKindPath('/api/2.0/mlflow/permissions/experiments', kind), { params: { query: paging(at) } })
-      return { rows: (data ?? []).map(named), total: Number(response.headers.get('X-Total-Count') ?? 0) }
+      const { rows, total } = await page(api.GET(ofKind('/api/2.0/mlflow/permissions/experiments', kind), { params: { query: paging(at) } }))
+      return { rows: rows.map(named), total }
     },
     placeholderData: keepPreviousData,
   })

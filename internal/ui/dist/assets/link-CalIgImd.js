@@ -1,1 +1,0 @@
-import{B as e,it as t,z as n}from"./client-BM0M9VLe.js";import{p as r}from"./index-NSZw6LkM.js";var i=t(),a=r(t=>(0,i.jsx)(e,{className:`name`,...t}));r(e=>(0,i.jsx)(n,{component:`a`,...e}));export{a as t};

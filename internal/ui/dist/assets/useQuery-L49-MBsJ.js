@@ -1,1 +1,0 @@
-import{d as e,p as t}from"./client-BM0M9VLe.js";function n(n,r){return e(n,t,r)}export{n as t};
