@@ -15,6 +15,7 @@ import pytest  # noqa: E402
 from mlflow.entities import Metric, Param, RunTag  # noqa: E402
 
 from browser import chromium, page  # noqa: E402, F401 (fixtures)
+from pages import ada, vera  # noqa: E402, F401 (fixtures)
 from providers import Development, Keycloak, OIDCProvider  # noqa: E402
 from world import VERA, World, free_port  # noqa: E402
 

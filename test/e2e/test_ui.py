@@ -1,50 +1,13 @@
 """The pages of permissions in a real browser: what an administrator, a manager and a member each find there, and what they do not."""
 
-import contextlib
 import re
 
 import pytest
 import requests
 from playwright.sync_api import expect
 
-from browser import opened, sign_in
-from world import ADA, FRED, ROOT, VERA
-
-AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
-
-# What must be shown as text, wherever it comes from.
-HOSTILE = ["<img src=x onerror=window.ran=1>", "\u202egnp.exe\u202c right to left", "\U0001f9ea" * 20, "x" * 200, "{{7*7}}<script>window.ran=1</script>"]
-
-
-@contextlib.contextmanager
-def signed_in(world, chromium, person, place=""):
-    """A page of somebody's. In the end nothing has failed in it: no script, and nothing that its policy forbids."""
-    with opened(chromium) as page:
-        faults = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda line: line.type in ("error", "warning") and "Content Security Policy" in line.text and faults.append(line.text))
-        sign_in(page, person, world.url + "/oidc/ui/" + place)
-        page.get_by_role("button", name="Sign out", exact=True).wait_for()
-        yield page
-        assert faults == []
-        assert page.evaluate("window.ran") is None
-
-
-@pytest.fixture
-def ada(world, chromium):
-    with signed_in(world, chromium, "Ada Admin") as page:
-        yield page
-
-
-@pytest.fixture
-def vera(world, chromium):
-    with signed_in(world, chromium, "Vera Vision") as page:
-        yield page
-
-
-def visit(world, page, place, heading):
-    page.goto(world.url + "/oidc/ui/" + place)
-    expect(page.get_by_role("heading", level=2, name=heading)).to_be_visible()
+from pages import HOSTILE, accessible, signed_in, visit
+from world import ADA, FRED, VERA
 
 
 def test_who_is_not_signed_in_comes_back_to_the_page_asked_for(world, chromium):
@@ -203,20 +166,24 @@ def test_attack_names_that_are_markup(world, ada):
     assert ada.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+# All pages there are.
+PLACES = [
+    "", "tokens", "sessions", "setup",
+    "resources/experiment", "resources/scorer", "resources/experiment/1", "resources/experiment/1?tab=who",
+    "users", "users/" + VERA, "users/" + VERA + "?tab=what", "services",
+    "groups",
+    "audit",
+]
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (360, "dark")])
 def test_pages_are_for_everybody(world, ada, width, scheme):
     """WCAG 2.2 AA as far as a program sees it, in both colours, on wide and narrow screens."""
     ada.emulate_media(color_scheme=scheme)
     ada.set_viewport_size({"width": width, "height": 800})
-    for place in ["", "tokens", "sessions", "setup", "resources/experiment", "resources/scorer", "resources/experiment/1", "resources/experiment/1?tab=who",
-                  "users", "users/" + VERA, "users/" + VERA + "?tab=what", "services", "groups", "audit"]:
+    for place in PLACES:
         ada.goto(world.url + "/oidc/ui/" + place)
-        ada.get_by_role("heading", level=2).first.wait_for()
-        expect(ada.locator("[aria-busy=true]")).to_have_count(0)
-        ada.evaluate(AXE.read_text())
-        found = ada.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})")
-        assert [(f["id"], [n["html"][:300] for n in f["nodes"]]) for f in found["violations"]] == [], place
-        assert ada.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{place} is wider than the screen"
+        accessible(ada)
 
 
 def test_the_keyboard_is_enough(world, vera):

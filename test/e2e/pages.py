@@ -1,0 +1,55 @@
+"""A person's browser on the pages of permissions, and what every page of them must be."""
+
+import contextlib
+
+import pytest
+from playwright.sync_api import expect
+
+from browser import opened, sign_in
+from world import ROOT
+
+AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
+
+# What must be shown as text, wherever it comes from.
+HOSTILE = ["<img src=x onerror=window.ran=1>", "\u202egnp.exe\u202c right to left", "\U0001f9ea" * 20, "x" * 200, "{{7*7}}<script>window.ran=1</script>"]
+
+
+@contextlib.contextmanager
+def signed_in(world, chromium, person, place=""):
+    """A page of somebody's. In the end nothing has failed in it: no script, and nothing that its policy forbids."""
+    with opened(chromium) as page:
+        faults = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda line: line.type in ("error", "warning") and "Content Security Policy" in line.text and faults.append(line.text))
+        sign_in(page, person, world.url + "/oidc/ui/" + place)
+        page.get_by_role("button", name="Sign out", exact=True).wait_for()
+        yield page
+        assert faults == []
+        assert page.evaluate("window.ran") is None
+
+
+@pytest.fixture
+def ada(world, chromium):
+    with signed_in(world, chromium, "Ada Admin") as page:
+        yield page
+
+
+@pytest.fixture
+def vera(world, chromium):
+    with signed_in(world, chromium, "Vera Vision") as page:
+        yield page
+
+
+def visit(world, page, place, heading):
+    page.goto(world.url + "/oidc/ui/" + place)
+    expect(page.get_by_role("heading", level=2, name=heading)).to_be_visible()
+
+
+def accessible(page):
+    """Fails where a program sees a fault in the page that is open, or where it is wider than the screen."""
+    page.get_by_role("heading", level=2).first.wait_for()
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})")
+    assert [(f["id"], [n["html"][:300] for n in f["nodes"]]) for f in found["violations"]] == [], page.url
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} is wider than the screen"
