@@ -6,6 +6,7 @@ import { defineConfig } from 'vite'
 export default defineConfig({
   base: './',
   plugins: [react()],
+  html: { cspNonce: '{{.Nonce}}' }, // the server puts each answer's own in its place
   build: {
     outDir: '../internal/ui/dist',
     emptyOutDir: true,

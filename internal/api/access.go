@@ -37,7 +37,7 @@ func nextPage(place string) *string {
 // WhoQuery asks who can do anything with a resource.
 type WhoQuery struct {
 	Kind string `query:"kind" required:"true" doc:"such as experiment or registered_model"`
-	ID   string `query:"id" required:"true" maxLength:"255" doc:"what permissions of the kind hold: an experiment's id, else a name"`
+	ID   string `query:"id" required:"true" maxLength:"512" doc:"what permissions of the kind hold: an experiment's id, else a name; a scorer's is the experiment's id, a slash and its name"`
 	Pages
 }
 

@@ -16,7 +16,7 @@ import (
 type ExplanationQuery struct {
 	User string `query:"user" maxLength:"255" doc:"a username; without it one's own"`
 	Kind string `query:"kind" required:"true" doc:"such as experiment or registered_model"`
-	ID   string `query:"id" required:"true" maxLength:"255" doc:"what permissions of the kind hold: an experiment's id, else a name"`
+	ID   string `query:"id" required:"true" maxLength:"512" doc:"what permissions of the kind hold: an experiment's id, else a name; a scorer's is the experiment's id, a slash and its name"`
 }
 
 // Explanation is a person's level on a resource, and how it comes about.

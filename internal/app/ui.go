@@ -28,7 +28,7 @@ func (a *App) mountUI(mux *http.ServeMux, prefix string, authenticate func(*http
 		}
 		w.Header().Set("Cache-Control", "no-store")
 		httpx.WriteJSON(w, http.StatusOK, map[string]any{"basePath": prefix, "uiPath": prefix + uiPath, "provider": a.settings.OIDC.DisplayName,
-			"authenticated": subject != nil, "gen_ai_gateway_enabled": true, "workspaces_enabled": a.settings.Workspaces.Enabled})
+			"authenticated": subject != nil, "gen_ai_gateway_enabled": true, "token_lifetime_days": int(a.settings.TokenLifetime.Hours() / 24), "workspaces_enabled": a.settings.Workspaces.Enabled})
 	})
 	mux.HandleFunc("GET "+uiPath, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, prefix+uiPath+"/", http.StatusTemporaryRedirect)

@@ -58,7 +58,7 @@ func TestAttackScriptInThePage(t *testing.T) {
 	if strings.Contains(second, nonce[1]) {
 		t.Error("two answers have one nonce")
 	}
-	for _, rule := range []string{"default-src 'none'", "script-src 'self';", "frame-ancestors 'none'", "base-uri 'self'", "form-action 'none'"} {
+	for _, rule := range []string{"default-src 'none'", "script-src 'nonce-" + nonce[1] + "' 'strict-dynamic';", "frame-ancestors 'none'", "base-uri 'self'", "form-action 'none'"} {
 		if !strings.Contains(policy+";", rule) {
 			t.Errorf("the policy %q lacks %q", policy, rule)
 		}

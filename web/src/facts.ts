@@ -4,7 +4,7 @@ import { api, body, home, Refusal, type Schema } from './client'
 export type Kind = Schema['KindRow']
 
 /** How this server is set up. */
-export type Server = { provider: string; authenticated: boolean; workspaces_enabled: boolean }
+export type Server = { provider: string; authenticated: boolean; workspaces_enabled: boolean; token_lifetime_days: number }
 
 export const server = queryOptions({
   queryKey: ['server'],

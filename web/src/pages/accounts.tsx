@@ -1,4 +1,4 @@
-import { Badge, Button, Checkbox, Group, Modal, Stack, TextInput, Title } from '@mantine/core'
+import { Badge, Button, Checkbox, Group, Modal, Stack, TextInput } from '@mantine/core'
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
@@ -8,6 +8,7 @@ import { done } from '../parts/ask'
 import { Whom } from '../parts/give'
 import { PageLink } from '../parts/link'
 import { Listing, paging, type Place } from '../parts/table'
+import { PageTitle } from '../parts/title'
 import { Trouble } from '../parts/trouble'
 
 type Account = Schema['Account']
@@ -36,7 +37,7 @@ function Accounts({ service, title, at, go }: { service: boolean; title: string;
   })
   return (
     <Stack>
-      <Title order={2}>{title}</Title>
+      <PageTitle>{title}</PageTitle>
       <Listing label={title} identify={(a) => a.username} columns={service ? [...columns, source] : columns} rows={query.data?.rows} total={query.data?.total} error={query.error} fetching={query.isFetching} at={at} go={go}
         actions={<Button onClick={() => setMaking(true)}>{service ? 'New service account' : 'New user'}</Button>}
         empty={at.q ? 'No name has this in it.' : service ? 'There are no service accounts. Make one for a program that acts for nobody in particular.' : 'There is nobody yet: people come by signing in.'} />

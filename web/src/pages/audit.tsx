@@ -1,44 +1,55 @@
-import { Anchor, Code, Group, Stack, Text, TextInput, Title } from '@mantine/core'
-import { useDebouncedCallback } from '@mantine/hooks'
+import { Anchor, Code, Group, Stack, Text, TextInput } from '@mantine/core'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
 import { api, body, prefix, type Schema } from '../client'
 import { PageLink } from '../parts/link'
-import { More, Rows } from '../parts/table'
+import { More, Rows, useTyped } from '../parts/table'
+import { PageTitle } from '../parts/title'
 import { When } from '../parts/when'
 import type { AuditSearch } from '../router'
 
 const route = getRouteApi('/audit')
 
-const fields: [keyof AuditSearch, string][] = [
-  ['name', 'Event'], ['by', 'By'], ['account', 'User'], ['group', 'Group'], ['kind', 'Kind'], ['resource', 'Resource'], ['request_id', 'Request'],
+const fields: [keyof AuditSearch, string, 'text' | 'date'][] = [
+  ['name', 'Event', 'text'], ['by', 'By', 'text'], ['account', 'User', 'text'], ['group', 'Group', 'text'], ['kind', 'Kind', 'text'], ['resource', 'Resource', 'text'], ['request_id', 'Request', 'text'],
+  ['since', 'First day', 'date'], ['until', 'Last day', 'date'],
 ]
+
+function Filter({ label, type, value, tell }: { label: string; type: 'text' | 'date'; value: string; tell: (text: string) => void }) {
+  return <TextInput label={label} type={type} size="xs" w={150} {...useTyped(value, tell)} />
+}
+
+/** When a day starts in the viewer's zone, or one that many days later, as the API takes it. */
+function startOf(day?: string, later = 0) {
+  const at = new Date(`${day}T00:00:00`)
+  if (!day || Number.isNaN(at.getTime())) return day
+  at.setDate(at.getDate() + later)
+  return at.toISOString()
+}
 
 /** What happened, for administrators. */
 export function Audit() {
   const search = route.useSearch()
   const navigate = route.useNavigate()
-  const go = useDebouncedCallback((to: AuditSearch) => navigate({ search: to, replace: true }), 300)
+  const asked = { ...search, since: startOf(search.since), until: startOf(search.until, 1) }
   const query = useInfiniteQuery({
     queryKey: ['audit', search],
-    queryFn: async ({ pageParam }) => (await body(api.GET('/api/2.0/mlflow/audit', { params: { query: { ...search, max_results: 50, page_token: pageParam || undefined } } }))) as Schema['AuditPage'], // as JSON, which is what is not asked otherwise
+    queryFn: async ({ pageParam }) => (await body(api.GET('/api/2.0/mlflow/audit', { params: { query: { ...asked, max_results: 50, page_token: pageParam || undefined } } }))) as Schema['AuditPage'], // as JSON, which is what is not asked otherwise
     initialPageParam: '',
     getNextPageParam: (last) => last.next_page_token || undefined,
   })
-  const address = (format: string) => `${prefix}/api/2.0/mlflow/audit?${new URLSearchParams([...Object.entries(search).filter(([, value]) => value), ['format', format]])}`
+  const address = (format: string) => `${prefix}/api/2.0/mlflow/audit?${new URLSearchParams([...Object.entries(asked).flatMap(([name, value]) => (value ? [[name, value]] : [])), ['format', format]])}`
   return (
     <Stack>
       <Group justify="space-between">
-        <Title order={2}>Audit</Title>
+        <PageTitle>Audit</PageTitle>
         <Group gap="sm"><Text size="sm">Export what is chosen:</Text><Anchor size="sm" href={address('csv')} download="audit.csv">CSV</Anchor><Anchor size="sm" href={address('jsonl')} download="audit.jsonl">JSON lines</Anchor></Group>
       </Group>
-      <Group align="end" gap="sm" key={search.request_id}>
-        {fields.map(([field, label]) => (
-          <TextInput key={field} label={label} size="xs" w={150} defaultValue={search[field] ?? ''} onChange={(e) => go({ ...search, [field]: e.currentTarget.value || undefined })} />
+      <Group align="end" gap="sm">
+        {fields.map(([field, label, type]) => (
+          <Filter key={field} label={label} type={type} value={search[field] ?? ''} tell={(text) => navigate({ search: (now) => ({ ...now, [field]: text || undefined }), replace: true })} />
         ))}
-        <TextInput type="date" label="From" size="xs" defaultValue={search.since ?? ''} onChange={(e) => go({ ...search, since: e.currentTarget.value || undefined })} />
-        <TextInput type="date" label="Before" size="xs" defaultValue={search.until ?? ''} onChange={(e) => go({ ...search, until: e.currentTarget.value || undefined })} />
       </Group>
       <Rows label="Events" identify={(e) => String(e.id)} columns={columns} rows={query.data?.pages.flatMap((p) => p.events ?? [])} error={query.error} empty="Nothing that fits has happened." />
       <Group><More query={query} /></Group>

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Stack, TextInput, Title } from '@mantine/core'
+import { Button, Group, Modal, Stack, TextInput } from '@mantine/core'
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
@@ -7,6 +7,7 @@ import { api, body, page, type Schema } from '../client'
 import { done } from '../parts/ask'
 import { PageLink } from '../parts/link'
 import { Listing, paging } from '../parts/table'
+import { PageTitle } from '../parts/title'
 import { Trouble } from '../parts/trouble'
 
 const route = getRouteApi('/groups')
@@ -23,7 +24,7 @@ export function Groups() {
   })
   return (
     <Stack>
-      <Title order={2}>Groups</Title>
+      <PageTitle>Groups</PageTitle>
       <Listing label="Groups" identify={(g) => g.group_name} columns={columns} rows={query.data?.rows} total={query.data?.total} error={query.error} fetching={query.isFetching} at={at}
         go={(search) => navigate({ search, replace: true })} actions={<Button onClick={() => setMaking(true)}>New group</Button>}
         empty={at.q ? 'No name has this in it.' : 'There are no groups yet: they come with the people who sign in.'} />

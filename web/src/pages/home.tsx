@@ -4,6 +4,7 @@ import { getRouteApi } from '@tanstack/react-router'
 import { useMe, useTable } from '../facts'
 import { Access, general, Remark, what } from '../parts/access'
 import { More } from '../parts/table'
+import { PageTitle } from '../parts/title'
 import { Trouble } from '../parts/trouble'
 
 const route = getRouteApi('/')
@@ -18,7 +19,7 @@ export function Home() {
   return (
     <Stack>
       <div>
-        <Title order={2} className="name">{me.display_name || me.username}</Title>
+        <PageTitle>{me.display_name || me.username}</PageTitle>
         <Group gap="xs">
           <Text c="dimmed" className="name">{me.username}</Text>
           {me.is_admin && <Badge variant="light">Administrator</Badge>}

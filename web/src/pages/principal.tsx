@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Modal, NumberInput, Select, Stack, Tabs, Text, TextInput, Title } from '@mantine/core'
+import { Badge, Button, Group, Modal, NumberInput, Select, Stack, Tabs, Text, TextInput } from '@mantine/core'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
@@ -11,6 +11,7 @@ import { endOf, LevelField, Until } from '../parts/give'
 import { HoldingsTable } from '../parts/holdings'
 import { PageLink } from '../parts/link'
 import { doing, More, type Place, Rows } from '../parts/table'
+import { PageTitle } from '../parts/title'
 import { Trouble } from '../parts/trouble'
 import { When } from '../parts/when'
 import { addPattern, give, nameOf, type Principal } from '../permissions'
@@ -30,7 +31,7 @@ export function UserPage() {
         <PageLink to={query.data?.is_service_account ? '/services' : '/users'} size="sm">{query.data?.is_service_account ? 'Service accounts' : 'Users'}</PageLink>
         <Group justify="space-between" align="start">
           <div>
-            <Title order={2} className="name">{query.data?.display_name || name}</Title>
+            <PageTitle>{query.data?.display_name || name}</PageTitle>
             <Text c="dimmed" className="name">{name}</Text>
           </div>
           {query.data && <AccountActions name={name} />}
@@ -95,7 +96,7 @@ export function GroupPage() {
     <Stack>
       <div>
         <PageLink to="/groups" size="sm">Groups</PageLink>
-        <Title order={2} className="name">{name}</Title>
+        <PageTitle>{name}</PageTitle>
       </div>
       <Tabs key={name} value={tab} onChange={(to) => navigate({ search: { tab: to ?? undefined } })} keepMounted={false}>
         <Tabs.List>

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Stack, Tabs, Text, Title } from '@mantine/core'
+import { Button, Group, Modal, Stack, Tabs, Text } from '@mantine/core'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
@@ -11,6 +11,7 @@ import { HoldingsTable } from '../parts/holdings'
 import { Explanation } from '../parts/level'
 import { PageLink } from '../parts/link'
 import { More, Rows } from '../parts/table'
+import { PageTitle } from '../parts/title'
 import { Nowhere, Trouble } from '../parts/trouble'
 import { give, type Given, nameOf, type Principal, take } from '../permissions'
 
@@ -29,7 +30,7 @@ export function Resource() {
     <Stack>
       <div>
         <PageLink to="/resources/$kind" params={{ kind: name }} size="sm">{plural(kind.title)}</PageLink>
-        <Title order={2} className="name">{id}</Title>
+        <PageTitle>{id}</PageTitle>
       </div>
       <Tabs key={`${name} ${id}`} value={tab} onChange={(to) => navigate({ search: { tab: to ?? undefined } })} keepMounted={false}>
         <Tabs.List>

@@ -1,4 +1,4 @@
-import { Alert, Stack, Text, Title } from '@mantine/core'
+import { Alert, Stack, Text } from '@mantine/core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
@@ -7,6 +7,7 @@ import { api, page } from '../client'
 import { type Kind, plural, useKind } from '../facts'
 import { PageLink } from '../parts/link'
 import { Listing, paging } from '../parts/table'
+import { PageTitle } from '../parts/title'
 import { Nowhere } from '../parts/trouble'
 import { ofKind } from '../permissions'
 
@@ -18,7 +19,7 @@ export function Resources() {
   if (!kind) return <Nowhere />
   return (
     <Stack>
-      <Title order={2}>{plural(kind.title)}</Title>
+      <PageTitle>{plural(kind.title)}</PageTitle>
       {kind.parent ? <Inner kind={kind} /> : <Managed key={kind.name} kind={kind} />}
     </Stack>
   )

@@ -1,9 +1,10 @@
-import { Badge, Button, Group, Stack, Text, Title } from '@mantine/core'
+import { Badge, Button, Group, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { ColumnDef } from '@tanstack/react-table'
 import { api, body, type Schema } from '../client'
 import { Ask, useChange } from '../parts/ask'
 import { doing, Rows } from '../parts/table'
+import { PageTitle } from '../parts/title'
 import { When } from '../parts/when'
 
 type Session = Schema['SessionRow']
@@ -15,7 +16,7 @@ export function MySessions() {
   return (
     <Stack>
       <Group justify="space-between">
-        <Title order={2}>My sessions</Title>
+        <PageTitle>My sessions</PageTitle>
         {rows && rows.length > 1 && (
           <Ask label="Sign out everywhere else" title="Sign out everywhere else?" confirm="Sign out" said="You are signed out everywhere else"
             run={() => body(api.DELETE('/api/2.0/mlflow/users/current/sessions'))}>

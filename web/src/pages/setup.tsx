@@ -1,7 +1,8 @@
-import { Button, Code, CopyButton, Stack, Tabs, Text, Title } from '@mantine/core'
+import { Button, Code, CopyButton, Stack, Tabs, Text } from '@mantine/core'
 import { prefix } from '../client'
 import { useMe } from '../facts'
 import { PageLink } from '../parts/link'
+import { PageTitle } from '../parts/title'
 
 /** How programs are set up for this server. */
 export function Setup() {
@@ -15,7 +16,7 @@ export function Setup() {
   ]
   return (
     <Stack>
-      <Title order={2}>Set up a client</Title>
+      <PageTitle>Set up a client</PageTitle>
       <Text>Programs sign in with your name and one of <PageLink to="/tokens" underline="always">your tokens</PageLink>.</Text>
       <Tabs defaultValue="0" keepMounted={false}>
         <Tabs.List>{recipes.map(([name], i) => <Tabs.Tab key={name} value={String(i)}>{name}</Tabs.Tab>)}</Tabs.List>

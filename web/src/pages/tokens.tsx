@@ -1,15 +1,18 @@
-import { Alert, Badge, Button, Checkbox, Code, CopyButton, Group, Modal, MultiSelect, Stack, Text, TextInput, Title } from '@mantine/core'
+import { Alert, Badge, Button, Checkbox, Code, CopyButton, Group, Modal, MultiSelect, Stack, Text, TextInput } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import type { ColumnDef } from '@tanstack/react-table'
 import { useState } from 'react'
 import { api, body, type Schema } from '../client'
-import { useTable } from '../facts'
+import { useServer, useTable } from '../facts'
 import { Ask } from '../parts/ask'
+import { endOf } from '../parts/give'
 import { doing, Rows } from '../parts/table'
+import { PageTitle } from '../parts/title'
 import { Trouble } from '../parts/trouble'
 import { When } from '../parts/when'
 
 type Token = Schema['Personal']
+type Wanted = { name: string; expiration: string | null; scope?: Schema['ScopeBody'] }
 
 /** One's own access tokens. */
 export function MyTokens() {
@@ -18,15 +21,13 @@ export function MyTokens() {
   return (
     <Stack>
       <Group justify="space-between">
-        <Title order={2}>My tokens</Title>
+        <PageTitle>My tokens</PageTitle>
         <Button onClick={() => setMaking(true)}>New token</Button>
       </Group>
       <Text>A token signs programs in as you: the mlflow client, scripts and notebooks. Whoever has it can do what you can do, so give each program its own.</Text>
       <Rows label="My tokens" identify={(t) => String(t.id)} columns={columns} rows={query.data?.tokens ?? undefined} error={query.error}
         empty="You have no tokens. Make one for a program that is to act as you." />
-      <Modal opened={making} onClose={() => setMaking(false)} title="New token" closeOnClickOutside={false}>
-        {making && <NewToken close={() => setMaking(false)} />}
-      </Modal>
+      {making && <NewToken close={() => setMaking(false)} />}
     </Stack>
   )
 }
@@ -60,44 +61,57 @@ function Scope({ of }: { of: Token }) {
   )
 }
 
+/** The dialog that makes a token and shows it once: no slip closes it while the token is in it. */
 function NewToken({ close }: { close: () => void }) {
-  const { kinds } = useTable()
   const queries = useQueryClient()
-  const [name, setName] = useState('')
-  const [until, setUntil] = useState(day(90))
-  const [reading, setReading] = useState(false)
-  const [only, setOnly] = useState<string[]>([])
   const make = useMutation({
-    mutationFn: () => {
-      const scope = reading || only.length ? { read_only: reading || undefined, kinds: only.length ? only : undefined } : undefined
-      return body(api.POST('/api/2.0/mlflow/users/current/tokens', { body: { name, expiration: new Date(`${until}T23:59:59`).toISOString(), scope } }))
-    },
+    mutationFn: (wanted: Wanted) => body(api.POST('/api/2.0/mlflow/users/current/tokens', { body: wanted })),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['tokens'] }),
     gcTime: 0, // the token itself is nowhere once this dialog is closed
   })
-  if (make.data) {
-    return (
-      <Stack>
-        <Alert color="yellow" title="Copy it now">It is shown this once.</Alert>
-        <Code block className="name" data-testid="token">{make.data.token}</Code>
-        <Group justify="end">
-          <CopyButton value={make.data.token}>{({ copied, copy }) => <Button variant="default" onClick={copy}>{copied ? 'Copied' : 'Copy'}</Button>}</CopyButton>
-          <Button onClick={() => { make.reset(); close() }}>Done</Button>
-        </Group>
-      </Stack>
-    )
+  return (
+    <Modal opened onClose={close} title="New token" closeOnClickOutside={false} closeOnEscape={!make.data}>
+      {make.data ? <Made token={make.data.token} close={() => { make.reset(); close() }} />
+        : <TokenForm make={make.mutate} busy={make.isPending} error={make.error} close={close} />}
+    </Modal>
+  )
+}
+
+function Made({ token, close }: { token: string; close: () => void }) {
+  return (
+    <Stack>
+      <Alert color="yellow" title="Copy it now">It is shown this once.</Alert>
+      <Code block className="name" data-testid="token">{token}</Code>
+      <Group justify="end">
+        <CopyButton value={token}>{({ copied, copy }) => <Button variant="default" onClick={copy}>{copied ? 'Copied' : 'Copy'}</Button>}</CopyButton>
+        <Button onClick={close}>Done</Button>
+      </Group>
+    </Stack>
+  )
+}
+
+function TokenForm({ make, busy, error, close }: { make: (wanted: Wanted) => void; busy: boolean; error: unknown; close: () => void }) {
+  const { kinds } = useTable()
+  const most = useServer().token_lifetime_days
+  const [name, setName] = useState('')
+  const [until, setUntil] = useState(day(Math.min(90, most)))
+  const [reading, setReading] = useState(false)
+  const [only, setOnly] = useState<string[]>([])
+  function submit() {
+    const scope = reading || only.length ? { read_only: reading || undefined, kinds: only.length ? only : undefined } : undefined
+    make({ name, expiration: endOf(until), scope })
   }
   return (
-    <form onSubmit={(e) => { e.preventDefault(); make.mutate() }}>
+    <form onSubmit={(e) => { e.preventDefault(); submit() }}>
       <Stack>
         <TextInput label="Name" description="What it is for, such as nightly training" required maxLength={255} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-        <TextInput type="date" label="Last day" required value={until} min={day(1)} max={day(365)} onChange={(e) => setUntil(e.currentTarget.value)} />
+        <TextInput type="date" label="Last day" description={`At most ${most} days from now`} required value={until} min={day(0)} max={day(most)} onChange={(e) => setUntil(e.currentTarget.value)} />
         <Checkbox label="For reading alone" checked={reading} onChange={(e) => setReading(e.currentTarget.checked)} />
         <MultiSelect label="For these kinds alone" placeholder={only.length ? undefined : 'All kinds'} data={kinds.map((k) => ({ value: k.name, label: k.title }))} value={only} onChange={setOnly} />
-        {make.error && <Trouble error={make.error} />}
+        {error != null && <Trouble error={error} />}
         <Group justify="end">
           <Button variant="default" onClick={close}>Cancel</Button>
-          <Button type="submit" loading={make.isPending}>Make it</Button>
+          <Button type="submit" loading={busy}>Make it</Button>
         </Group>
       </Stack>
     </form>

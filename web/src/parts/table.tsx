@@ -1,7 +1,7 @@
 import { Alert, Button, Group, Loader, Pagination, Skeleton, Table, Text, TextInput, VisuallyHidden } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { type ColumnDef, flexRender, getCoreRowModel, useReactTable } from '@tanstack/react-table'
-import { type ReactNode, useEffect, useState } from 'react'
+import { type ChangeEvent, type ReactNode, useEffect, useState } from 'react'
 import { Trouble } from './trouble'
 
 export const pageSize = 25
@@ -101,8 +101,8 @@ export function Listing<T>({ at, go, total, fetching, actions, ...rows }: Listin
   )
 }
 
-/** A search field that asks when typing pauses, so that each key is not a request. */
-export function SearchBox({ label, value, busy, onSearch }: { label: string; value: string; busy?: boolean; onSearch: (text: string) => void }) {
+/** What is typed into a field, told when typing pauses, so that each key is not a request; and it follows the address. */
+export function useTyped(value: string, tell: (text: string) => void) {
   const [text, setText] = useState(value)
   const [last, setLast] = useState(value)
   if (value !== last) { // the address has changed otherwise: by a link, or by going back
@@ -113,15 +113,20 @@ export function SearchBox({ label, value, busy, onSearch }: { label: string; val
   const ask = useDebouncedCallback((wanted: string) => {
     if (location.pathname !== here) return // a link was clicked meanwhile, and its page is on the way
     setLast(wanted)
-    onSearch(wanted)
+    tell(wanted)
   }, 250)
-  return (
-    <TextInput type="search" label={label} value={text} maxLength={256} w={{ base: '100%', xs: 280 }} rightSection={busy ? <Loader size="xs" /> : null}
-      onChange={(e) => {
-        setText(e.currentTarget.value)
-        ask(e.currentTarget.value)
-      }} />
-  )
+  return {
+    value: text,
+    onChange: (e: ChangeEvent<HTMLInputElement>) => {
+      setText(e.currentTarget.value)
+      ask(e.currentTarget.value)
+    },
+  }
+}
+
+/** A search field. */
+export function SearchBox({ label, value, busy, onSearch }: { label: string; value: string; busy?: boolean; onSearch: (text: string) => void }) {
+  return <TextInput type="search" label={label} maxLength={256} w={{ base: '100%', xs: 280 }} rightSection={busy ? <Loader size="xs" /> : null} {...useTyped(value, onSearch)} />
 }
 
 /** The button to the next page of a list that goes on where the page before ended. */

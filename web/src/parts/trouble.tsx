@@ -5,7 +5,7 @@ import { needsFreshSignIn, Refusal, signIn } from '../client'
 export function Trouble({ error, retry }: { error: unknown; retry?: () => void }) {
   const refusal = error instanceof Refusal ? error : undefined
   return (
-    <Alert color="red" variant="light" title={title(refusal)} role="alert">
+    <Alert color="red" variant="light" title={refusal ? title(refusal) : unreached(error)} role="alert">
       <Text className="name">{error instanceof Error ? error.message : String(error)}</Text>
       <Group mt="sm">
         {needsFreshSignIn(error) && <Button size="xs" onClick={() => signIn(true)}>Sign in again</Button>}
@@ -16,10 +16,11 @@ export function Trouble({ error, retry }: { error: unknown; retry?: () => void }
   )
 }
 
-function title(refusal?: Refusal) {
-  switch (refusal?.status) {
-    case undefined:
-      return 'The server could not be reached'
+/** What fetch throws, as the standard has it, is a TypeError; all else is a fault of these pages. */
+const unreached = (error: unknown) => (error instanceof TypeError ? 'The server could not be reached' : 'Something failed in this page')
+
+function title(refusal: Refusal) {
+  switch (refusal.status) {
     case 401:
       return 'This needs a fresh sign-in'
     case 403:
@@ -29,7 +30,7 @@ function title(refusal?: Refusal) {
     case 409:
       return 'This is there already'
     default:
-      return refusal!.status < 500 ? 'This cannot be done so' : 'Something failed'
+      return refusal.status < 500 ? 'This cannot be done so' : 'Something failed'
   }
 }
 

@@ -1,1 +1,0 @@
-import{B as e,V as t,at as n}from"./client-BMRby6TJ.js";import{p as r}from"./index-VCov3vMt.js";var i=n(),a=r(e=>(0,i.jsx)(t,{className:`name`,...e}));r(t=>(0,i.jsx)(e,{component:`a`,...t}));export{a as t};
