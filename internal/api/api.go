@@ -104,7 +104,8 @@ type Options struct {
 	FreshFor      time.Duration // after a sign-in, for critical operations by browser; 0: as long as the session
 	Attacher      *Attacher     // with workspaces alone
 	Cleaner       Cleaner       // nil: nothing can be deleted for good from here
-	Journal       Journal       // nil: events are in the log alone
+	Doctor        Doctor
+	Journal       Journal // nil: events are in the log alone
 	Audit         audit.Recorder
 	Log           *slog.Logger
 	Now           func() time.Time
@@ -176,6 +177,7 @@ func (a *API) operations(r *registrar) {
 	a.mlflowPermissions(r)
 	a.perKind(r)
 	a.auditLog(r)
+	a.doctor(r)
 	if a.Rules.Workspaces {
 		third := *r
 		third.prefix = strings.Replace(r.prefix, "/2.0/", "/3.0/", 1)

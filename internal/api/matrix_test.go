@@ -104,6 +104,7 @@ func (c *cast) steps(t *testing.T) map[string]step {
 	all["GET /permissions/explain"] = step{want: statuses{401, 403, 403, 200, 200, 200}, ready: func(t *testing.T) { c.give(t, store.Principal{User: c.target.Username}, kind.Experiment, kind.Read) },
 		path: strings.TrimPrefix(explainAt(c.target.Username, kind.Experiment, c.on[kind.Experiment]), base)}
 	all["GET /permissions/who"] = step{want: managed(200), path: "/permissions/who?kind=experiment&id=" + c.on[kind.Experiment]}
+	all["GET /permissions/doctor"] = step{want: administrators(200), path: "/permissions/doctor"}
 	all["GET /permissions/what"] = step{want: ofTarget(200), path: "/permissions/what?user=" + c.target.Username}
 	c.mlflowSteps(t, all)
 	for k := range kinds() {

@@ -10,8 +10,11 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
+	"sync"
 	"time"
+	"unicode"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
@@ -27,19 +30,112 @@ type finding struct {
 	says string
 	mend string // what to do about it; "" where it is well
 	bad  bool   // the gateway does not work like that
+
+	provider string // the id of the one that it is about; "": of none
 }
 
 func well(what, format string, args ...any) finding {
-	return finding{what: what, says: fmt.Sprintf(format, args...)}
+	return finding{what: what, says: said(format, args)}
 }
 
 // but is something that works and may not be what is wanted.
 func but(what, mend, format string, args ...any) finding {
-	return finding{what: what, says: fmt.Sprintf(format, args...), mend: mend}
+	return finding{what: what, says: said(format, args), mend: mend}
 }
 
 func broken(what, mend, format string, args ...any) finding {
-	return finding{what, fmt.Sprintf(format, args...), mend, true}
+	return finding{what: what, says: said(format, args), mend: mend, bad: true}
+}
+
+// mostSaid bounds what a finding says, in bytes: errors quote what others answered.
+const mostSaid = 1000
+
+// said is a text that does nothing to a terminal, whoever wrote the parts of it.
+func said(format string, args []any) string {
+	text := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, fmt.Sprintf(format, args...))
+	if len(text) > mostSaid {
+		text = strings.ToValidUTF8(text[:mostSaid], "") + " …"
+	}
+	return text
+}
+
+// state is well, worth a look, or broken.
+func (f finding) state() string {
+	switch {
+	case f.bad:
+		return "fail"
+	case f.mend != "":
+		return "look"
+	}
+	return "ok"
+}
+
+// patient is what is looked at. A command opens each part of it by itself; the gateway that runs has them open.
+type patient struct {
+	settings *config.Config
+	version  func(ctx context.Context) (store.Version, error)
+	within   func(ctx context.Context, do func(*store.DB) error) error // of the users database
+	mlflow   func() (mlflow *upstream.MLflow, done func(), err error)
+	redis    func(ctx context.Context) error
+}
+
+// stranger is a patient of which nothing is open.
+func stranger(c *config.Config) patient {
+	return patient{settings: c,
+		version: func(ctx context.Context) (store.Version, error) { return store.VersionOf(ctx, databaseOptions(c)) },
+		within:  func(ctx context.Context, do func(*store.DB) error) error { return withStore(ctx, c, do) },
+		mlflow: func() (*upstream.MLflow, func(), error) {
+			mlflow, err := upstream.New(upstream.Options{Address: c.Upstream, ConnectTimeout: c.ConnectTimeout, Workspaces: c.Workspaces.Enabled, Log: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				return nil, nil, err
+			}
+			return mlflow, mlflow.Close, nil
+		},
+		redis: func(ctx context.Context) error { return pingRedis(ctx, c) },
+	}
+}
+
+func pingRedis(ctx context.Context, c *config.Config) error {
+	client, err := redisClient(c.Redis)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return redis.New(client, c.Session.KeyPrefix, time.Now).Ping(ctx)
+}
+
+// findings looks at everything at once, and changes nothing.
+func (p patient) findings(ctx context.Context) []finding {
+	c := p.settings
+	looks := []func() []finding{
+		func() []finding { return []finding{settingsFinding(c)} },
+		func() []finding { return p.databaseFindings(ctx) },
+		func() []finding { return p.mlflowFindings(ctx) },
+	}
+	for _, one := range c.Providers {
+		looks = append(looks, func() []finding {
+			all := providerFindings(ctx, c, one)
+			for i := range all {
+				all[i].provider = one.ID
+			}
+			return all
+		})
+	}
+	looks = append(looks, func() []finding {
+		return append([]finding{cookieFinding(c), p.sessionFinding(ctx)}, choiceFindings(c)...)
+	})
+	found := make([][]finding, len(looks))
+	var wg sync.WaitGroup
+	for i, look := range looks {
+		wg.Go(func() { found[i] = look() })
+	}
+	wg.Wait()
+	return slices.Concat(found...)
 }
 
 // ErrUnwell says that something does not work.
@@ -48,33 +144,11 @@ var ErrUnwell = errors.New("something does not work; what to do is said above")
 // Doctor looks at all that the gateway needs, changes nothing, and says how to mend what is wrong. It gives ErrUnwell where
 // something does not work.
 func Doctor(ctx context.Context, c *config.Config, output io.Writer) error {
-	var all []finding
-	if err := c.CheckServe(); err != nil {
-		all = append(all, broken("settings", "set what is missing, in the environment or in .env; docs/settings.md lists everything", "%v", err))
-	} else {
-		all = append(all, well("settings", "complete"))
-	}
-	all = append(all, databaseFinding(ctx, c))
-	all = append(all, importFindings(ctx, c)...)
-	all = append(all, mlflowFindings(ctx, c)...)
-	for _, one := range c.Providers {
-		all = append(all, providerFindings(ctx, c, one)...)
-	}
-	all = append(all, cookieFinding(c), sessionFinding(ctx, c))
-	if c.Report.Decisions {
-		all = append(all, but("settings", "take REPORT_ONLY out to enforce permissions", "permissions are not enforced: whoever is signed in may do everything, and the log says what would be refused"))
-	}
-	for _, name := range c.Unheeded() {
-		all = append(all, but("settings", "take it out", "%s has no effect in this version", name))
-	}
 	unwell := false
-	for _, f := range all {
-		sign := "ok"
-		switch {
-		case f.bad:
+	for _, f := range stranger(c).findings(ctx) {
+		sign := f.state()
+		if f.bad {
 			sign, unwell = "FAIL", true
-		case f.mend != "":
-			sign = "look"
 		}
 		if _, err := fmt.Fprintf(output, "%-4s  %-10s  %s\n", sign, f.what, f.says); err != nil {
 			return err
@@ -91,21 +165,42 @@ func Doctor(ctx context.Context, c *config.Config, output io.Writer) error {
 	return nil
 }
 
-func databaseFinding(ctx context.Context, c *config.Config) finding {
-	v, err := store.VersionOf(ctx, databaseOptions(c))
+func settingsFinding(c *config.Config) finding {
+	if err := c.CheckServe(); err != nil {
+		return broken("settings", "set what is missing, in the environment or in .env; docs/settings.md lists everything", "%v", err)
+	}
+	return well("settings", "complete")
+}
+
+// choiceFindings are about settings that may not be meant.
+func choiceFindings(c *config.Config) []finding {
+	var all []finding
+	if c.Report.Decisions {
+		all = append(all, but("settings", "take REPORT_ONLY out to enforce permissions", "permissions are not enforced: whoever is signed in may do everything, and the log says what would be refused"))
+	}
+	for _, name := range c.Unheeded() {
+		all = append(all, but("settings", "take it out", "%s has no effect in this version", name))
+	}
+	return all
+}
+
+func (p patient) databaseFindings(ctx context.Context) []finding {
+	c := p.settings
+	v, err := p.version(ctx)
 	switch {
 	case err != nil:
-		return broken("database", "start the database, or correct OIDC_USERS_DB_URI", "%v", inDatabase(c, err))
+		return []finding{broken("database", "start the database, or correct OIDC_USERS_DB_URI", "%v", inDatabase(c, err))}
 	case v.Current > v.Newest:
-		return broken("database", "use the program that upgraded it, or a newer one", "%s has version %d, and this program knows versions up to %d", c.Database, v.Current, v.Newest)
+		return []finding{broken("database", "use the program that upgraded it, or a newer one", "%s has version %d, and this program knows versions up to %d", c.Database, v.Current, v.Newest)}
 	case v.Current < v.Newest:
-		return but("database", "nothing, if you start the gateway: serve does it; `mlflow-oidc-auth db upgrade` does it now", "%s has version %d of %d", c.Database, v.Current, v.Newest)
+		return []finding{but("database", "nothing, if you start the gateway: serve does it; `mlflow-oidc-auth db upgrade` does it now", "%s has version %d of %d", c.Database, v.Current, v.Newest)}
 	}
-	return well("database", "%s has version %d", c.Database, v.Current)
+	return append([]finding{well("database", "%s has version %d", c.Database, v.Current)}, p.importFindings(ctx)...)
 }
 
 // mlflowFindings are about the MLflow behind the gateway, or the program that would start one.
-func mlflowFindings(ctx context.Context, c *config.Config) []finding {
+func (p patient) mlflowFindings(ctx context.Context) []finding {
+	c := p.settings
 	if c.Upstream == "" {
 		path, err := exec.LookPath(c.MLflowCommand)
 		if err != nil {
@@ -113,11 +208,11 @@ func mlflowFindings(ctx context.Context, c *config.Config) []finding {
 		}
 		return []finding{well("mlflow", "serve starts %s", path)}
 	}
-	mlflow, err := upstream.New(upstream.Options{Address: c.Upstream, ConnectTimeout: c.ConnectTimeout, Workspaces: c.Workspaces.Enabled, Log: slog.New(slog.DiscardHandler)})
+	mlflow, done, err := p.mlflow()
 	if err != nil {
 		return []finding{broken("mlflow", "correct MLFLOW_UPSTREAM", "%v", err)}
 	}
-	defer mlflow.Close()
+	defer done()
 	version, err := mlflow.Version(ctx)
 	if err != nil {
 		return []finding{broken("mlflow", "start MLflow there, or correct MLFLOW_UPSTREAM", "%s: %v", c.Upstream, err)}
@@ -153,13 +248,15 @@ const lookSkew = 5 * time.Second
 func providerFindings(ctx context.Context, c *config.Config, settings config.OIDC) []finding {
 	what := "provider"
 	called := fmt.Sprintf("%s (%s)", settings.ID, settings.DisplayName)
-	to, err := oidc.New(settings, time.Now).Start(ctx, directory.SignIn{Redirect: settings.RedirectURI, State: "s", Nonce: "n", Verifier: "v"})
+	provider := oidc.New(settings, time.Now) // another than the one that runs, which remembers what it heard
+	to, err := provider.Start(ctx, directory.SignIn{Redirect: settings.RedirectURI, State: "s", Nonce: "n", Verifier: "v"})
 	if err != nil {
 		return []finding{broken(what, "see that this machine reaches it, and that OIDC_DISCOVERY_URL is right", "%s: %v", called, cause(err))}
 	}
 	at, _, _ := strings.Cut(to, "?")
 	all := []finding{well(what, "%s signs in at %s", called, at)}
 	if settings.DiscoveryURL != "" {
+		all = append(all, keysFinding(ctx, provider, settings))
 		if f, ok := clockFinding(ctx, settings); ok {
 			all = append(all, f)
 		}
@@ -176,6 +273,19 @@ func cause(err error) error {
 		return fmt.Errorf("%w: %w", err, behind)
 	}
 	return err
+}
+
+// keysFinding looks at whether there are keys, without which no token is good.
+func keysFinding(ctx context.Context, provider *oidc.Provider, settings config.OIDC) finding {
+	const what, mend = "keys", "see that this machine reaches the jwks_uri of the provider, and that there are keys for signatures"
+	n, err := provider.Keys(ctx)
+	switch {
+	case err != nil:
+		return broken(what, mend, "%s: %v", settings.ID, cause(err))
+	case n == 0:
+		return broken(what, mend, "%s has none that can be used, and so all of its tokens are refused", settings.ID)
+	}
+	return well(what, "%s has %d", settings.ID, n)
 }
 
 // clockFinding compares our clock with the provider's: with another time its tokens seem expired, or from the future.
@@ -231,18 +341,14 @@ func cookieFinding(c *config.Config) finding {
 	return well(what, "for TLS alone")
 }
 
-func sessionFinding(ctx context.Context, c *config.Config) finding {
+func (p patient) sessionFinding(ctx context.Context) finding {
 	const what = "sessions"
+	c := p.settings
 	switch c.Session.Type {
 	case "database":
 		return well(what, "in the users database")
 	case "redis":
-		client, err := redisClient(c.Redis)
-		if err != nil {
-			return broken(what, "correct the settings of Redis", "%v", err)
-		}
-		defer client.Close()
-		if err := redis.New(client, c.Session.KeyPrefix, time.Now).Ping(ctx); err != nil {
+		if err := p.redis(ctx); err != nil {
 			return broken(what, "start Redis, or correct REDIS_HOST, REDIS_PORT and the rest", "%v", cause(err))
 		}
 		return well(what, "in Redis, which answers")

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
@@ -38,7 +39,7 @@ func TestDoctor(t *testing.T) {
 		unwell bool
 		says   []string
 	}{
-		"all is well":              {nil, false, []string{"ok    settings", "ok    database", "ok    mlflow      \"" + policy.Version + "\"", "ok    provider", "ok    clock", "ok    sessions"}},
+		"all is well":              {nil, false, []string{"ok    settings", "ok    database", "ok    mlflow      \"" + policy.Version + "\"", "ok    provider", "ok    keys        oidc has 1", "ok    clock", "ok    sessions"}},
 		"no secret key":            {map[string]string{"SECRET_KEY": ""}, true, []string{"FAIL  settings", "SECRET_KEY is not set"}},
 		"no database":              {map[string]string{"OIDC_USERS_DB_URI": "postgresql://u:hunter2@127.0.0.1:1/x"}, true, []string{"FAIL  database", "OIDC_USERS_DB_URI"}},
 		"a new database":           {map[string]string{"OIDC_USERS_DB_URI": "sqlite:///" + filepath.Join(t.TempDir(), "new.db")}, false, []string{"look  database", "db upgrade"}},
@@ -80,5 +81,35 @@ func TestDoctor(t *testing.T) {
 				t.Errorf("it says\n%s", said.String())
 			}
 		})
+	}
+}
+
+// The attack: an administrator of the pages, or whoever sits at the browser of one, reads the secrets of the server out of its doctor,
+// most of all where something fails.
+func TestAttackDoctorTellsSecrets(t *testing.T) {
+	w := world.New(t, world.Stub(t, http.NotFound).URL, map[string]string{"PUBLIC_URL": "", "REDIS_PASSWORD": "hunter2-redis", "SECRET_KEY": "hunter2-key-of-the-server"})
+	root := w.Person(t, "root", world.Admins)
+	w.Issuer.Close() // of which nothing is remembered here
+	got := root.Do(t, http.MethodGet, "/api/2.0/mlflow/permissions/doctor", nil)
+	var said struct {
+		Findings []struct{ What, State, Says, Mend string }
+	}
+	if err := json.Unmarshal(got.Body, &said); err != nil || got.Status != http.StatusOK {
+		t.Fatalf("%d %s", got.Status, got.Body)
+	}
+	states := map[string]string{}
+	for _, f := range said.Findings {
+		states[f.What] = f.State
+		if (f.State == "ok") != (f.Mend == "") {
+			t.Errorf("%+v", f)
+		}
+	}
+	if states["provider"] != "fail" || states["database"] != "ok" || states["mlflow"] != "ok" || states["sessions"] != "ok" || said.Findings[0].What != "provider" {
+		t.Errorf("%s", got.Body)
+	}
+	for _, secret := range []string{w.Settings["SECRET_KEY"], w.Settings["OIDC_CLIENT_SECRET"], w.Settings["REDIS_PASSWORD"]} {
+		if strings.Contains(string(got.Body), secret) {
+			t.Errorf("%q is in %s", secret, got.Body)
+		}
 	}
 }

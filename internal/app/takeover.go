@@ -82,13 +82,9 @@ func predecessorStatus(ctx context.Context, c *config.Config, v store.Version) (
 }
 
 // importFindings are the patterns that could not be taken over, and refuse until somebody looks at them.
-func importFindings(ctx context.Context, c *config.Config) []finding {
-	v, err := store.VersionOf(ctx, databaseOptions(c))
-	if err != nil || v.Current != v.Newest {
-		return nil // said with the database
-	}
+func (p patient) importFindings(ctx context.Context) []finding {
 	var all []finding
-	err = withStore(ctx, c, func(db *store.DB) error {
+	err := p.within(ctx, func(db *store.DB) error {
 		aside, err := db.SetAsides(ctx)
 		for _, one := range aside {
 			whose := "user " + one.Username

@@ -126,6 +126,12 @@ func (k *Keys) current(ctx context.Context) ([]key, error) {
 	return set, err
 }
 
+// Count is how many keys there are that can be used.
+func (k *Keys) Count(ctx context.Context) (int, error) {
+	set, err := k.current(ctx)
+	return len(set), err
+}
+
 // again fetches the keys for one that is not among them, unless that was done a moment ago.
 func (k *Keys) again(ctx context.Context, id string) ([]key, error) {
 	k.mu.Lock()

@@ -49,6 +49,15 @@ func VersionOf(ctx context.Context, o Options) (v Version, err error) {
 	return v, err
 }
 
+// Version reads how far the open database is upgraded.
+func (db *DB) Version(ctx context.Context) (v Version, err error) {
+	if v.Newest, err = newest(); err != nil {
+		return v, err
+	}
+	v.Current, err = current(ctx, db.engine, db.read.DB)
+	return v, err
+}
+
 func current(ctx context.Context, e *engine, db *sql.DB) (int64, error) {
 	var there int
 	if err := db.QueryRowContext(ctx, e.upgraded).Scan(&there); err != nil || there == 0 {

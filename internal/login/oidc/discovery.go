@@ -169,6 +169,15 @@ func (p *Provider) keysAt(address string) *jwt.Keys {
 		TTL: p.settings.KeysTTL, Now: p.now})
 }
 
+// Keys is how many keys the provider has by which its tokens are verified.
+func (p *Provider) Keys(ctx context.Context) (int, error) {
+	f, err := p.discovered(ctx)
+	if err != nil || f.keys == nil {
+		return 0, err
+	}
+	return f.keys.Count(ctx)
+}
+
 // MaxSkew is by how much our clock may differ from a provider's before its tokens are refused.
 const MaxSkew = jwt.Leeway
 
