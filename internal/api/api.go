@@ -81,6 +81,7 @@ type Grants interface {
 // Sessions are the browsers that are signed in.
 type Sessions interface {
 	Find(ctx context.Context, q session.Query) ([]session.Found, error)
+	List(ctx context.Context, most int) (found []session.Found, all bool, err error)
 	EndAll(ctx context.Context, q session.Query, picks func(session.Found) bool) (int, error)
 }
 

@@ -105,6 +105,7 @@ func (c *cast) steps(t *testing.T) map[string]step {
 		path: strings.TrimPrefix(explainAt(c.target.Username, kind.Experiment, c.on[kind.Experiment]), base)}
 	all["GET /permissions/who"] = step{want: managed(200), path: "/permissions/who?kind=experiment&id=" + c.on[kind.Experiment]}
 	all["GET /permissions/doctor"] = step{want: administrators(200), path: "/permissions/doctor"}
+	all["GET /permissions/sessions"] = step{want: administrators(200), path: "/permissions/sessions?limit=10"}
 	all["GET /permissions/what"] = step{want: ofTarget(200), path: "/permissions/what?user=" + c.target.Username}
 	c.mlflowSteps(t, all)
 	for k := range kinds() {

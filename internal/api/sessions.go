@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
@@ -13,9 +14,9 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
 )
 
-// sessionRow is a session as the plugin shows it, with what helps its owner to know it again. None of it is, or leads to, what
+// SessionRow is a session as the plugin shows it, with what helps its owner to know it again. None of it is, or leads to, what
 // the cookie holds.
-type sessionRow struct {
+type SessionRow struct {
 	ID        int64     `json:"pk" doc:"names the session here"`
 	Prefix    string    `json:"session_id_prefix"`
 	Provider  *string   `json:"provider_id" nullable:"true"`
@@ -27,8 +28,21 @@ type sessionRow struct {
 }
 
 type sessionList struct {
-	Sessions []sessionRow `json:"sessions"`
+	Sessions []SessionRow `json:"sessions"`
 }
+
+// signedIn is a session, and whose it is.
+type signedIn struct {
+	Username string `json:"username"`
+	SessionRow
+}
+
+type signedInList struct {
+	Sessions []signedIn `json:"sessions"`
+	Partial  bool       `json:"partial" doc:"there are more than the server looks through at once: a search finds the rest"`
+}
+
+type signedInQuery struct{ Paging }
 
 type ownSession struct {
 	ID int64 `path:"session_pk" minimum:"0"`
@@ -40,6 +54,7 @@ type userSession struct {
 }
 
 func (a *API) sessions(r *registrar) {
+	addPagedIn(r, "/permissions/sessions", "Where everybody is signed in", a.everySession)
 	add(r, http.MethodGet, "/users/current/sessions", 200, "Where I am signed in", func(ctx context.Context, s *identity.Subject, _ *none) (sessionList, error) {
 		return a.sessionsOf(ctx, s, s.UserID)
 	})
@@ -72,6 +87,55 @@ func (a *API) sessions(r *registrar) {
 	})
 }
 
+const (
+	mostSessions = 20_000 // that are looked through for one page
+	mostSearched = 200    // users who are asked for one by one
+)
+
+// everySession lists where everybody is signed in, by users. Of a few users each one's sessions are found by themselves, and so all of
+// them, however many there are of others.
+func (a *API) everySession(ctx context.Context, s *identity.Subject, in *signedInQuery) (all listing[signedIn], within func([]signedIn) signedInList, err error) {
+	if err := administrator(s); err != nil {
+		return all, nil, err
+	}
+	users, err := a.Store.Users(ctx, false)
+	if err != nil {
+		return all, nil, err
+	}
+	names := map[int64]string{} // who is not known, such as a user who was deleted meanwhile, is not signed in
+	for _, user := range users {
+		if strings.Contains(strings.ToLower(user.Username), strings.ToLower(in.Search)) {
+			names[user.ID] = user.Username
+		}
+	}
+	found, whole, err := a.sessionsOfAll(ctx, names)
+	if err != nil {
+		return all, nil, err
+	}
+	slices.SortFunc(found, newestFirst)
+	for _, f := range found {
+		if name, known := names[f.Record.UserID]; known {
+			all.rows = append(all.rows, signedIn{name, shownSession(s, f)})
+		}
+	}
+	all.name = func(row signedIn) string { return row.Username }
+	return all, func(rows []signedIn) signedInList { return signedInList{rows, !whole} }, nil
+}
+
+func (a *API) sessionsOfAll(ctx context.Context, names map[int64]string) (found []session.Found, whole bool, err error) {
+	if len(names) > mostSearched {
+		return a.Sessions.List(ctx, mostSessions)
+	}
+	for id := range names {
+		theirs, err := a.Sessions.Find(ctx, session.Query{UserID: id})
+		if err != nil {
+			return nil, false, err
+		}
+		found = append(found, theirs...)
+	}
+	return found, true, nil
+}
+
 // whose gives the user whose sessions an administrator asks about.
 func (a *API) whose(ctx context.Context, s *identity.Subject, username string) (int64, error) {
 	if err := administrator(s); err != nil {
@@ -90,16 +154,22 @@ func (a *API) sessionsOf(ctx context.Context, s *identity.Subject, userID int64)
 	if err != nil {
 		return sessionList{}, err
 	}
-	slices.SortFunc(found, func(x, y session.Found) int {
-		return cmp.Or(y.Record.CreatedAt.Compare(x.Record.CreatedAt), cmp.Compare(x.Key, y.Key)) // the newest first
-	})
-	list := sessionList{Sessions: []sessionRow{}}
+	slices.SortFunc(found, newestFirst)
+	list := sessionList{Sessions: []SessionRow{}}
 	for _, f := range found {
-		r := f.Record
-		list.Sessions = append(list.Sessions, sessionRow{ID: f.Key.Number(), Prefix: f.Key.Prefix(), Provider: some(r.Provider), CreatedAt: r.CreatedAt,
-			SeenAt: later(r.CreatedAt, r.SeenAt), ExpiresAt: r.ExpiresAt, Client: some(r.Client), Current: current(s, f)})
+		list.Sessions = append(list.Sessions, shownSession(s, f))
 	}
 	return list, nil
+}
+
+func newestFirst(x, y session.Found) int {
+	return cmp.Or(y.Record.CreatedAt.Compare(x.Record.CreatedAt), cmp.Compare(x.Key, y.Key))
+}
+
+func shownSession(s *identity.Subject, f session.Found) SessionRow {
+	r := f.Record
+	return SessionRow{ID: f.Key.Number(), Prefix: f.Key.Prefix(), Provider: some(r.Provider), CreatedAt: r.CreatedAt,
+		SeenAt: later(r.CreatedAt, r.SeenAt), ExpiresAt: r.ExpiresAt, Client: some(r.Client), Current: current(s, f)}
 }
 
 // some gives a text, nil for none.

@@ -176,3 +176,42 @@ func TestSessionsInTheUsersDatabase(t *testing.T) {
 		t.Error("everywhere else is not where it ended")
 	}
 }
+
+// Administrators find everybody who is signed in, page by page; nobody else does, and nothing of it is a cookie.
+func TestSessionsOfEverybody(t *testing.T) {
+	w := world.New(t, "http://127.0.0.1:1", nil)
+	root := w.Browser(t, "root", world.Members, world.Admins)
+	one, two, other := w.Browser(t, "anna", world.Members), w.Browser(t, "anna", world.Members), w.Browser(t, "zoë_%", world.Members)
+	path := base + "/permissions/sessions"
+	rows := sessionsOf(t, root, path)
+	var names []any
+	for _, row := range rows {
+		names = append(names, row["username"])
+		if row["current"] != (row["username"] == root.Username) || row["client"] != "127.0.0.1" || row["provider_id"] != w.Issuer.URL {
+			t.Errorf("%v", row)
+		}
+	}
+	if diff := cmp.Diff([]any{"anna@example.com", "anna@example.com", "root@example.com", "zoë_%@example.com"}, names); diff != "" {
+		t.Error(diff)
+	}
+	for search, want := range map[string]string{"limit=1&offset=1": "4", "search=ANNA&limit=1": "2", "search=_%25": "1", "search=nobody": "0"} {
+		got := root.Do(t, http.MethodGet, path+"?"+search, nil)
+		if got.Status != 200 || got.Header.Get("X-Total-Count") != want {
+			t.Errorf("%s gives %d, %q in all, %s", search, got.Status, got.Header.Get("X-Total-Count"), got.Body)
+		}
+	}
+	got := root.Do(t, http.MethodGet, path, nil)
+	for _, person := range []*world.Client{root, one, two, other} {
+		if cookie := cookieOf(t, person); strings.Contains(string(got.Body), cookie) || strings.Contains(string(got.Body), cookie[:8]) {
+			t.Errorf("a cookie is in %s", got.Body)
+		}
+	}
+	wants(t, one.Do(t, http.MethodGet, path, nil), 403, denied)
+	if got := w.Nobody(t).Do(t, http.MethodGet, path, nil); got.Status != 401 {
+		t.Errorf("nobody gets %d", got.Status)
+	}
+	root.JSON(t, http.MethodDelete, base+"/users/anna@example.com/sessions", nil)
+	if left := sessionsOf(t, root, path+"?search=anna"); len(left) != 0 {
+		t.Errorf("%v", left)
+	}
+}

@@ -66,6 +66,20 @@ func (m *Manager) Find(ctx context.Context, q Query) ([]Found, error) {
 	return m.Store.Find(ctx, q)
 }
 
+// List gives the sessions of all users, or as many as are wanted at most; it tells whether these are all. Tokens are not among
+// what it gives.
+func (m *Manager) List(ctx context.Context, most int) (found []Found, all bool, err error) {
+	all = true
+	err = m.Store.Each(ctx, func(f Found) bool {
+		if all = len(found) < most; all {
+			f.Record.SealedToken, f.Record.SealedRefresh = nil, nil // they are most of a record
+			found = append(found, f)
+		}
+		return all
+	})
+	return found, all, err
+}
+
 // EndAll ends those of the sessions that a query names which the test picks, and says how many. In this process they end
 // at once, on every other replica within a second.
 func (m *Manager) EndAll(ctx context.Context, q Query, picks func(Found) bool) (int, error) {

@@ -122,3 +122,27 @@ func flip(text string, at int) string {
 	}
 	return text[:at] + with + text[at+1:]
 }
+
+// A list is no longer than is wanted and says so, and holds no tokens, which are of use to nobody who reads it.
+func TestListIsBoundedAndHoldsNoTokens(t *testing.T) {
+	m := manager(t, filepath.Join(t.TempDir(), "s"), sessiontest.NewClock(), nil)
+	for range 3 {
+		if err := m.Start(httptest.NewRecorder(), request(), session.Record{UserID: 7, SealedToken: []byte{1}, SealedRefresh: []byte{2}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for most, want := range map[int]struct {
+		n   int
+		all bool
+	}{2: {2, false}, 3: {3, true}, 4: {3, true}} {
+		found, all, err := m.List(t.Context(), most)
+		if err != nil || len(found) != want.n || all != want.all {
+			t.Errorf("of %d at most it gives %d, all %v, %v", most, len(found), all, err)
+		}
+		for _, f := range found {
+			if f.Record.SealedToken != nil || f.Record.SealedRefresh != nil {
+				t.Error("it holds tokens")
+			}
+		}
+	}
+}

@@ -55,12 +55,14 @@ var ErrChanged = errs.New(errs.Conflict, "the session was changed meanwhile; try
 // Store keeps records. Load gives ErrNotFound for what is absent or expired, and another error when it cannot know.
 // Replace compares and sets: it writes a record only over the one of the version before, else it gives ErrChanged, and
 // ErrNotFound where there is none: a session that another replica ended a moment ago must not come back, and no change of
-// another may be lost. Find gives the records that a query names. Delete of what is absent is no error.
+// another may be lost. Find gives the records that a query names. Each gives those of all users, in any order, until it is told no. Delete of what is
+// absent is no error.
 type Store interface {
 	Save(ctx context.Context, key Key, record Record) error
 	Replace(ctx context.Context, key Key, record Record) error
 	Load(ctx context.Context, key Key) (Record, error)
 	Find(ctx context.Context, q Query) ([]Found, error)
+	Each(ctx context.Context, do func(Found) bool) error
 	Delete(ctx context.Context, key Key) error
 	Ping(ctx context.Context) error
 	Close() error

@@ -121,12 +121,40 @@ func (s *Sessions) Find(ctx context.Context, q session.Query) ([]session.Found, 
 	return named, err
 }
 
-// read reads records that have not expired. One that cannot be understood is no session.
+// sessionsAtOnce is how many are read at once.
+const sessionsAtOnce = 100
+
+// Each reads the records of users.
+func (s *Sessions) Each(ctx context.Context, do func(session.Found) bool) error {
+	for after := ""; ; {
+		var rows []sessionRow
+		if err := s.db.read.NewSelect().Model(&rows).Where("s.user_id <> 0 AND s.id > ? AND s.expires_at > ?", after, s.now().UnixMilli()).
+			Order("s.id").Limit(sessionsAtOnce).Scan(ctx); err != nil {
+			return s.coded(err)
+		}
+		for _, f := range understood(rows) {
+			if !do(f) {
+				return nil
+			}
+		}
+		if len(rows) < sessionsAtOnce {
+			return nil
+		}
+		after = rows[len(rows)-1].ID
+	}
+}
+
+// read reads records that have not expired.
 func (s *Sessions) read(ctx context.Context, where string, is ...any) ([]session.Found, error) {
 	var rows []sessionRow
 	if err := s.db.read.NewSelect().Model(&rows).Where(where, is...).Where("s.expires_at > ?", s.now().UnixMilli()).Scan(ctx); err != nil {
 		return nil, s.coded(err)
 	}
+	return understood(rows), nil
+}
+
+// understood are the records of rows. One that cannot be read is no session.
+func understood(rows []sessionRow) []session.Found {
 	var all []session.Found
 	for _, row := range rows {
 		var record session.Record
@@ -134,7 +162,7 @@ func (s *Sessions) read(ctx context.Context, where string, is ...any) ([]session
 			all = append(all, session.Found{Key: session.Key(row.ID), Record: record})
 		}
 	}
-	return all, nil
+	return all
 }
 
 // Delete removes a record.

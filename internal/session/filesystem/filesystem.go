@@ -129,26 +129,45 @@ func (s *Store) write(key session.Key, record session.Record, put func(from, to 
 
 // Find reads every session of the folder: there is no index that could be wrong, and a folder serves one machine.
 func (s *Store) Find(ctx context.Context, q session.Query) ([]session.Found, error) {
+	var all []session.Found
+	err := s.each(ctx, func(f session.Found) bool {
+		if q.Names(f.Record) {
+			all = append(all, f)
+		}
+		return true
+	})
+	return all, err
+}
+
+// Each reads every session of the folder.
+func (s *Store) Each(ctx context.Context, do func(session.Found) bool) error {
+	return s.each(ctx, func(f session.Found) bool { return f.Record.UserID == 0 || do(f) })
+}
+
+// each reads every record of the folder, also those that are of nobody.
+func (s *Store) each(ctx context.Context, do func(session.Found) bool) error {
 	files, err := os.ReadDir(s.dir)
 	if err != nil {
-		return nil, unavailable(err)
+		return unavailable(err)
 	}
-	var all []session.Found
 	for _, file := range files {
 		key, ours := s.key(file.Name())
 		if !ours {
 			continue
 		}
 		record, err := s.Load(ctx, key)
+		if err == nil {
+			err = ctx.Err()
+		}
 		switch {
 		case errors.Is(err, session.ErrNotFound):
 		case err != nil:
-			return nil, err
-		case q.Names(record):
-			all = append(all, session.Found{Key: key, Record: record})
+			return err
+		case !do(session.Found{Key: key, Record: record}):
+			return nil
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // key gives whose session a file is, and whether it is one.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,8 +66,14 @@ func (s *Store) indexes(r session.Record) []string {
 			all = append(all, s.index(q))
 		}
 	}
+	if r.UserID != 0 {
+		all = append(all, s.everybodys())
+	}
 	return all
 }
+
+// everybodys is the key of the index of all sessions of users.
+func (s *Store) everybodys() string { return s.prefix + "index:all" }
 
 // index is the key of the index that is asked for a query; that of the provider's session where the query names one.
 func (s *Store) index(q session.Query) string {
@@ -83,23 +90,44 @@ func (s *Store) index(q session.Query) string {
 
 // Find gives the records of an index that are there still.
 func (s *Store) Find(ctx context.Context, q session.Query) ([]session.Found, error) {
-	keys, err := s.client.ZRange(ctx, s.index(q), 0, -1).Result()
-	if err != nil || len(keys) == 0 {
-		return nil, unavailable(err)
-	}
-	bodies, err := s.client.MGet(ctx, keys...).Result()
-	if err != nil {
-		return nil, unavailable(err)
-	}
 	var all []session.Found
-	for i, body := range bodies {
-		text, there := body.(string)
-		var record session.Record
-		if there && json.Unmarshal([]byte(text), &record) == nil && s.now().Before(record.ExpiresAt) && q.Names(record) {
-			all = append(all, session.Found{Key: session.Key(strings.TrimPrefix(keys[i], s.prefix)), Record: record})
+	err := s.each(ctx, s.index(q), func(f session.Found) bool {
+		if q.Names(f.Record) {
+			all = append(all, f)
+		}
+		return true
+	})
+	return all, err
+}
+
+// Each gives the records of users that are there still.
+func (s *Store) Each(ctx context.Context, do func(session.Found) bool) error {
+	return s.each(ctx, s.everybodys(), do)
+}
+
+// atOnce is how many records are asked for at once: Redis serves nobody else meanwhile.
+const atOnce = 100
+
+func (s *Store) each(ctx context.Context, index string, do func(session.Found) bool) error {
+	keys, err := s.client.ZRange(ctx, index, 0, -1).Result()
+	if err != nil {
+		return unavailable(err)
+	}
+	for some := range slices.Chunk(keys, atOnce) {
+		bodies, err := s.client.MGet(ctx, some...).Result()
+		if err != nil {
+			return unavailable(err)
+		}
+		for i, body := range bodies {
+			text, there := body.(string)
+			var record session.Record
+			if there && json.Unmarshal([]byte(text), &record) == nil && s.now().Before(record.ExpiresAt) &&
+				!do(session.Found{Key: session.Key(strings.TrimPrefix(some[i], s.prefix)), Record: record}) {
+				return nil
+			}
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // Replace writes a record over the version before. Redis itself sees to it that nothing comes between (WATCH).

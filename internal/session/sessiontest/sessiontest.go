@@ -146,6 +146,7 @@ func Run(t *testing.T, clock *Clock, open func(t *testing.T) session.Store) {
 		notFound(t, s, key(6))
 	})
 	t.Run("found by who and where", func(t *testing.T) { find(t, clock, open(t), record()) })
+	t.Run("all of users", func(t *testing.T) { each(t, clock, open(t), record()) })
 	t.Run("many at once", func(t *testing.T) {
 		s := open(t)
 		var wg sync.WaitGroup
@@ -212,6 +213,43 @@ func find(t *testing.T, clock *Clock, s session.Store, like session.Record) {
 	wants(session.Query{Provider: "a"})
 	must(t, s.Delete(t.Context(), key(301)))
 	wants(session.Query{UserID: 7}, 300)
+}
+
+// each saves more sessions than a store reads at once, of which some have ended, and one record that is of no user.
+func each(t *testing.T, clock *Clock, s session.Store, like session.Record) {
+	const most = 130
+	want := map[session.Key]session.Record{}
+	for n := range most {
+		like.UserID = int64(n + 1)
+		must(t, s.Save(t.Context(), key(1000+n), like))
+		want[key(1000+n)] = like
+	}
+	nobodys, short := session.Record{ExpiresAt: like.ExpiresAt, EndsAt: like.EndsAt}, like
+	short.ExpiresAt = clock.Now().Add(time.Minute)
+	must(t, s.Save(t.Context(), key(2000), nobodys))
+	must(t, s.Save(t.Context(), key(2001), short))
+	must(t, s.Delete(t.Context(), key(1005)))
+	delete(want, key(1005))
+	clock.Advance(time.Minute)
+	got := map[session.Key]session.Record{}
+	collect := func(most int) {
+		t.Helper()
+		got = map[session.Key]session.Record{}
+		must(t, s.Each(t.Context(), func(f session.Found) bool {
+			if _, twice := got[f.Key]; twice {
+				t.Errorf("%s comes twice", f.Key)
+			}
+			got[f.Key] = f.Record
+			return len(got) < most
+		}))
+	}
+	collect(most + 10)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if collect(7); len(got) != 7 {
+		t.Errorf("told to stop at 7 it gave %d", len(got))
+	}
 }
 
 func must(t *testing.T, err error) {
