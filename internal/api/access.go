@@ -195,25 +195,37 @@ func (a *API) What(ctx context.Context, s *identity.Subject, in *WhatQuery) (fou
 	}
 	a, names := a.asking()
 	defer func() { found.Remark = names.remark() }()
-	for _, one := range places(theirs, wanted) {
+	found.Access, found.Next, err = a.rights(ctx, s, holder{user, theirs}, places(theirs, wanted), place, in.Most)
+	return found, err
+}
+
+// holder is a user with all that is granted.
+type holder struct {
+	directory.User
+	grants *authz.Grants
+}
+
+// rights decides what a user may do with each of these resources, from a place on.
+func (a *API) rights(ctx context.Context, s *identity.Subject, of holder, on []spot, place string, most int) ([]Access, *string, error) {
+	found := []Access{}
+	for _, one := range on {
 		if one.String() <= place {
 			continue
 		}
-		if len(found.Access) == in.Most {
-			found.Next = nextPage(place)
-			return found, nil
+		if len(found) == most {
+			return found, nextPage(place), nil
 		}
 		place = one.String()
-		e, on, silent, err := a.unsure(ctx, user, one.kind, one.id)
+		e, on, silent, err := a.weighed(ctx, of.User, of.grants, one.kind, one.id)
 		switch {
 		case errs.Is(err, errs.NotFound): // what is gone is nobody's
 		case err != nil:
-			return found, err
+			return found, nil, err
 		case e.Allowed || s.Admin: // what may be refused is not told to its holder
-			found.Access = append(found.Access, accessOf(s, user, on.Kind, one.id, e, silent))
+			found = append(found, accessOf(s, of.User, on.Kind, one.id, e, silent))
 		}
 	}
-	return found, nil
+	return found, nil, nil
 }
 
 // askedKinds are those that a question is about, in the order of the table; all when it names none.

@@ -65,6 +65,7 @@ type Store interface {
 	DeletePattern(ctx context.Context, p store.Principal, k kind.Name, id int64) error
 	UsersAfter(ctx context.Context, name string, most int) ([]directory.User, error)
 	Administrators(ctx context.Context) ([]string, error)
+	TryLogin(ctx context.Context, login directory.Login) (directory.Tried, []authz.Grant, error)
 }
 
 // Names are what decisions about a resource need to know beside its id.
@@ -76,6 +77,7 @@ type Names interface {
 // Grants gives all that is granted to a user.
 type Grants interface {
 	Of(ctx context.Context, userID int64) (*authz.Grants, error)
+	Compile(ctx context.Context, rows []authz.Grant) *authz.Grants
 }
 
 // Sessions are the browsers that are signed in.
@@ -106,6 +108,7 @@ type Options struct {
 	Attacher      *Attacher     // with workspaces alone
 	Cleaner       Cleaner       // nil: nothing can be deleted for good from here
 	Doctor        Doctor
+	Trials        Trials
 	Journal       Journal // nil: events are in the log alone
 	Audit         audit.Recorder
 	Log           *slog.Logger
@@ -179,6 +182,7 @@ func (a *API) operations(r *registrar) {
 	a.perKind(r)
 	a.auditLog(r)
 	a.doctor(r)
+	a.trials(r)
 	if a.Rules.Workspaces {
 		third := *r
 		third.prefix = strings.Replace(r.prefix, "/2.0/", "/3.0/", 1)

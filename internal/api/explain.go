@@ -112,6 +112,11 @@ func (a *API) unsure(ctx context.Context, user directory.User, k kind.Name, id s
 	if err != nil {
 		return e, on, nil, err
 	}
+	return a.weighed(ctx, user, theirs, k, id)
+}
+
+// weighed is unsure for a user who holds this, whatever is stored.
+func (a *API) weighed(ctx context.Context, user directory.User, theirs *authz.Grants, k kind.Name, id string) (e authz.Explanation, on authz.Resource, silent, err error) {
 	whose := identity.Subject{UserID: user.ID, Username: user.Username, Admin: user.Admin, Active: user.Active}
 	on, err = a.resource(ctx, &whose, theirs, k, id)
 	switch {

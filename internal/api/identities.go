@@ -27,6 +27,8 @@ type Providers interface {
 	Name(ctx context.Context, id string) (string, error)
 	// All are those that are configured.
 	All() []Provider
+	// Settings are what administrators see of how they are set up.
+	Settings() []ProviderRow
 }
 
 // Provider is an identity provider as administrators choose it.

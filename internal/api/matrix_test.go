@@ -106,6 +106,9 @@ func (c *cast) steps(t *testing.T) map[string]step {
 	all["GET /permissions/who"] = step{want: managed(200), path: "/permissions/who?kind=experiment&id=" + c.on[kind.Experiment]}
 	all["GET /permissions/doctor"] = step{want: administrators(200), path: "/permissions/doctor"}
 	all["GET /permissions/sessions"] = step{want: administrators(200), path: "/permissions/sessions?limit=10"}
+	all["GET /permissions/providers"] = step{want: administrators(200), path: "/permissions/providers"}
+	all["POST /permissions/providers/{provider_id}/trial"] = step{want: administrators(200), path: "/permissions/providers/oidc/trial"}
+	all["POST /permissions/trials/{trial}"] = step{want: administrators(404), path: "/permissions/trials/none"}
 	all["GET /permissions/what"] = step{want: ofTarget(200), path: "/permissions/what?user=" + c.target.Username}
 	c.mlflowSteps(t, all)
 	for k := range kinds() {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/api"
@@ -90,6 +91,28 @@ func (p *providers) All() []api.Provider {
 	all := make([]api.Provider, len(p.settings))
 	for i, one := range p.settings {
 		all[i] = api.Provider{ID: one.ID, Title: one.DisplayName}
+	}
+	return all
+}
+
+// Settings are what administrators see of how providers are set up (api.Providers): no secret, and none in an address.
+func (p *providers) Settings() []api.ProviderRow {
+	all := []api.ProviderRow{}
+	for _, one := range p.settings {
+		row := api.ProviderRow{ID: one.ID, Title: one.DisplayName, Type: one.Type, Interactive: !one.TokensOnly, Issuers: one.Issuers(), ClientID: one.ClientID, Scopes: one.Scopes,
+			Redirect: one.RedirectURI, Callback: one.Callback(), GroupsFrom: one.GroupsClaim, AllowedGroups: one.Groups, AdminGroups: one.AdminGroups,
+			UsernameClaims: one.UsernameClaims, NameClaims: one.NameClaims}
+		if u, err := url.Parse(one.DiscoveryURL); err == nil {
+			u.User, u.RawQuery = nil, ""
+			row.Discovery = u.String()
+		}
+		for _, pattern := range one.GroupPatterns {
+			row.AllowedPatterns = append(row.AllowedPatterns, pattern.String())
+		}
+		if one.EntraGroups {
+			row.GroupsFrom, row.GroupsPlugin = "", "Microsoft Graph"
+		}
+		all = append(all, row)
 	}
 	return all
 }

@@ -21,6 +21,7 @@ type Name string
 const (
 	SignedIn           Name = "sign_in_succeeded"
 	SignInRefused      Name = "sign_in_refused"
+	SignInTried        Name = "sign_in_tried"
 	CredentialRefused  Name = "credential_refused"
 	RateLimited        Name = "rate_limited"
 	RequestRefused     Name = "request_refused"
@@ -94,6 +95,7 @@ var meanings = []struct {
 }{
 	{SignedIn, "somebody signed in with a browser"},
 	{SignInRefused, "a sign-in with a browser ended without a session; `reason` says why"},
+	{SignInTried, "an administrator tried what would come of the sign-in of `account`, which made no session and changed nothing; `reason` says why it would be refused"},
 	{CredentialRefused, "a password, access token or JWT was wrong, or of nobody; `token` is the beginning of the hash of an access token"},
 	{RateLimited, "no attempt was made, since there were too many failed ones"},
 	{RequestRefused, "a known subject asked for what it may not do, or what nobody may"},

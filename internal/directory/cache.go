@@ -147,6 +147,11 @@ func (c *Cache) CarriedOf(ctx context.Context, username, prefix string) (Passwor
 	return c.source.CarriedOf(ctx, username, prefix)
 }
 
+// Compile gives grants as decisions use them, as they count in the context's workspace.
+func (c *Cache) Compile(ctx context.Context, rows []authz.Grant) *authz.Grants {
+	return authz.Compile(c.order, rows).In(workspace.Of(ctx).Name)
+}
+
 // Of gives all that is granted to a user, compiled, as it counts in the context's workspace.
 func (c *Cache) Of(ctx context.Context, userID int64) (*authz.Grants, error) {
 	load := func() (*authz.Grants, error) {

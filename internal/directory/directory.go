@@ -69,6 +69,26 @@ type SignIn struct {
 	Nonce    string    // is in the ID token
 	Verifier string    // of PKCE
 	Since    time.Time // the person shows the provider who they are later than this; zero: when they like
+	Trial    bool      // nothing comes of it: the provider asks who it is, and gives nothing for later
+}
+
+// Heard is what a provider said in a sign-in of which nothing comes, as far as it came.
+type Heard struct {
+	Claims   map[string]any // of the verified ID token; nil: there was none
+	UserInfo map[string]any // what the user-info endpoint said; nil: it was not asked
+	Secrets  []string       // what was given beside that, which is shown to nobody
+	Groups   string         // what says in which groups somebody is
+	Login    Login          // what of all that counts
+	Refused  error          // why that lets nobody in; nil: it does
+}
+
+// Tried is what would come of a sign-in.
+type Tried struct {
+	User    User
+	New     bool     // there is no account yet
+	Known   []string // the groups that are there already, of those that the provider names
+	Groups  []string // in which the user would be, whoever says so
+	Refused error    // why there would be no sign-in; nil: there would be
 }
 
 // Tokens are what a provider gives beside a sign-in.

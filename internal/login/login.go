@@ -30,6 +30,7 @@ import (
 type Provider interface {
 	Start(ctx context.Context, ask directory.SignIn) (string, error)
 	Finish(ctx context.Context, answer url.Values, ask directory.SignIn) (directory.Login, directory.Tokens, error)
+	Try(ctx context.Context, answer url.Values, ask directory.SignIn) directory.Heard
 	Refresh(ctx context.Context, before directory.Tokens) (directory.Login, directory.Tokens, error)
 	Logout(ctx context.Context, idToken, returnTo, state string) string
 	LogoutToken(ctx context.Context, raw string) (directory.Logout, error)
@@ -60,6 +61,7 @@ type Options struct {
 	Failures     Failures // of logouts that the provider did not send
 	Origin       *httpx.Origin
 	Authenticate func(*http.Request) (*identity.Subject, error)
+	Judge        Judge // of trials
 	Audit        audit.Recorder
 	Log          *slog.Logger
 	Now          func() time.Time
@@ -95,11 +97,12 @@ type state struct {
 	Verifier string    `json:"verifier"`
 	Next     string    `json:"next"`
 	Until    time.Time `json:"until"`
-	Since    time.Time `json:"since,omitzero"` // see directory.SignIn
+	Since    time.Time `json:"since,omitzero"`  // see directory.SignIn
+	Trial    string    `json:"trial,omitempty"` // the session that began it as a trial, of which nothing comes; "" of a sign-in
 }
 
 func (s state) ask(redirect string) directory.SignIn {
-	return directory.SignIn{Redirect: redirect, State: s.State, Nonce: s.Nonce, Verifier: s.Verifier, Since: s.Since}
+	return directory.SignIn{Redirect: redirect, State: s.State, Nonce: s.Nonce, Verifier: s.Verifier, Since: s.Since, Trial: s.Trial != ""}
 }
 
 const (
@@ -237,6 +240,10 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 	about := audit.Event{Provider: s.Provider}
 	if err != nil {
 		l.refuse(w, r, about, err)
+		return
+	}
+	if s.Trial != "" {
+		l.tried(w, r, s, c)
 		return
 	}
 	login, tokens, err := c.Finish(r.Context(), r.URL.Query(), s.ask(l.redirect(r, c)))

@@ -158,9 +158,11 @@ func (w *world) restart() {
 	auth, err := token.New(token.Options{Sessions: sessions, People: people, Verifier: provider, Audit: audit.NewLog(log), Failures: limit.NewFailures(counter, nil, log, w.clock.Now), Client: origin.Client, Now: w.clock.Now})
 	w.must(err)
 	mux := http.NewServeMux()
-	login.New(login.Options{Choices: choices, AutoRedirect: w.settings.AutoRedirect, People: w.db, Sessions: sessions, Keys: keys, Origin: origin, Authenticate: auth.Authenticate,
+	in := login.New(login.Options{Choices: choices, AutoRedirect: w.settings.AutoRedirect, People: w.db, Sessions: sessions, Keys: keys, Origin: origin, Authenticate: auth.Authenticate,
 		Renewal: renewal, Audit: audit.NewLog(log), Failures: limit.NewFailures(counter, nil, log, w.clock.Now),
-		Log: log, Now: w.clock.Now}).Mount(mux)
+		Log: log, Now: w.clock.Now})
+	in.Mount(mux)
+	w.mountTrials(mux, in, auth)
 	mux.HandleFunc("GET /whoami", func(rw http.ResponseWriter, r *http.Request) {
 		subject, err := auth.Authenticate(r)
 		if err != nil || subject == nil {

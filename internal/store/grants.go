@@ -108,9 +108,13 @@ func (db *DB) columns(q *bun.SelectQuery, table string) *bun.SelectQuery {
 
 // GrantsOf gives all that is granted to a user, by itself, by its groups and by its roles, in one statement.
 func (db *DB) GrantsOf(ctx context.Context, userID int64) ([]authz.Grant, error) {
+	return db.grantsOf(ctx, db.read, userID)
+}
+
+func (db *DB) grantsOf(ctx context.Context, from bun.IDB, userID int64) ([]authz.Grant, error) {
 	var q *bun.SelectQuery
 	for _, source := range authz.DefaultOrder() {
-		if part := db.held(source, userID); q == nil {
+		if part := db.held(from, source, userID); q == nil {
 			q = part
 		} else {
 			q = q.UnionAll(part)
@@ -146,8 +150,8 @@ func (r heldRow) grant() (authz.Grant, error) {
 }
 
 // held selects what one source gives to a user. All sources have the same columns, in one order.
-func (db *DB) held(source authz.Source, userID int64) *bun.SelectQuery {
-	q := db.read.NewSelect().ColumnExpr("? AS source", int(source))
+func (db *DB) held(from bun.IDB, source authz.Source, userID int64) *bun.SelectQuery {
+	q := from.NewSelect().ColumnExpr("? AS source", int(source))
 	switch source {
 	case authz.Role:
 		return ofRoles(q, userID, db.now())

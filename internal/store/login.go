@@ -31,19 +31,24 @@ func (db *DB) RecordLogin(ctx context.Context, login directory.Login) (directory
 	var user directory.User
 	err := db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var err error
-		if user, err = db.byIdentity(ctx, tx, login.Identity); errs.Is(err, errs.NotFound) {
-			user, err = db.introduce(ctx, tx, login)
-		}
-		if err != nil {
-			return err
-		}
-		if user.Service {
-			return errService(user.Username)
-		}
-		user, err = db.take(ctx, tx, user, login)
+		user, err = db.arrive(ctx, tx, login)
 		return err
 	})
 	return user, err
+}
+
+func (db *DB) arrive(ctx context.Context, tx bun.Tx, login directory.Login) (directory.User, error) {
+	user, err := db.byIdentity(ctx, tx, login.Identity)
+	if errs.Is(err, errs.NotFound) {
+		user, err = db.introduce(ctx, tx, login)
+	}
+	if err != nil {
+		return user, err
+	}
+	if user.Service {
+		return user, errService(user.Username)
+	}
+	return db.take(ctx, tx, user, login)
 }
 
 // take stores what a sign-in says about a user that is known.

@@ -204,7 +204,7 @@ PLACES = [
     "users", "users/" + VERA, "users/" + VERA + "?tab=what", "services",
     "groups",
     "audit",
-    "all-sessions", "doctor",
+    "all-sessions", "providers", "doctor",
 ]
 
 

@@ -35,6 +35,7 @@ const routes = [
   createRoute({ getParentRoute: () => root, path: '/groups', validateSearch: place, component: lazyRouteComponent(() => import('./pages/groups'), 'Groups') }),
   createRoute({ getParentRoute: () => root, path: '/groups/$name', validateSearch: tabbed, component: lazyRouteComponent(() => import('./pages/principal'), 'GroupPage') }),
   createRoute({ getParentRoute: () => root, path: '/all-sessions', validateSearch: place, component: lazyRouteComponent(() => import('./pages/all-sessions'), 'AllSessions') }),
+  createRoute({ getParentRoute: () => root, path: '/providers', validateSearch: (s): { trial?: string } => ({ trial: text(s.trial) }), component: lazyRouteComponent(() => import('./pages/providers'), 'Providers') }),
   createRoute({ getParentRoute: () => root, path: '/doctor', component: lazyRouteComponent(() => import('./pages/doctor'), 'Doctor') }),
   createRoute({
     getParentRoute: () => root,

@@ -72,6 +72,7 @@ function Menu() {
           <Entry to="/groups" label="Groups" />
           <Entry to="/audit" label="Audit" />
           <Entry to="/all-sessions" label="All sessions" />
+          <Entry to="/providers" label="Providers" />
           <Entry to="/doctor" label="Doctor" />
         </>
       )}
@@ -81,7 +82,7 @@ function Menu() {
 
 const Part = ({ title }: { title: string }) => <Text size="xs" fw={600} c="dimmed" px="sm" pt="md" pb={4}>{title}</Text>
 
-type Simple = '/' | '/tokens' | '/sessions' | '/setup' | '/users' | '/services' | '/groups' | '/audit' | '/doctor' | '/all-sessions'
+type Simple = '/' | '/tokens' | '/sessions' | '/setup' | '/users' | '/services' | '/groups' | '/audit' | '/doctor' | '/all-sessions' | '/providers'
 
 function Entry({ to, label, exact }: { to: Simple; label: string; exact?: boolean }) {
   return (

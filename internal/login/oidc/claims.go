@@ -31,7 +31,19 @@ func (p *Provider) login(ctx context.Context, f *found, claims map[string]any, a
 	}
 	login := directory.Login{Identity: directory.Identity{Provider: f.provider, Subject: subject}, Username: username,
 		DisplayName: p.displayName(claims, username), Separate: p.settings.Separate}
-	return login, p.admit(&login, groups)
+	err = p.admit(&login, groups)
+	return login, err
+}
+
+// groupsBy says what says in which groups somebody is.
+func (p *Provider) groupsBy() string {
+	switch {
+	case p.settings.EntraGroups:
+		return "Microsoft Graph"
+	case p.settings.UserInfoGroups:
+		return "the claim " + p.settings.GroupsClaim + ", of the user-info endpoint where the ID token has none"
+	}
+	return "the claim " + p.settings.GroupsClaim
 }
 
 // admit lets in who is in one of the groups that may sign in.

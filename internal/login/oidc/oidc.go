@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -98,7 +99,7 @@ func (p *Provider) Start(ctx context.Context, ask directory.SignIn) (string, err
 		return "", err
 	}
 	config, asking := p.oauth(f, ask.Redirect), []oauth2.AuthCodeOption{gooidc.Nonce(ask.Nonce), oauth2.S256ChallengeOption(ask.Verifier)}
-	if p.settings.Refresh {
+	if p.settings.Refresh && !ask.Trial {
 		scopes, further := f.offline(config.Scopes)
 		config.Scopes, asking = scopes, append(asking, further...)
 	}
@@ -109,6 +110,9 @@ func (p *Provider) Start(ctx context.Context, ask directory.SignIn) (string, err
 	case p.settings.MaxAge > 0:
 		asking = append(asking, oauth2.SetAuthURLParam("max_age", strconv.Itoa(int(p.settings.MaxAge/time.Second))))
 	}
+	if ask.Trial { // whoever is signed in there: it may be tried as somebody else
+		prompt = "login"
+	}
 	if prompt != "" {
 		asking = append(asking, oauth2.SetAuthURLParam("prompt", prompt))
 	}
@@ -117,6 +121,18 @@ func (p *Provider) Start(ctx context.Context, ask directory.SignIn) (string, err
 
 // Finish turns the provider's answer into a verified sign-in. It also gives the tokens, for what the provider is asked later.
 func (p *Provider) Finish(ctx context.Context, answer url.Values, ask directory.SignIn) (directory.Login, directory.Tokens, error) {
+	return p.finish(ctx, answer, ask, &directory.Heard{})
+}
+
+// Try does what Finish does, and gives what was heard in place of the tokens.
+func (p *Provider) Try(ctx context.Context, answer url.Values, ask directory.SignIn) directory.Heard {
+	heard := directory.Heard{Groups: p.groupsBy()}
+	heard.Login, _, heard.Refused = p.finish(ctx, answer, ask, &heard)
+	return heard
+}
+
+// finish notes what it hears.
+func (p *Provider) finish(ctx context.Context, answer url.Values, ask directory.SignIn, heard *directory.Heard) (directory.Login, directory.Tokens, error) {
 	refused := func(err error) (directory.Login, directory.Tokens, error) {
 		return directory.Login{}, directory.Tokens{}, err
 	}
@@ -135,14 +151,16 @@ func (p *Provider) Finish(ctx context.Context, answer url.Values, ask directory.
 		}
 		return refused(unreachable(err))
 	}
+	raw, _ := tokens.Extra("id_token").(string)
+	heard.Secrets = []string{tokens.AccessToken, tokens.RefreshToken, raw, answer.Get("code")}
 	if f.keys == nil {
 		if !ask.Since.IsZero() {
 			return refused(errs.New(errs.Denied, "this identity provider cannot say when you signed in there"))
 		}
-		login, err := p.fromUserInfo(ctx, f, tokens)
+		login, claims, err := p.fromUserInfo(ctx, f, tokens)
+		heard.UserInfo = claims
 		return login, p.kept(tokens, "", jwt.Token{}), err
 	}
-	raw, _ := tokens.Extra("id_token").(string)
 	if raw == "" {
 		return refused(bad("the identity provider sent none"))
 	}
@@ -157,7 +175,8 @@ func (p *Provider) Finish(ctx context.Context, answer url.Values, ask directory.
 		err = p.checkIDToken(id, ask, tokens)
 	}
 	if err == nil {
-		err = p.addUserInfo(ctx, f, id.Claims, tokens.AccessToken)
+		heard.Claims = maps.Clone(id.Claims)
+		heard.UserInfo, err = p.addUserInfo(ctx, f, id.Claims, tokens.AccessToken)
 	}
 	if err == nil {
 		err = checkSession(id.Claims)

@@ -101,7 +101,7 @@ func (p *Provider) Refresh(ctx context.Context, before directory.Tokens) (direct
 		if f.userInfo == "" || f.tenants != nil {
 			return refused(errs.New(errs.Unavailable, "the identity provider does not say who is signed in"))
 		}
-		login, err := p.fromUserInfo(ctx, f, tokens)
+		login, _, err := p.fromUserInfo(ctx, f, tokens)
 		return login, p.kept(tokens, before.ID, jwt.Token{}), err
 	}
 	if f, err = f.issuing(raw); err != nil {
@@ -112,7 +112,7 @@ func (p *Provider) Refresh(ctx context.Context, before directory.Tokens) (direct
 		err = p.checkRefreshed(id, tokens, before.ID)
 	}
 	if err == nil {
-		err = p.addUserInfo(ctx, f, id.Claims, tokens.AccessToken)
+		_, err = p.addUserInfo(ctx, f, id.Claims, tokens.AccessToken)
 	}
 	if err != nil {
 		return refused(err)

@@ -15,13 +15,14 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/jwt"
 )
 
-// fromUserInfo turns what the user-info endpoint says into a sign-in.
-func (p *Provider) fromUserInfo(ctx context.Context, f *found, tokens *oauth2.Token) (directory.Login, error) {
+// fromUserInfo turns what the user-info endpoint says into a sign-in, and gives what it says.
+func (p *Provider) fromUserInfo(ctx context.Context, f *found, tokens *oauth2.Token) (directory.Login, map[string]any, error) {
 	claims, err := p.userInfo(ctx, f, tokens.AccessToken)
 	if err != nil {
-		return directory.Login{}, err
+		return directory.Login{}, nil, err
 	}
-	return p.login(ctx, f, claims, tokens.AccessToken)
+	login, err := p.login(ctx, f, claims, tokens.AccessToken)
+	return login, claims, err
 }
 
 // userInfo asks the user-info endpoint who somebody is.
@@ -48,26 +49,25 @@ func (p *Provider) userInfo(ctx context.Context, f *found, accessToken string) (
 
 // addUserInfo adds what the user-info endpoint says to the claims of an ID token that does not say it, and nothing else: who
 // the person is for others, since a provider may have these claims there alone (OpenID Connect Core §5.4), and the groups
-// (OIDC_USERINFO_GROUPS). Its answer must be of the same subject (§5.3.2).
-func (p *Provider) addUserInfo(ctx context.Context, f *found, claims map[string]any, accessToken string) error {
+// (OIDC_USERINFO_GROUPS). Its answer must be of the same subject (§5.3.2). It is given; nil where it was not asked for.
+func (p *Provider) addUserInfo(ctx context.Context, f *found, claims map[string]any, accessToken string) (more map[string]any, err error) {
 	_, username := first(claims, p.settings.UsernameClaims)
 	nameless := username == ""
 	groupless := p.settings.UserInfoGroups && !p.settings.EntraGroups && p.groupClaim(claims) == nil
 	if !nameless && !groupless {
-		return nil
+		return nil, nil
 	}
 	if u, err := url.Parse(f.userInfo); err != nil || !jwt.Secure(u) {
 		if groupless {
-			return errs.New(errs.Unavailable, "the identity provider has no user-info endpoint over https://, from which OIDC_USERINFO_GROUPS has the groups read")
+			return nil, errs.New(errs.Unavailable, "the identity provider has no user-info endpoint over https://, from which OIDC_USERINFO_GROUPS has the groups read")
 		}
-		return nil // the missing name refuses the sign-in
+		return nil, nil // the missing name refuses the sign-in
 	}
-	more, err := p.userInfo(ctx, f, accessToken)
-	if err != nil {
-		return err
+	if more, err = p.userInfo(ctx, f, accessToken); err != nil {
+		return nil, err
 	}
 	if subject, ok := more["sub"].(string); !ok || subject != claims["sub"] {
-		return errs.New(errs.Unauthenticated, "the identity provider's answers are of different people; start again")
+		return nil, errs.New(errs.Unauthenticated, "the identity provider's answers are of different people; start again")
 	}
 	if nameless {
 		p.addNames(claims, more)
@@ -75,7 +75,7 @@ func (p *Provider) addUserInfo(ctx context.Context, f *found, claims map[string]
 	if groupless {
 		add(claims, more, p.settings.GroupsClaim, strings.Split(p.settings.GroupsClaim, ".")[0])
 	}
-	return nil
+	return more, nil
 }
 
 // addNames adds the claims that name a person. An address is verified by who tells it; and where either says that it is not,
