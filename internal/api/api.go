@@ -94,6 +94,7 @@ type Options struct {
 	Roles         Roles
 	Passwords     Passwords
 	Locals        Locals
+	Requests      Requests
 	Providers     Providers
 	MLflow        *upstream.MLflow
 	Names         Names // nil: MLflow says them
@@ -176,6 +177,7 @@ func (a *API) operations(r *registrar) {
 	a.explanations(r)
 	a.access(r)
 	a.holdings(r)
+	a.requests(r)
 	a.mlflowUsers(r)
 	a.mlflowRoles(r)
 	a.mlflowPermissions(r)

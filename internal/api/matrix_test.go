@@ -110,6 +110,7 @@ func (c *cast) steps(t *testing.T) map[string]step {
 	all["POST /permissions/providers/{provider_id}/trial"] = step{want: administrators(200), path: "/permissions/providers/oidc/trial"}
 	all["POST /permissions/trials/{trial}"] = step{want: administrators(404), path: "/permissions/trials/none"}
 	all["GET /permissions/what"] = step{want: ofTarget(200), path: "/permissions/what?user=" + c.target.Username}
+	c.requestSteps(t, all)
 	c.mlflowSteps(t, all)
 	for k := range kinds() {
 		if k.Parent == "" {

@@ -131,7 +131,7 @@ func (a *App) build(ctx context.Context) error {
 	in := login.New(login.Options{Choices: providers.choices(), AutoRedirect: c.OIDC.AutoRedirect, People: people, Sessions: a.Sessions, Keys: keys, Origin: origin,
 		Renewal: renewal, Failures: limits.logouts, Authenticate: auth.Authenticate, Audit: events, Log: a.log, Now: time.Now})
 	in.Mount(mux)
-	administration := api.New(api.Options{Store: a.Store, Identities: a.Store, Roles: a.Store, Passwords: auth, Locals: a.Store, Providers: providers, MLflow: a.MLflow, Grants: a.Cache, Sessions: a.Sessions, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
+	administration := api.New(api.Options{Store: a.Store, Identities: a.Store, Roles: a.Store, Passwords: auth, Locals: a.Store, Requests: a.Store, Providers: providers, MLflow: a.MLflow, Grants: a.Cache, Sessions: a.Sessions, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
 		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, FreshFor: c.StepUp, Cleaner: a.cleaner, Attacher: attacher, Doctor: a.checkup(), Trials: in, Journal: a.reader(), Audit: events, Log: a.log, Now: time.Now})
 	in.Judge = administration.Judge
 	administration.Mount(mux)

@@ -86,6 +86,13 @@ const (
 	RolePermTaken      Name = "role_permission_taken"
 	RoleAssigned       Name = "role_assigned"
 	RoleUnassigned     Name = "role_unassigned"
+
+	AccessRequested        Name = "access_requested"
+	AccessRequestChanged   Name = "access_request_changed"
+	AccessRequestApproved  Name = "access_request_approved"
+	AccessRequestRefused   Name = "access_request_refused"
+	AccessRequestReopened  Name = "access_request_reopened"
+	AccessRequestWithdrawn Name = "access_request_withdrawn"
 )
 
 // meanings is the table of the documentation.
@@ -160,6 +167,12 @@ var meanings = []struct {
 	{RolePermTaken, "a role lost a permission"},
 	{RoleAssigned, "a user was assigned a role"},
 	{RoleUnassigned, "a role was taken from a user"},
+	{AccessRequested, "`account` asked for a level on a resource, which need not exist; `after` has why"},
+	{AccessRequestChanged, "what a request is about was renamed, or is no more: then it is `lapsed`, and nobody decides on it"},
+	{AccessRequestApproved, "a request was approved; what was given for it is an event of its own"},
+	{AccessRequestRefused, "a request was refused; `answer` is the word of why"},
+	{AccessRequestReopened, "a request is to be decided on anew. What it has given is not taken by that"},
+	{AccessRequestWithdrawn, "a request was withdrawn, or another one came in its place, or its account was deleted"},
 }
 
 // Event is one thing that happened. What is empty is not recorded. No field may hold a secret: of a token its number, or Hint.

@@ -279,11 +279,17 @@ func (db *DB) GrantsOn(ctx context.Context, k kind.Name, resource string) (users
 // CreateGrant gives a principal a level on a resource, until a time where one is given; one that is there already is
 // errs.Conflict.
 func (db *DB) CreateGrant(ctx context.Context, p Principal, k kind.Name, resource string, level kind.Level, until *time.Time) error {
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		return db.createGrant(ctx, tx, p, k, resource, level, until)
+	})
+}
+
+func (db *DB) createGrant(ctx context.Context, tx bun.Tx, p Principal, k kind.Name, resource string, level kind.Level, until *time.Time) error {
 	values := map[string]any{"kind": k.Kept(), "workspace": place(ctx, k), "resource": resource, "level": level.String()}
 	if until != nil {
 		values["expires_at"] = end(*until)
 	}
-	return db.insert(ctx, p, grants, values)
+	return db.insert(ctx, tx, p, grants, values)
 }
 
 // CreatePattern gives a principal a level on the names that a pattern matches.
@@ -291,52 +297,56 @@ func (db *DB) CreatePattern(ctx context.Context, p Principal, g authz.Grant) err
 	if _, err := authz.CompilePattern(g.Pattern); err != nil {
 		return errs.New(errs.Invalid, "%v", err)
 	}
-	return db.insert(ctx, p, patterns, map[string]any{"kind": g.Kind, "workspace": g.Workspace, "pattern": g.Pattern, "priority": g.Priority, "level": g.Level.String(),
-		"expires_at": end(g.Expires)})
+	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
+		return db.insert(ctx, tx, p, patterns, map[string]any{"kind": g.Kind, "workspace": g.Workspace, "pattern": g.Pattern, "priority": g.Priority, "level": g.Level.String(),
+			"expires_at": end(g.Expires)})
+	})
 }
 
-func (db *DB) insert(ctx context.Context, p Principal, table string, values map[string]any) error {
-	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		h, err := db.principal(ctx, tx, p)
-		if err != nil {
-			return err
-		}
-		what := "resource"
-		if table == patterns {
-			what = "pattern"
-		}
-		if err := db.watch(ctx, tx, table, "r.? = ? AND r.kind = ? AND r.workspace = ? AND r.? = ?", bun.Ident(h.column), h.id, values["kind"], values["workspace"],
-			bun.Ident(what), values[what]); err != nil {
-			return err
-		}
-		if err := db.dropEnded(ctx, tx, table, h); err != nil {
-			return err
-		}
-		values[h.column] = h.id
-		_, err = tx.NewInsert().Model(&values).Table(table).Exec(ctx)
-		if errs.Is(db.coded(err, ""), errs.Conflict) {
-			return errs.New(errs.Conflict, "%s holds a permission there already; change it instead", p)
-		}
+func (db *DB) insert(ctx context.Context, tx bun.Tx, p Principal, table string, values map[string]any) error {
+	h, err := db.principal(ctx, tx, p)
+	if err != nil {
 		return err
-	})
+	}
+	what := "resource"
+	if table == patterns {
+		what = "pattern"
+	}
+	if err := db.watch(ctx, tx, table, "r.? = ? AND r.kind = ? AND r.workspace = ? AND r.? = ?", bun.Ident(h.column), h.id, values["kind"], values["workspace"],
+		bun.Ident(what), values[what]); err != nil {
+		return err
+	}
+	if err := db.dropEnded(ctx, tx, table, h); err != nil {
+		return err
+	}
+	values[h.column] = h.id
+	_, err = tx.NewInsert().Model(&values).Table(table).Exec(ctx)
+	if errs.Is(db.coded(err, ""), errs.Conflict) {
+		return errs.New(errs.Conflict, "%s holds a permission there already; change it instead", p)
+	}
+	return err
 }
 
 // UpdateGrant changes the level of a grant, and its end where one is given; the zero time is no end.
 func (db *DB) UpdateGrant(ctx context.Context, p Principal, k kind.Name, resource string, level kind.Level, until *time.Time) error {
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		h, err := db.watchedGrant(ctx, tx, p, k, resource)
-		if err != nil {
-			return err
-		}
-		// from now on it is a person's, whatever rule has given it
-		if err := db.dropEnded(ctx, tx, grants, h); err != nil {
-			return err
-		}
-		q := tx.NewUpdate().Table(grants).Set("level = ?", level.String()).Set("rule_id = NULL").ApplyQueryBuilder(h.where).
-			Where("kind = ? AND workspace = ? AND resource = ?", k.Kept(), place(ctx, k), resource)
-		result, err := ending(q, until).Exec(ctx)
-		return db.changed(result, err, "a permission of "+p.String()+" there")
+		return db.updateGrant(ctx, tx, p, k, resource, level, until)
 	})
+}
+
+func (db *DB) updateGrant(ctx context.Context, tx bun.Tx, p Principal, k kind.Name, resource string, level kind.Level, until *time.Time) error {
+	h, err := db.watchedGrant(ctx, tx, p, k, resource)
+	if err != nil {
+		return err
+	}
+	// from now on it is a person's, whatever rule has given it
+	if err := db.dropEnded(ctx, tx, grants, h); err != nil {
+		return err
+	}
+	q := tx.NewUpdate().Table(grants).Set("level = ?", level.String()).Set("rule_id = NULL").ApplyQueryBuilder(h.where).
+		Where("kind = ? AND workspace = ? AND resource = ?", k.Kept(), place(ctx, k), resource)
+	result, err := ending(q, until).Exec(ctx)
+	return db.changed(result, err, "a permission of "+p.String()+" there")
 }
 
 // watchedGrant finds a principal whose grant on a resource is about to change.

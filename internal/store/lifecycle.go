@@ -61,8 +61,10 @@ func (db *DB) ExperimentGone(ctx context.Context, id string) error {
 		if err := db.watch(ctx, tx, grants, "r.kind = ? AND r.resource LIKE ?", kind.Scorer, kind.Within(id, "%")); err != nil {
 			return err
 		}
-		_, err := tx.NewDelete().Table(grants).Where("kind = ? AND resource LIKE ?", kind.Scorer, kind.Within(id, "%")).Exec(ctx)
-		return err
+		if _, err := tx.NewDelete().Table(grants).Where("kind = ? AND resource LIKE ?", kind.Scorer, kind.Within(id, "%")).Exec(ctx); err != nil {
+			return err
+		}
+		return db.lapse(ctx, tx, "kind = ? AND resource LIKE ?", kind.Scorer, kind.Within(id, "%"))
 	})
 }
 
@@ -73,6 +75,9 @@ func (db *DB) Renamed(ctx context.Context, k kind.Name, from, to string) error {
 			return err
 		}
 		if err := db.followed(ctx, tx, k, from, to); err != nil {
+			return err
+		}
+		if err := db.moveRequests(ctx, tx, k, from, to); err != nil {
 			return err
 		}
 		if err := db.watchResource(ctx, tx, k, from); err != nil {
@@ -96,6 +101,9 @@ func (db *DB) drop(ctx context.Context, tx bun.Tx, k kind.Name, resource string)
 	if err := db.forgotten(ctx, tx, k, resource); err != nil {
 		return err
 	}
+	if err := db.lapse(ctx, tx, oneResource, k.Kept(), place(ctx, k), resource); err != nil {
+		return err
+	}
 	_, err := tx.NewDelete().Table(grants).Where("kind = ? AND workspace = ? AND resource = ?", k.Kept(), place(ctx, k), resource).Exec(ctx)
 	return err
 }
@@ -113,6 +121,9 @@ func (db *DB) WorkspaceDeleted(ctx context.Context, name string) error {
 		ofRoles := "IN (SELECT o.id FROM gw_roles AS o WHERE o.workspace = ?)"
 		if err := db.watchAll(ctx, tx, of(grants, "r.workspace = ?", name), of(patterns, "r.workspace = ?", name), of(rolesTable, "r.workspace = ?", name),
 			of(rolePermissions, "p.role_id "+ofRoles, name), of(assignments, "a.role_id "+ofRoles, name)); err != nil {
+			return err
+		}
+		if err := db.lapse(ctx, tx, "workspace = ?", name); err != nil {
 			return err
 		}
 		for _, table := range []string{grants, patterns, rolesTable} {

@@ -196,7 +196,7 @@ func (db *DB) watchMany(ctx context.Context, tx bun.Tx, changes int) error {
 	if changes < oneByOne {
 		return nil
 	}
-	for _, table := range []string{users, groupsTable, memberships, identitiesTable, serviceOwners, owners, grants, patterns, rolesTable, rolePermissions, assignments, rulesTable} {
+	for _, table := range []string{users, groupsTable, memberships, identitiesTable, serviceOwners, owners, grants, patterns, rolesTable, rolePermissions, assignments, rulesTable, requests} {
 		if err := db.watchWide(ctx, tx, table, every); err != nil {
 			return err
 		}

@@ -228,7 +228,7 @@ func (db *DB) deleteUser(ctx context.Context, tx bun.Tx, username string) error 
 	}
 	own := "IN (SELECT o.id FROM gw_roles AS o WHERE o.owner_id = ?)"
 	if err := db.watchAll(ctx, tx, of(grants, "r.user_id = ?", user.ID), of(patterns, "r.user_id = ?", user.ID), of(memberships, "m.user_id = ?", user.ID),
-		of(identitiesTable, "i.user_id = ?", user.ID), of(serviceOwners, "o.user_id = ? OR o.owner_id = ?", user.ID, user.ID), of(owners, "o.user_id = ?", user.ID),
+		of(identitiesTable, "i.user_id = ?", user.ID), of(serviceOwners, "o.user_id = ? OR o.owner_id = ?", user.ID, user.ID), of(owners, "o.user_id = ?", user.ID), of(requests, "user_id = ?", user.ID),
 		of(rolePermissions, "p.role_id "+own, user.ID), of(assignments, "a.user_id = ? OR a.role_id "+own, user.ID, user.ID),
 		of(rolesTable, "r.owner_id = ?", user.ID), of(users, "u.id = ?", user.ID)); err != nil {
 		return err

@@ -323,11 +323,34 @@ func operations() []operation {
 			return db.Created(ctx, kind.Scorer, kind.Within("1", "s"), user(ctx, db, "ann"))
 		}, []audit.Name{audit.GrantGiven}},
 		{"deleting the experiment for good", func(ctx context.Context, db *DB) error { return db.ExperimentGone(ctx, "1") }, []audit.Name{audit.GrantTaken}},
+		{"asking for access", func(ctx context.Context, db *DB) error {
+			_, err := db.AskAccess(ctx, Request{UserID: user(ctx, db, "ann"), Kind: kind.RegisteredModel, Asked: "asked", Level: kind.Edit, Reason: "to mend it"})
+			return err
+		}, []audit.Name{audit.AccessRequested}},
+		{"refusing it", func(ctx context.Context, db *DB) error { return db.RefuseRequest(ctx, requestOf(ctx, db, "ann"), "no") }, []audit.Name{audit.AccessRequestRefused}},
+		{"reopening it", func(ctx context.Context, db *DB) error { return db.ReopenRequest(ctx, requestOf(ctx, db, "ann")) }, []audit.Name{audit.AccessRequestReopened}},
+		{"renaming what it is about", func(ctx context.Context, db *DB) error {
+			return db.Renamed(ctx, kind.RegisteredModel, "asked", "called")
+		}, []audit.Name{audit.AccessRequestChanged}},
+		{"approving it", func(ctx context.Context, db *DB) error {
+			_, err := db.ApproveRequest(ctx, requestOf(ctx, db, "ann"), kind.Read, time.Time{})
+			return err
+		}, []audit.Name{audit.AccessRequestApproved, audit.GrantGiven}},
+		{"deleting what it is about", func(ctx context.Context, db *DB) error { return db.Deleted(ctx, kind.RegisteredModel, "called") },
+			[]audit.Name{audit.AccessRequestChanged, audit.GrantTaken}},
+		{"withdrawing it", func(ctx context.Context, db *DB) error {
+			r := requestOf(ctx, db, "ann")
+			return db.WithdrawRequest(ctx, r.UserID, r.ID)
+		}, []audit.Name{audit.AccessRequestWithdrawn}},
+		{"asking before leaving", func(ctx context.Context, db *DB) error {
+			_, err := db.AskAccess(ctx, Request{UserID: user(ctx, db, "ann"), Kind: kind.Experiment, Asked: "1", Level: kind.Read})
+			return err
+		}, []audit.Name{audit.AccessRequested}},
 		{"a grant of who leaves", func(ctx context.Context, db *DB) error {
 			return db.CreateGrant(ctx, ann, kind.Experiment, "1", kind.Read, nil)
 		}, []audit.Name{audit.GrantGiven}},
 		{"deleting an account", func(ctx context.Context, db *DB) error { return db.DeleteUser(ctx, "ann") },
-			[]audit.Name{audit.AccountDeleted, audit.GrantTaken, audit.IdentityUnlinked, audit.MembershipTaken, audit.RoleDeleted}},
+			[]audit.Name{audit.AccessRequestWithdrawn, audit.AccountDeleted, audit.GrantTaken, audit.IdentityUnlinked, audit.MembershipTaken, audit.RoleDeleted}},
 	}
 }
 
@@ -499,6 +522,7 @@ func TestEveryColumnIsInEvents(t *testing.T) {
 		rolePermissions: "permission resource_type resource_pattern",
 		assignments:     "expires_at",
 		rulesTable:      "name pattern level enforced enabled; created_by created_at updated_at",
+		requests:        "asked level reason wanted_until status lapsed decided_by answer given_level given_until; asked_at decided_at",
 	}
 	for table := range watchedTables {
 		rows, err := db.read.QueryContext(t.Context(), "SELECT * FROM "+table)

@@ -27,7 +27,7 @@ var watchedTables map[string]watched
 func init() { // the readers of tables use what uses it
 	watchedTables = map[string]watched{
 		users: {made: audit.AccountMade, changed: audit.AccountChanged, gone: audit.AccountDeleted, read: seenUsers, alias: "u",
-			parts: []string{grants, patterns, memberships, identitiesTable, rolesTable, rolePermissions, assignments, serviceOwners, owners}},
+			parts: []string{grants, patterns, memberships, identitiesTable, rolesTable, rolePermissions, assignments, serviceOwners, owners, requests}},
 		groupsTable: {made: audit.GroupMade, changed: audit.GroupChanged, gone: audit.GroupDeleted, read: seenGroups, alias: "g",
 			parts: []string{grants, patterns, memberships}},
 		memberships:     {made: audit.MembershipGiven, gone: audit.MembershipTaken, read: seenMemberships},
@@ -41,6 +41,7 @@ func init() { // the readers of tables use what uses it
 		rolePermissions: {made: audit.RolePermGiven, changed: audit.RolePermChanged, gone: audit.RolePermTaken, read: seenPermissions, alias: "p"},
 		assignments:     {made: audit.RoleAssigned, gone: audit.RoleUnassigned, read: seenAssignments, alias: "a"},
 		rulesTable:      {made: audit.RuleSaved, changed: audit.RuleSaved, gone: audit.RuleDeleted, read: seenRules, alias: "w"},
+		requests:        {made: audit.AccessRequested, changed: audit.AccessRequestChanged, gone: audit.AccessRequestWithdrawn, read: seenRequests, alias: "q"},
 	}
 }
 
@@ -56,6 +57,12 @@ func namedChanges(e audit.Event) []audit.Event {
 			all = append(all, e)
 		}
 		return all
+	}
+	if e.Name == audit.AccessRequestChanged {
+		if name, ok := decisions[e.After["status"]]; ok {
+			e.Name = name
+		}
+		return []audit.Event{e}
 	}
 	if e.Name != audit.AccountChanged {
 		return []audit.Event{e}
@@ -225,6 +232,24 @@ func seenRules(ctx context.Context, from bun.IDB, which chosen) ([]seen, error) 
 		return seen{id: w.ID, about: audit.Event{Route: w.Name, Reason: w.Pattern + " " + w.Level},
 			state: audit.State{"rule": w.Name, "pattern": w.Pattern, "level": w.Level, "enforced": w.Enforced, "enabled": w.Enabled}}
 	}, "w.id", "w.name", "w.pattern", "w.level", "w.enforced", "w.enabled")
+}
+
+// decisions are what a request's status says of what was done.
+var decisions = map[any]audit.Name{string(RequestApproved): audit.AccessRequestApproved, string(RequestRefused): audit.AccessRequestRefused, string(RequestOpen): audit.AccessRequestReopened}
+
+func seenRequests(ctx context.Context, from bun.IDB, which chosen) ([]seen, error) {
+	at := func(state audit.State, name string, at time.Time) {
+		if at = ended(at); !at.IsZero() {
+			state[name] = at.Format(time.RFC3339)
+		}
+	}
+	return see(ctx, which, from.NewSelect().TableExpr("gw_requests AS q").Join(byUser+"q.user_id"), func(r askedRow) seen {
+		state := audit.State{"asked": r.Asked, "level": r.Level, "reason": r.Reason, "status": string(r.Status), "lapsed": r.Lapsed,
+			"decided_by": r.DecidedBy, "answer": r.Answer, "given_level": r.GivenLevel}
+		at(state, "wanted_until", r.WantedUntil)
+		at(state, "given_until", r.GivenUntil)
+		return seen{id: r.ID, about: audit.Event{Account: r.Username, UserID: r.UserID, Kind: string(r.Kind), Resource: r.Resource, Workspace: r.Workspace}, state: state}
+	}, "q.*", "u.username")
 }
 
 // see reads rows of a table that is watched, some columns of each.
