@@ -14,6 +14,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: 'es2022',
     reportCompressedSize: false,
+    rolldownOptions: { input: { index: 'index.html', mlflow: 'src/mlflow/main.ts' } },
     chunkSizeWarningLimit: 1000, // what the first page weighs is tested, compressed
   },
 })

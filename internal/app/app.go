@@ -29,6 +29,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/terminal"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/token"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/ui"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/upstream"
 )
 
@@ -123,12 +124,17 @@ func (a *App) build(ctx context.Context) error {
 	a.Gateway = gateway.Options{MLflow: a.MLflow, Auth: auth, Grants: a.Cache, Lifecycle: a.Store, Owners: a.Store, Sealer: keys, Rules: rules,
 		Origin: origin, Audit: events, Log: a.log, Report: gateway.Report(c.Report), MaxJSON: c.MaxJSON, MaxFiltered: c.MaxFiltered,
 		Spaces: gateway.Spaces{NameToCreate: c.Workspaces.NameToCreate, NotDefault: c.Workspaces.NotDefault}}
+	pages, err := ui.New(origin.Prefix + uiPath + "/")
+	if err != nil {
+		return fmt.Errorf("setting up the pages: %w", err)
+	}
+	a.Gateway.Script = script(pages, c.Pages)
 	proxy, err := gateway.New(a.Gateway)
 	if err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
-	in := login.New(login.Options{Choices: providers.choices(), AutoRedirect: c.OIDC.AutoRedirect, People: people, Sessions: a.Sessions, Keys: keys, Origin: origin,
+	in := login.New(login.Options{Choices: providers.choices(), AutoRedirect: c.OIDC.AutoRedirect, Landing: landing(c.Pages), People: people, Sessions: a.Sessions, Keys: keys, Origin: origin,
 		Renewal: renewal, Failures: limits.logouts, Authenticate: auth.Authenticate, Audit: events, Log: a.log, Now: time.Now})
 	in.Mount(mux)
 	administration := api.New(api.Options{Store: a.Store, Identities: a.Store, Roles: a.Store, Passwords: auth, Locals: a.Store, Requests: a.Store, Providers: providers, MLflow: a.MLflow, Grants: a.Cache, Sessions: a.Sessions, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
@@ -138,9 +144,7 @@ func (a *App) build(ctx context.Context) error {
 	terminal.New(terminal.Options{Store: a.Store, Sealer: keys, Failures: limits.credentials, Origin: origin, Authenticate: auth.Authenticate,
 		Prove: auth.Prove, ExchangeFor: exchangeFor(c), TokenLifetime: c.Terminal.Token, Lifetime: c.Terminal.Login, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
 	a.mountHealth(mux)
-	if err := a.mountUI(mux, origin.Prefix, auth.Authenticate); err != nil {
-		return err
-	}
+	a.mountUI(mux, origin.Prefix, pages, auth.Authenticate)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteError(w, r, a.log, errs.New(errs.NotFound, "there is no %s %s", r.Method, r.URL.Path))
 	})

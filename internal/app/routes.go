@@ -83,6 +83,9 @@ func extras(route policy.Route) []string {
 	for _, check := range route.Checks {
 		all = append(all, string(check))
 	}
+	if route.Page {
+		all = append(all, "the page gets a script (EXTEND_MLFLOW_MENU, EXTEND_MLFLOW_REAUTH)")
+	}
 	if len(route.Mentions) > 0 && !route.Filter.Answered() {
 		all = append(all, "left out where it may not be read: "+strings.Join(mentioned(route), ", "))
 	}

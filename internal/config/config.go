@@ -67,6 +67,7 @@ type Config struct {
 	Workloads []Workload
 	Session   Session
 	Redis     Redis
+	Pages     Pages
 
 	entries map[string][]json.RawMessage // of the variables that hold, or name, lists in JSON
 
@@ -83,6 +84,14 @@ type Workspaces struct {
 	NameToCreate bool // creating asks for a request that names its workspace
 	NotDefault   bool // nothing is created in the default workspace
 	MostByRule   kind.Level
+}
+
+// Pages are the settings of what people see: MLflow's own pages, and where they get to.
+type Pages struct {
+	Menu        bool // MLflow's pages have a menu of ours
+	SignInAgain bool // an ended session leads from MLflow's pages to the sign-in page
+	Administer  bool // MLflow's pages of accounts lead to ours, where the pages have a menu or lead to the sign-in page
+	Permissions bool // who signs in without having asked for a page sees their permissions
 }
 
 // OIDC are the settings of an identity provider.

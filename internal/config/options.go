@@ -116,6 +116,10 @@ var options = []Option{
 	{"OIDC_USE_REFRESH_TOKEN", "false", "ask the provider again, by a refresh token, when what it said ends: groups, administrators and leavers follow it without a new sign-in", false, boolean(func(c *Config) *bool { return &c.OIDC.Refresh })},
 	{"OIDC_SESSION_EXPIRY_LEEWAY_SECONDS", "30", "how long before the end of a token it is renewed", false, seconds(func(c *Config) *time.Duration { return &c.OIDC.RefreshLeeway })},
 	{"AUTOMATIC_LOGIN_REDIRECT", "false", "go to the provider at once, without the sign-in page, where there is one alone", false, boolean(func(c *Config) *bool { return &c.OIDC.AutoRedirect })},
+	{"EXTEND_MLFLOW_MENU", "true", "MLflow's own pages get a menu: who is signed in, the permissions of what is open, how to ask for access to it, signing out", false, said(func(c *Config) *bool { return &c.Pages.Menu })},
+	{"EXTEND_MLFLOW_REAUTH", "true", "on MLflow's own pages an ended session leads to the sign-in page, and back to where one was", false, said(func(c *Config) *bool { return &c.Pages.SignInAgain })},
+	{"EXTEND_MLFLOW_REDIRECT_ADMIN", "true", "MLflow's own pages of users, roles and the account lead to the pages of permissions; needs one of the two before it", false, said(func(c *Config) *bool { return &c.Pages.Administer })},
+	{"DEFAULT_LANDING_PAGE_IS_PERMISSIONS", "true", "whoever signs in without having asked for a page gets to the pages of permissions, and else to MLflow", false, said(func(c *Config) *bool { return &c.Pages.Permissions })},
 
 	{"SESSION_TYPE", "filesystem", "where sessions are kept: filesystem, redis, or database (the users database)", false, sessionType},
 	{"SESSION_FILE_DIR", "flask_session", "folder of sessions on the file system", false, filled(func(c *Config) *string { return &c.Session.Dir })},

@@ -69,6 +69,8 @@ type Options struct {
 
 	Report Report
 
+	Script string // the address of the script that the page of MLflow's UI gets; empty: the page stays as it is
+
 	Routes []policy.Route // nil: the route table
 	Spaces Spaces
 }
@@ -77,6 +79,7 @@ type Options struct {
 type Gateway struct {
 	Options
 	matcher *policy.Matcher
+	element []byte // that the page of MLflow's UI gets
 	turns   turns
 	alone   alone
 }
@@ -90,7 +93,7 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gateway{Options: o, matcher: matcher}, nil
+	return &Gateway{Options: o, matcher: matcher, element: element(o.Script)}, nil
 }
 
 // call is one request on its way through the pipeline.
@@ -313,6 +316,10 @@ func (c *call) forward() error {
 	}
 	if effect != nil {
 		out.Header.Set("Accept-Encoding", "identity") // the effect reads the answer
+	}
+	if c.extends() {
+		whole(out)
+		effect = then(effect, c.gateway.extend)
 	}
 	if c.r.Method == http.MethodHead {
 		effect = then(effect, withoutBody)

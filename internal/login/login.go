@@ -53,7 +53,8 @@ type Failures interface {
 // Options are what the login pages are made of.
 type Options struct {
 	Choices      Choices
-	AutoRedirect bool // to the one provider, where there is one alone
+	AutoRedirect bool   // to the one provider, where there is one alone
+	Landing      string // the page of whoever asks for none; empty: the first one
 	People       People
 	Sessions     *session.Manager
 	Keys         *session.Keys
@@ -120,6 +121,9 @@ const (
 // next gives the page to return to, on this origin and below our prefix alone.
 func (l *Login) next(r *http.Request) string {
 	to := r.URL.Query().Get("next")
+	if to == "" && l.Landing != "" {
+		return l.address(l.Landing)
+	}
 	if len(to) > nextMost {
 		to = ""
 	}

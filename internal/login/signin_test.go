@@ -142,6 +142,19 @@ func TestAttackOpenRedirect(t *testing.T) {
 	}
 }
 
+// Whoever asks for a page gets to it, with what no server sees of its address; and who asks for none to the one that is set.
+func TestPageAfterSigningIn(t *testing.T) {
+	w := newWorld(t, func(w *world) { w.landing = "/oidc/ui/" })
+	for next, want := range map[string]string{"": "/oidc/ui/", "/": "/", "/oidc/ui/tokens": "/oidc/ui/tokens",
+		"/#/experiments/1": "/#/experiments/1", "/?workspace=a#/experiments/1/runs?searchFilter=metrics.%22a%22%20%3E%201&x=[1]": "/?workspace=a#/experiments/1/runs?searchFilter=metrics.%22a%22%20%3E%201&x=[1]",
+		"https://evil.example/": "/", "/" + strings.Repeat("x", 5000): "/"} {
+		b := w.browser()
+		if got := b.do("GET", b.choose(b.begin(next), "s-ann"), ""); got.leads() != want {
+			t.Errorf("%q leads to %q", next, got.leads())
+		}
+	}
+}
+
 // The attack: use an answer of the provider twice.
 func TestAttackAnswerReplayed(t *testing.T) {
 	w := newWorld(t, nil)

@@ -54,6 +54,7 @@ type world struct {
 	others   []login.Choice // beside the provider
 	secrets  []string
 	sameSite http.SameSite
+	landing  string // see login.Options
 }
 
 var (
@@ -158,7 +159,7 @@ func (w *world) restart() {
 	auth, err := token.New(token.Options{Sessions: sessions, People: people, Verifier: provider, Audit: audit.NewLog(log), Failures: limit.NewFailures(counter, nil, log, w.clock.Now), Client: origin.Client, Now: w.clock.Now})
 	w.must(err)
 	mux := http.NewServeMux()
-	in := login.New(login.Options{Choices: choices, AutoRedirect: w.settings.AutoRedirect, People: w.db, Sessions: sessions, Keys: keys, Origin: origin, Authenticate: auth.Authenticate,
+	in := login.New(login.Options{Choices: choices, AutoRedirect: w.settings.AutoRedirect, Landing: w.landing, People: w.db, Sessions: sessions, Keys: keys, Origin: origin, Authenticate: auth.Authenticate,
 		Renewal: renewal, Audit: audit.NewLog(log), Failures: limit.NewFailures(counter, nil, log, w.clock.Now),
 		Log: log, Now: w.clock.Now})
 	in.Mount(mux)

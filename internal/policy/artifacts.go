@@ -27,7 +27,7 @@ var artifacts = []Route{
 const bundle = "the files of MLflow's UI, the same for everybody"
 
 var static = []Route{
-	get("/").signedIn(bundle),
+	get("/").signedIn(bundle).page(),
 	get("/static-files/{path*}").signedIn(bundle),
 	get("/build/{filename*}").signedIn(bundle),
 	get("/version").signedIn("the version of the server"),

@@ -174,6 +174,7 @@ type Route struct {
 	Checks   []Check
 	Mentions []Mention // what its answer names beside what the request was decided on
 	Outside  bool      // what it touches is in no workspace: workspaces themselves
+	Page     bool      // its answer is the page that MLflow's UI runs in, which gets a script of ours; nothing that anybody uploads is ever sent there
 	Why      string    // the reason for what would otherwise look wrong in the row
 }
 
@@ -264,5 +265,6 @@ func (r Route) threads() Route              { r.Threads = true; return r }
 func (r Route) query(q string) Route        { r.Query = q; return r }
 func (r Route) maker(l kind.Level) Route    { r.Maker = l; return r }
 func (r Route) reviewer(l kind.Level) Route { r.Reviewer = l; return r }
+func (r Route) page() Route                 { r.Page = true; return r }
 func (r Route) keyed() Route                { r.Keyed = true; return r }
 func (r Route) because(why string) Route    { r.Why = why; return r }

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"crypto/rand"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -30,6 +31,9 @@ const policy = "default-src 'none'; script-src 'nonce-%[1]s' 'strict-dynamic'; s
 // forever is for files that have a sum of their content in their names.
 const forever = "public, max-age=31536000, immutable"
 
+// mlflowScript is how the name begins of the script that MLflow's page gets.
+const mlflowScript = "assets/mlflow-"
+
 // medias are the types of built files, by the ends of their names: what the system says of them is not asked.
 var medias = map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 
@@ -37,6 +41,7 @@ var medias = map[string]string{".js": "text/javascript; charset=utf-8", ".css": 
 type UI struct {
 	page   *template.Template
 	base   string
+	script string // of MLflow's page
 	assets map[string]*asset
 }
 
@@ -65,14 +70,23 @@ func New(base string) (*UI, error) {
 		if !ok {
 			return fmt.Errorf("what is %s?", name)
 		}
+		if name := strings.TrimPrefix(name, "dist/"); strings.HasPrefix(name, mlflowScript) {
+			u.script = base + name
+		}
 		u.assets[strings.TrimPrefix(name, "dist/")] = &asset{string(content), media, sync.OnceValue(func() string { return compressed(content) })}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the built files: %w", err)
 	}
+	if u.script == "" {
+		return nil, errors.New("the built files have no script for MLflow's page")
+	}
 	return u, nil
 }
+
+// Script is the address of the script that MLflow's page gets.
+func (u *UI) Script() string { return u.script }
 
 func compressed(content []byte) string {
 	var b bytes.Buffer

@@ -120,3 +120,27 @@ func TestFirstPageIsLight(t *testing.T) {
 		t.Errorf("the scripts of the first page weigh %d bytes compressed", total)
 	}
 }
+
+// mostMLflow is what the script may weigh that comes before MLflow's own, as it is.
+const mostMLflow = 15_000
+
+// The script of MLflow's page is one file, which loads nothing and makes no markup of text.
+func TestScriptOfMLflowsPage(t *testing.T) {
+	name, below := strings.CutPrefix(open(t).Script(), base)
+	if !below {
+		t.Fatalf("the script is at %s", name)
+	}
+	answer := asset(t, name, "")
+	script, _ := io.ReadAll(answer.Body)
+	if answer.StatusCode != 200 || len(script) == 0 || len(script) > mostMLflow {
+		t.Errorf("the script: %d, %d bytes", answer.StatusCode, len(script))
+	}
+	for _, never := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "createContextualFragment"} {
+		if strings.Contains(string(script), never) {
+			t.Errorf("the script has %s", never)
+		}
+	}
+	if loads := regexp.MustCompile(`\bimport\b[^.]|\bexport\b`).Find(script); loads != nil {
+		t.Errorf("the script has %s", loads)
+	}
+}
