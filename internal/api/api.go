@@ -343,7 +343,7 @@ func (reg *registrar) authenticate(ctx huma.Context, next func(huma.Context)) {
 			a.refused(r.Context(), subject, ctx.Operation().Method+" "+ctx.Operation().Path, err)
 		}
 		if errs.Is(err, errs.Unauthenticated) {
-			w.Header()["WWW-Authenticate"] = a.challenges(err)
+			w.Header()["WWW-Authenticate"] = a.challenges(r, err)
 		}
 		httpx.WriteError(w, r, a.Log, err)
 		return

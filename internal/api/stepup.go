@@ -2,10 +2,12 @@ package api
 
 import (
 	"errors"
+	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 )
 
@@ -43,9 +45,9 @@ func (a *API) stepUp(s *identity.Subject, operation string) error {
 var errStepUp = errs.New(errs.Unauthenticated, "the sign-in is too old")
 
 // challenges are what a refused credential is answered with: how to come with another, or a fresh one (RFC 9470 §3).
-func (a *API) challenges(err error) []string {
+func (a *API) challenges(r *http.Request, err error) []string {
 	if errors.Is(err, errStepUp) {
 		return []string{`Bearer realm="mlflow", error="insufficient_user_authentication", max_age="` + strconv.Itoa(int(a.FreshFor/time.Second)) + `"`}
 	}
-	return []string{`Basic realm="mlflow"`, `Bearer realm="mlflow"`}
+	return httpx.Challenges(r)
 }

@@ -189,7 +189,7 @@ func (g *Gateway) challenge(w http.ResponseWriter, r *http.Request, err error) {
 			"(MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD) or a bearer token (MLFLOW_TRACKING_TOKEN)")
 	}
 	if errs.Is(err, errs.Unauthenticated) {
-		w.Header()["WWW-Authenticate"] = []string{`Basic realm="mlflow"`, `Bearer realm="mlflow"`}
+		w.Header()["WWW-Authenticate"] = httpx.Challenges(r)
 	}
 	httpx.WriteError(w, r, g.Log, err)
 }

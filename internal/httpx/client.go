@@ -164,6 +164,15 @@ func Navigation(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html") && r.Header.Get("Authorization") == ""
 }
 
+// Challenges are the ways to sign in that an answer of 401 names (RFC 9110 §11.6.1). A browser asks for a password itself where one of them
+// is Basic, before the script of the page hears of the answer, and so that is for programs alone.
+func Challenges(r *http.Request) []string {
+	if r.Header.Get("Sec-Fetch-Mode") != "" {
+		return []string{`Bearer realm="mlflow"`}
+	}
+	return []string{`Basic realm="mlflow"`, `Bearer realm="mlflow"`}
+}
+
 // LocalPath gives a return address that stays on this origin, or "/" for anything else (backslashes, //host, schemes).
 func LocalPath(to string) string {
 	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\") || hasControl(to) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 )
 
@@ -244,6 +246,19 @@ func TestLoopback(t *testing.T) {
 		"localhost.evil.example": false, "127.0.0.1.evil.example": false, "0.0.0.0": false} {
 		if got := httpx.Loopback(host); got != want {
 			t.Errorf("Loopback(%q) = %v", host, got)
+		}
+	}
+}
+
+// A page's script hears that nobody is signed in, and a program how to sign in.
+func TestChallenges(t *testing.T) {
+	for mode, want := range map[string][]string{"": {`Basic realm="mlflow"`, `Bearer realm="mlflow"`}, "cors": {`Bearer realm="mlflow"`}, "same-origin": {`Bearer realm="mlflow"`}} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		if mode != "" {
+			r.Header.Set("Sec-Fetch-Mode", mode)
+		}
+		if diff := cmp.Diff(want, httpx.Challenges(r)); diff != "" {
+			t.Errorf("%s: %s", mode, diff)
 		}
 	}
 }

@@ -7,7 +7,7 @@ const went = 'mlflow-oidc-auth.signed-in-again'
 const again = 60_000
 
 let asking = false // whether the session has ended
-let asked = 0
+let asked = 0 // when it had not, the last time
 let leaving = false
 let declined = false
 const typed = new Set<Element>()
@@ -38,8 +38,10 @@ export async function sessionRefused() {
   asking = true
   const over = await ended()
   asking = false
-  asked = Date.now()
-  if (!over) return // another credential was refused, such as a provider's key
+  if (!over) {
+    asked = Date.now()
+    return // another credential was refused, such as a provider's key
+  }
   if (unsaved() || recently()) ask()
   else go()
 }
