@@ -178,6 +178,7 @@ func (a *API) operations(r *registrar) {
 	a.access(r)
 	a.holdings(r)
 	a.requests(r)
+	a.roles(r)
 	a.mlflowUsers(r)
 	a.mlflowRoles(r)
 	a.mlflowPermissions(r)

@@ -12,15 +12,16 @@ import (
 
 // KindRow is what pages and programs need to know of a kind to handle its permissions.
 type KindRow struct {
-	Name     string `json:"name" doc:"as explain, who and what have it"`
-	Title    string `json:"title"`
-	Segment  string `json:"segment" doc:"of the paths of its permissions"`
-	Patterns string `json:"patterns_segment" doc:"of the paths of its patterns; empty where there are none"`
-	Key      string `json:"key" doc:"the field of answers that names a resource"`
-	ByID     bool   `json:"by_id" doc:"permissions hold an id, and patterns match the name"`
-	Parent   string `json:"parent,omitempty" doc:"the kind within which resources have their names: permissions hold its id, a slash and the name"`
-	KeptWith string `json:"kept_with,omitempty" doc:"the kind with which it shares its names and permissions"`
-	Anywhere bool   `json:"everywhere" doc:"what permissions hold means one thing in all workspaces"`
+	Name     string   `json:"name" doc:"as explain, who and what have it"`
+	Title    string   `json:"title"`
+	Segment  string   `json:"segment" doc:"of the paths of its permissions"`
+	Patterns string   `json:"patterns_segment" doc:"of the paths of its patterns; empty where there are none"`
+	Key      string   `json:"key" doc:"the field of answers that names a resource"`
+	ByID     bool     `json:"by_id" doc:"permissions hold an id, and patterns match the name"`
+	Parent   string   `json:"parent,omitempty" doc:"the kind within which resources have their names: permissions hold its id, a slash and the name"`
+	KeptWith string   `json:"kept_with,omitempty" doc:"the kind with which it shares its names and permissions"`
+	Anywhere bool     `json:"everywhere" doc:"what permissions hold means one thing in all workspaces"`
+	Parts    []string `json:"parts" doc:"what permissions of roles name apart, although it is governed by this"`
 }
 
 // KindTable is the table of kinds, and the levels from the least to the most.
@@ -69,7 +70,7 @@ func (a *API) holdings(r *registrar) {
 			if k.Name == kind.Workspace && !a.Rules.Workspaces {
 				continue
 			}
-			table.Kinds = append(table.Kinds, KindRow{string(k.Name), k.Title, k.Segment, k.Patterns, k.Key, k.ByID, string(k.Parent), string(k.KeptWith), k.Everywhere})
+			table.Kinds = append(table.Kinds, KindRow{string(k.Name), k.Title, k.Segment, k.Patterns, k.Key, k.ByID, string(k.Parent), string(k.KeptWith), k.Everywhere, append([]string{}, k.Parts...)})
 		}
 		return table, nil
 	})

@@ -112,6 +112,7 @@ func (c *cast) steps(t *testing.T) map[string]step {
 	all["GET /permissions/what"] = step{want: ofTarget(200), path: "/permissions/what?user=" + c.target.Username}
 	c.requestSteps(t, all)
 	c.mlflowSteps(t, all)
+	c.roleSteps(t, all)
 	for k := range kinds() {
 		if k.Parent == "" {
 			all["GET /permissions/"+k.Segment] = step{want: everybody(200), path: "/permissions/" + k.Segment}

@@ -35,6 +35,7 @@ type Roles interface {
 	OwnRoles(ctx context.Context, userID int64) ([]directory.Role, error)
 	AssignmentsOf(ctx context.Context, role int64) ([]directory.Assignment, error)
 	Assignments(ctx context.Context) (map[int64][]int64, error)
+	RoleMembers(ctx context.Context, role int64, username string) ([]directory.RoleMember, error)
 	CreateRole(ctx context.Context, r directory.Role) (directory.Role, error)
 	UpdateRole(ctx context.Context, id int64, name, description *string) error
 	DeleteRole(ctx context.Context, id int64) error

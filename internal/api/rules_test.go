@@ -145,6 +145,17 @@ func TestWorkspaceRulesAreForAdministrators(t *testing.T) {
 		object{"workspace": "acme", "username": bob.Username, "permission": "READ"})
 }
 
+// Which workspaces there are is not for those who are in none of them.
+func TestOwnWorkspaces(t *testing.T) {
+	admin, ann := spaces(t)
+	at := third + "/users/current/workspaces?search=acme&limit=5"
+	wants(t, ann.Do(t, http.MethodGet, at, nil), 200, list{})
+	wants(t, ann.Do(t, http.MethodGet, third+"/users/current/workspaces?limit=500", nil), 200, list{object{"name": "default"}})
+	wants(t, admin.Do(t, http.MethodGet, at, nil), 200, list{object{"name": "acme"}})
+	admin.JSON(t, http.MethodPost, third+"/permissions/workspaces/acme/users", object{"username": ann.Username, "permission": "READ"})
+	wants(t, ann.Do(t, http.MethodGet, at, nil), 200, list{object{"name": "acme"}})
+}
+
 func TestWorkspacePatternsFromMakingToDeletion(t *testing.T) {
 	admin, ann := spaces(t)
 	at := third + "/permissions/workspaces/regex/user"

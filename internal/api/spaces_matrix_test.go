@@ -39,6 +39,7 @@ func (c *cast) spaceSteps() map[string]step {
 		c.patternSteps(all, k, s)
 		c.spaceGrantSteps(all, s)
 	}
+	all["GET "+third+"/users/current/workspaces"] = step{want: everybody(200), path: third + "/users/current/workspaces"}
 	c.ruleSteps(all)
 	c.clientSteps(all)
 	return all

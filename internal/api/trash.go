@@ -88,6 +88,11 @@ type trashedRuns struct {
 	All []trashedRun `json:"deleted_runs"`
 }
 
+type experimentListing struct {
+	Paging
+	OlderThan string `query:"older_than" maxLength:"64" doc:"those that have been in the trash for so long, such as 7d, 1d2h or 30m"`
+}
+
 type runListing struct {
 	Paging
 	Experiments string `query:"experiment_ids" maxLength:"65536" doc:"those of these experiments alone, with commas between them"`
@@ -105,7 +110,10 @@ type cleanupQuery struct {
 // Resolve refuses what could be meant to name something, and would be taken for all (huma.Resolver).
 func (q *cleanupQuery) Resolve(ctx huma.Context) []error {
 	request := ctx.URL()
-	q.given = request.Query()
+	var err error
+	if q.given, err = url.ParseQuery(request.RawQuery); err != nil { // what cannot be read would be left out, and its field taken for none
+		return []error{errors.New("the query cannot be read")}
+	}
 	for name, values := range q.given {
 		if !slices.Contains([]string{"older_than", "run_ids", "experiment_ids"}, name) {
 			return []error{errors.New("the query has an unknown field")}
@@ -177,14 +185,21 @@ func (a *API) spokenOf(ctx context.Context, err error) error {
 	return &spoken{*p, p.Message}
 }
 
-func (a *API) listTrashedExperiments(ctx context.Context, s *identity.Subject, _ *Paging) (listing[trashedExperiment], func([]trashedExperiment) trashedExperiments, error) {
+func (a *API) listTrashedExperiments(ctx context.Context, s *identity.Subject, in *experimentListing) (listing[trashedExperiment], func([]trashedExperiment) trashedExperiments, error) {
 	all := listing[trashedExperiment]{name: func(e trashedExperiment) string { return e.Name }}
 	within := func(rows []trashedExperiment) trashedExperiments { return trashedExperiments{rows} }
 	if err := administrator(s); err != nil {
 		return all, within, err
 	}
+	least, err := age(in.OlderThan)
+	if err != nil {
+		return all, within, a.spokenOf(ctx, err)
+	}
 	found, err := a.MLflow.DeletedExperiments(ctx)
 	for _, e := range found {
+		if e.UpdatedAt != nil && *e.UpdatedAt > a.Now().Add(-least).UnixMilli() && least > 0 { // its deletion was the last change
+			continue
+		}
 		all.rows = append(all.rows, trashedExperiment{e.ID, e.Name, e.Stage, e.Artifacts, e.TagValues(), e.CreatedAt, e.UpdatedAt})
 	}
 	return all, within, err
@@ -285,7 +300,8 @@ func (a *API) cleanTrash(ctx context.Context, s *identity.Subject, in *cleanupQu
 		}
 	}
 	if a.Cleaner == nil {
-		return cleaned{}, errs.New(errs.Invalid, "MLflow's REST API deletes nothing for good, and this gateway has not started MLflow itself; run mlflow gc beside the MLflow server")
+		return cleaned{}, errs.New(errs.Invalid, "MLflow's REST API deletes nothing for good, and this gateway has not started MLflow itself; beside the MLflow server, "+
+			"and with its own --backend-store-uri and --artifacts-destination, run: %s", collector(in))
 	}
 	done, err := a.Cleaner.Clean(ctx, wanted)
 	for _, id := range done.Experiments {
@@ -301,6 +317,17 @@ func (a *API) cleanTrash(ctx context.Context, s *identity.Subject, in *cleanupQu
 		answer.Experiments = []string{}
 	}
 	return answer, a.done(ctx, err, s, audit.Event{Name: audit.TrashCleaned, Count: answer.AllRuns + answer.AllExperiments})
+}
+
+// collector is the command by which MLflow itself deletes what a clean-up names, and nothing beside it.
+func collector(in *cleanupQuery) string {
+	command := "mlflow gc"
+	for _, option := range []struct{ field, value string }{{"older_than", in.OlderThan}, {"run_ids", strings.Join(parts(in.Runs), ",")}, {"experiment_ids", strings.Join(parts(in.Experiments), ",")}} {
+		if in.given.Has(option.field) { // an empty list of ids is none, where no list is all
+			command += " --" + strings.ReplaceAll(option.field, "_", "-") + " '" + strings.ReplaceAll(option.value, "'", `'\''`) + "'"
+		}
+	}
+	return command
 }
 
 // trashed refuses an experiment that is not in the trash.

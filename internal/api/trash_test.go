@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -49,6 +50,19 @@ func TestTrashIsListedAndRestored(t *testing.T) {
 	if got := trashed(t, c.admin, "/oidc/trash/experiments?limit=10&search="+c.names[kind.Experiment], "deleted_experiments", "experiment_id"); !cmp.Equal(got, []string{experiment}) {
 		t.Errorf("the trash has the experiments %v", got)
 	}
+	if got := trashed(t, c.admin, "/oidc/trash/experiments?older_than=1d&search="+c.names[kind.Experiment], "deleted_experiments", "experiment_id"); got != nil {
+		t.Errorf("what has just been deleted is a day old: %v", got)
+	}
+	if got := trashed(t, c.admin, "/oidc/trash/experiments?older_than=0s&search="+c.names[kind.Experiment], "deleted_experiments", "experiment_id"); !cmp.Equal(got, []string{experiment}) {
+		t.Errorf("of any age the trash has the experiments %v", got)
+	}
+	wants(t, c.admin.Do(t, http.MethodGet, "/oidc/trash/experiments?older_than=x", nil), 400, spoken(invalid))
+	for query, command := range map[string]string{"": "run: mlflow gc\"", "?older_than=7d": "run: mlflow gc --older-than '7d'\"", "?run_ids=": "run: mlflow gc --run-ids ''\"",
+		"?run_ids=a,b%27%3Brm": `run: mlflow gc --run-ids 'a,b'\\'';rm'"`, "?experiment_ids=" + experiment: "run: mlflow gc --experiment-ids '" + experiment + "'\""} {
+		if got := c.admin.Do(t, http.MethodPost, "/oidc/trash/cleanup"+query, nil); got.Status != 400 || !strings.Contains(string(got.Body), command) {
+			t.Errorf("%s: %d %s", query, got.Status, got.Body)
+		}
+	}
 	if got := c.admin.Do(t, http.MethodPost, "/oidc/trash/experiments/"+experiment+"/restore", nil); got.Status != 200 {
 		t.Errorf("%d %s", got.Status, got.Body)
 	}
@@ -61,7 +75,7 @@ func TestTrashIsListedAndRestored(t *testing.T) {
 // A clean-up deletes what it names, and what could be misread is refused: to be taken for none would be to be taken for all.
 func TestCleanupThatCouldBeMisreadIsRefused(t *testing.T) {
 	c := newCast(t)
-	for _, query := range []string{"run_id=a", "run_ids=a&run_ids=b", "Run_ids=a", "older_than=1d&older_than=2d", "runs"} {
+	for _, query := range []string{"run_id=a", "run_ids=a&run_ids=b", "Run_ids=a", "older_than=1d&older_than=2d", "runs", "run_ids=a;b", "run_ids=%zz"} {
 		if got := c.admin.Do(t, http.MethodPost, "/oidc/trash/cleanup?"+query, nil); got.Status != 422 {
 			t.Errorf("%s: %d %s", query, got.Status, got.Body)
 		}

@@ -56,6 +56,7 @@ const spacesAt = "/permissions/workspaces"
 // workspacePermissions registers these. The prefix is of version 3.
 func (a *API) workspacePermissions(r *registrar) {
 	k, _ := kind.Of(kind.Workspace)
+	addPaged(r, "/users/current/workspaces", "The workspaces that one may be in", a.ownWorkspaces)
 	for _, side := range sides {
 		at := spacesAt + "/{workspace}/" + side.segment
 		add(r, http.MethodGet, at, 200, "Which "+side.segment+" hold a permission on a workspace", func(ctx context.Context, s *identity.Subject, in *SpacePath) ([]row, error) {
@@ -75,6 +76,27 @@ func (a *API) workspacePermissions(r *registrar) {
 		})
 		a.workspacePatterns(r, k, side)
 	}
+}
+
+type ownWorkspace struct {
+	Name string `json:"name"`
+}
+
+// ownWorkspaces are those that the caller is let into. Everybody is in the default one.
+func (a *API) ownWorkspaces(ctx context.Context, s *identity.Subject, _ *Paging) (listing[ownWorkspace], error) {
+	mine := listing[ownWorkspace]{name: func(w ownWorkspace) string { return w.Name }}
+	grants, err := a.Grants.Of(ctx, s.UserID)
+	if err != nil {
+		return mine, err
+	}
+	all, err := a.MLflow.All(ctx, kind.Workspace)
+	for _, item := range all {
+		on := authz.Resource{Kind: kind.Workspace, ID: item.ID, Name: item.Name}
+		if item.Name == kind.DefaultWorkspace || a.Rules.Decide(s.Decider(), grants, on, kind.Read).Allowed {
+			mine.rows = append(mine.rows, ownWorkspace{item.Name})
+		}
+	}
+	return mine, err
 }
 
 // field is what answers call the holder.

@@ -29,3 +29,11 @@ type Assignment struct {
 	ID, UserID, RoleID int64
 	ExpiresAt          time.Time // zero: it has no end
 }
+
+// RoleMember is somebody who has a role.
+type RoleMember struct {
+	RoleID    int64
+	Username  string
+	Service   bool
+	ExpiresAt time.Time // zero: it has no end
+}
