@@ -202,7 +202,7 @@ PLACES = [
     "", "tokens", "sessions", "setup",
     "resources/experiment", "resources/scorer", "resources/experiment/1", "resources/experiment/1?tab=who",
     "users", "users/" + VERA, "users/" + VERA + "?tab=what", "services",
-    "groups",
+    "groups", "roles", "trash", "trash?tab=runs", "webhooks",
     "audit",
     "all-sessions", "providers", "doctor",
 ]

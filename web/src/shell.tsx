@@ -1,9 +1,10 @@
-import { ActionIcon, Anchor, AppShell, Burger, Button, Group, NavLink, ScrollArea, Text, Title, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
+import { ActionIcon, Anchor, AppShell, Box, Burger, Button, Group, NavLink, ScrollArea, Text, Title, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { Link, Outlet, useRouterState } from '@tanstack/react-router'
 import { useEffect } from 'react'
 import { prefix } from './client'
-import { plural, useMe, useTable } from './facts'
+import { plural, useMe, useServer, useTable } from './facts'
+import { Chooser } from './parts/workspace'
 
 /** What all pages have around them. */
 export function Shell() {
@@ -19,6 +20,7 @@ export function Shell() {
             <Skip />
             <Burger opened={open} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Menu" aria-expanded={open} />
             <Title order={1} size="h4">MLflow permissions</Title>
+            <Box visibleFrom="sm"><Chooser /></Box>
           </Group>
           <Group wrap="nowrap" gap="xs">
             <Text size="sm" className="name" visibleFrom="sm" lineClamp={1} title={me.username}>{me.display_name || me.username}</Text>
@@ -53,8 +55,10 @@ function Scheme() {
 function Menu() {
   const me = useMe()
   const { kinds } = useTable()
+  const { workspaces_enabled } = useServer()
   return (
     <ScrollArea component="nav" aria-label="Pages">
+      <Box hiddenFrom="sm" px="sm"><Chooser /></Box>
       <Part title="Mine" />
       <Entry to="/" label="My access" exact />
       <Entry to="/tokens" label="My tokens" />
@@ -70,6 +74,10 @@ function Menu() {
           <Entry to="/users" label="Users" />
           <Entry to="/services" label="Service accounts" />
           <Entry to="/groups" label="Groups" />
+          <Entry to="/roles" label="Roles" />
+          {workspaces_enabled && <Entry to="/rules" label="Workspace rules" />}
+          <Entry to="/trash" label="Trash" />
+          <Entry to="/webhooks" label="Webhooks" />
           <Entry to="/audit" label="Audit" />
           <Entry to="/all-sessions" label="All sessions" />
           <Entry to="/providers" label="Providers" />
@@ -82,7 +90,7 @@ function Menu() {
 
 const Part = ({ title }: { title: string }) => <Text size="xs" fw={600} c="dimmed" px="sm" pt="md" pb={4}>{title}</Text>
 
-type Simple = '/' | '/tokens' | '/sessions' | '/setup' | '/users' | '/services' | '/groups' | '/audit' | '/doctor' | '/all-sessions' | '/providers'
+type Simple = '/' | '/tokens' | '/sessions' | '/setup' | '/users' | '/services' | '/groups' | '/audit' | '/roles' | '/rules' | '/trash' | '/webhooks' | '/doctor' | '/all-sessions' | '/providers'
 
 function Entry({ to, label, exact }: { to: Simple; label: string; exact?: boolean }) {
   return (

@@ -1,4 +1,4 @@
-import { Alert, Badge, Group, Stack, Text, Title } from '@mantine/core'
+import { Alert, Badge, Group, Stack, Text } from '@mantine/core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
@@ -6,6 +6,7 @@ import { api, body, type Schema } from '../client'
 import { Ask } from '../parts/ask'
 import { PageLink } from '../parts/link'
 import { doing, Listing, paging } from '../parts/table'
+import { PageTitle } from '../parts/title'
 import { When } from '../parts/when'
 
 type SignedIn = Schema['SignedIn']
@@ -26,7 +27,7 @@ export function AllSessions() {
   })
   return (
     <Stack>
-      <Title order={2}>All sessions</Title>
+      <PageTitle>All sessions</PageTitle>
       <Text>Browsers in which somebody is signed in, by user. Who is signed out can sign in again: to keep somebody out, deactivate the account. Tokens are with each user.</Text>
       {query.data?.partial && <Alert color="yellow" title="This is not all">There are more sessions than are looked through at once. Search for a user to see the rest.</Alert>}
       <Listing label="Sessions" identify={(s) => `${s.username} ${s.pk}`} columns={columns} rows={query.data?.sessions ?? undefined} total={query.data?.total} error={query.error} fetching={query.isFetching}

@@ -1,8 +1,9 @@
-import { Badge, Button, Group, Stack, Text, Title } from '@mantine/core'
+import { Badge, Button, Group, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { ColumnDef } from '@tanstack/react-table'
 import { api, body, type Schema } from '../client'
 import { Rows } from '../parts/table'
+import { PageTitle } from '../parts/title'
 import { When } from '../parts/when'
 
 type Finding = Schema['Finding']
@@ -15,7 +16,7 @@ export function Doctor() {
   return (
     <Stack>
       <Group justify="space-between">
-        <Title order={2}>Doctor</Title>
+        <PageTitle>Doctor</PageTitle>
         <Button size="compact-sm" variant="default" loading={query.isFetching} onClick={() => query.refetch()}>Look again</Button>
       </Group>
       <Text>What this server needs, and what to do where it does not work. The command <code>mlflow-oidc-auth doctor</code> says the same, also where the server does not start.</Text>

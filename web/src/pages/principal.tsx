@@ -10,10 +10,12 @@ import { Ask, useChange } from '../parts/ask'
 import { endOf, LevelField, Until } from '../parts/give'
 import { HoldingsTable } from '../parts/holdings'
 import { PageLink } from '../parts/link'
+import { RolesOf } from '../parts/roles'
 import { doing, More, type Place, Rows } from '../parts/table'
 import { PageTitle } from '../parts/title'
 import { Trouble } from '../parts/trouble'
 import { When } from '../parts/when'
+import { InWorkspace } from '../parts/workspace'
 import { addPattern, give, nameOf, type Principal } from '../permissions'
 
 const userRoute = getRouteApi('/users/$name')
@@ -45,11 +47,13 @@ export function UserPage() {
       <Tabs key={name} value={tab} onChange={(to) => navigate({ search: { tab: to ?? undefined } })} keepMounted={false}>
         <Tabs.List>
           <Tabs.Tab value="given">Permissions</Tabs.Tab>
+          <Tabs.Tab value="roles">Roles</Tabs.Tab>
           <Tabs.Tab value="what">What can they access?</Tabs.Tab>
           <Tabs.Tab value="tokens">Tokens</Tabs.Tab>
           <Tabs.Tab value="sessions">Sessions</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="given" pt="md"><GivenTo to={{ user: name }} at={at} go={(to) => navigate({ search: { tab, ...to }, replace: true })} /></Tabs.Panel>
+        <Tabs.Panel value="roles" pt="md"><RolesOf user={name} at={at} go={(to) => navigate({ search: { tab, ...to }, replace: true })} /></Tabs.Panel>
         <Tabs.Panel value="what" pt="md"><WhatCan user={name} /></Tabs.Panel>
         <Tabs.Panel value="tokens" pt="md"><Tokens user={name} /></Tabs.Panel>
         <Tabs.Panel value="sessions" pt="md"><Sessions user={name} /></Tabs.Panel>
@@ -175,6 +179,7 @@ function GiveTo({ to, close }: { to: Principal; close: () => void }) {
         <TextInput label={what} required value={on} onChange={(e) => setOn(e.currentTarget.value)} maxLength={by === 'pattern' ? 255 : 512}
           description={by === 'pattern' ? 'RE2; it matches from the start of a name: team-a/.* is all that begins with team-a/' : undefined} />
         {by === 'pattern' && <NumberInput label="Priority" description="The smallest decides" value={priority} onChange={setPriority} allowDecimal={false} />}
+        <InWorkspace kind={kind} pattern={by === 'pattern'} />
         <LevelField value={level} onChange={setLevel} />
         <Until value={until} onChange={setUntil} />
         {add.error && <Trouble error={add.error} />}

@@ -4,6 +4,7 @@ import { getRouteApi } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { api, body, type Schema } from '../client'
 import { Outcome } from '../parts/outcome'
+import { PageTitle } from '../parts/title'
 import { Trouble } from '../parts/trouble'
 
 type Provider = Schema['ProviderRow']
@@ -19,7 +20,7 @@ export function Providers() {
   const all = query.data?.providers ?? []
   return (
     <Stack>
-      <Title order={2}>Providers</Title>
+      <PageTitle>Providers</PageTitle>
       <Text>Identity providers that say who people are. A test of a sign-in shows what a provider says of somebody, in which groups that puts them, and what they could do. It signs nobody in here, and changes nothing.</Text>
       {trial && <Outcome trial={trial} titled={(id) => all.find((p) => p.id === id)?.display_name ?? id} />}
       {query.error && <Trouble error={query.error} retry={() => query.refetch()} />}

@@ -13,6 +13,7 @@ import { PageLink } from '../parts/link'
 import { More, Rows } from '../parts/table'
 import { PageTitle } from '../parts/title'
 import { Nowhere, Trouble } from '../parts/trouble'
+import { InWorkspace } from '../parts/workspace'
 import { give, type Given, nameOf, type Principal, take } from '../permissions'
 
 const route = getRouteApi('/resources/$kind/$id')
@@ -64,7 +65,7 @@ function GivenOn({ kind, id }: { kind: Kind; id: string }) {
         actions={<Button onClick={() => setGiving(true)}>Give a permission</Button>}
         empty="Nothing is given on this itself. Who can access it by patterns, groups, roles or the default is under “Who can access this?”." />
       <Modal opened={giving} onClose={() => setGiving(false)} title="Give a permission">
-        {giving && <GiveForm close={() => setGiving(false)} run={(to, given) => add.mutateAsync({ to, given })} />}
+        {giving && <><InWorkspace kind={kind} /><GiveForm close={() => setGiving(false)} run={(to, given) => add.mutateAsync({ to, given })} /></>}
       </Modal>
     </>
   )

@@ -9,6 +9,7 @@ import { PageLink } from '../parts/link'
 import { Listing, paging } from '../parts/table'
 import { PageTitle } from '../parts/title'
 import { Nowhere } from '../parts/trouble'
+import { InWorkspace } from '../parts/workspace'
 import { ofKind } from '../permissions'
 
 const route = getRouteApi('/resources/$kind')
@@ -20,6 +21,7 @@ export function Resources() {
   return (
     <Stack>
       <PageTitle>{plural(kind.title)}</PageTitle>
+      <InWorkspace kind={kind} listed />
       {kind.parent ? <Inner kind={kind} /> : <Managed key={kind.name} kind={kind} />}
     </Stack>
   )
