@@ -165,9 +165,10 @@ func TestOtherAnswersForThePage(t *testing.T) {
 	var now answer
 	asked := make(chan http.Header, 1)
 	w := world.New(t, world.Stub(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/" {
-			asked <- r.Header
+		if r.URL.Path != "/" { // whether it is well
+			return
 		}
+		asked <- r.Header
 		for name, values := range now.headers {
 			w.Header()[name] = values
 		}
