@@ -51,9 +51,8 @@ export function onNo(heard: (no: No) => void) {
     const answer = inner.apply(window, how)
     answer.then(
       (a) => {
-        if (a.ok) return
-        const copy = a.clone() // before the page reads it
-        quietly(a.status, a.url, how[1]?.body, () => copy.text())
+        const copy = a.status === 403 && !a.bodyUsed ? a.clone() : undefined // before the page reads it
+        quietly(a.status, a.url, how[1]?.body, async () => (await copy?.text()) ?? '')
       },
       () => undefined,
     )
