@@ -240,7 +240,7 @@ func TestBodyThatCannotBeReadIsRefused(t *testing.T) {
 
 func TestUsers(t *testing.T) {
 	c := newCast(t)
-	ann := object{"display_name": "Ann", "groups": list{}, "is_admin": false, "is_service_account": true, "username": "ann"}
+	ann := object{"active": true, "display_name": "Ann", "groups": list{}, "is_admin": false, "is_service_account": true, "username": "ann"}
 	message := object{"message": said}
 	for _, one := range []struct {
 		name, method, at string
@@ -253,9 +253,9 @@ func TestUsers(t *testing.T) {
 		{"shown in any case", "GET", "/users/Ann", nil, 200, ann},
 		{"listed", "GET", "/users?service=true", nil, 200, list{"ann"}},
 		{"made again", "POST", "/users", object{"username": "ann", "display_name": "Other", "is_admin": true, "is_service_account": true}, 200, message},
-		{"has the new roles and the old name", "GET", "/users/ann", nil, 200, object{"display_name": "Ann", "groups": list{}, "is_admin": true, "is_service_account": true, "username": "ann"}},
+		{"has the new roles and the old name", "GET", "/users/ann", nil, 200, object{"active": true, "display_name": "Ann", "groups": list{}, "is_admin": true, "is_service_account": true, "username": "ann"}},
 		{"IS_ADMIN is no field", "POST", "/users", object{"username": "eve", "display_name": "Eve", "IS_ADMIN": true, "is_Admin": true}, 201, message},
-		{"and makes no administrator", "GET", "/users/eve", nil, 200, object{"display_name": "Eve", "groups": list{}, "is_admin": false, "is_service_account": false, "username": "eve"}},
+		{"and makes no administrator", "GET", "/users/eve", nil, 200, object{"active": true, "display_name": "Eve", "groups": list{}, "is_admin": false, "is_service_account": false, "username": "eve"}},
 		{"no name", "POST", "/users", object{"username": " ", "display_name": "x"}, 400, invalid},
 		{"a colon, which basic authentication splits at", "POST", "/users", object{"username": "a:b", "display_name": "x"}, 400, invalid},
 		{"a line break", "POST", "/users", object{"username": "a\nb", "display_name": "x"}, 400, invalid},

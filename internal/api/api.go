@@ -30,16 +30,18 @@ import (
 type Store interface {
 	User(ctx context.Context, username string) (directory.User, error)
 	Users(ctx context.Context, service bool) ([]directory.User, error)
+	UsersPage(ctx context.Context, q store.UsersQuery) ([]directory.User, int, error)
 	CreateUser(ctx context.Context, u directory.User) (directory.User, error)
 	SetRoles(ctx context.Context, username string, admin, service bool) error
 	SetActive(ctx context.Context, username string, active bool) error
 	Deactivate(ctx context.Context, username string) error
 	HandOver(ctx context.Context, username, to string, memberships bool) (directory.Handover, error)
-	ServiceSources(ctx context.Context) (map[int64]string, error)
+	ServiceSources(ctx context.Context, ids ...int64) (map[int64]string, error)
 	DeleteUser(ctx context.Context, username string) error
-	Groups(ctx context.Context) ([]directory.Group, error)
+	GroupNames(ctx context.Context, p store.Page) ([]string, int, error)
+	GroupsPage(ctx context.Context, p store.Page) ([]directory.Group, int, error)
 	CreateGroup(ctx context.Context, name string) error
-	GroupMembers(ctx context.Context, name string) ([]directory.User, error)
+	MembersPage(ctx context.Context, group string, p store.Page) ([]directory.User, int, error)
 	GroupsOf(ctx context.Context, userID int64) ([]directory.Group, error)
 	PrincipalID(ctx context.Context, p store.Principal) (int64, error)
 	CreateService(ctx context.Context, u directory.User, owner string, as directory.Identity) (directory.User, error)

@@ -15,8 +15,9 @@ type newGroup struct {
 	}
 }
 
-type groupPath struct {
+type memberListing struct {
 	Group string `path:"group_name" maxLength:"255"`
+	Paging
 }
 
 type groupDetails struct {
@@ -34,42 +35,37 @@ func (a *API) groups(r *registrar) {
 	addPaged(r, "/permissions/groups", "The names of groups", a.listGroups)
 	addPaged(r, "/permissions/groups/details", "Groups with the number of their members", a.groupDetails)
 	add(r, http.MethodPost, "/permissions/groups", 201, "Make a group, if there is none of the name", a.createGroup)
-	add(r, http.MethodGet, "/permissions/groups/{group_name}/users", 200, "The members of a group", func(ctx context.Context, s *identity.Subject, in *groupPath) ([]member, error) {
+	addPaged(r, "/permissions/groups/{group_name}/users", "The members of a group", func(ctx context.Context, s *identity.Subject, in *memberListing) ([]member, int, error) {
 		if err := administrator(s); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		users, err := a.Store.GroupMembers(ctx, in.Group)
+		users, total, err := a.Store.MembersPage(ctx, in.Group, in.stored())
 		members := make([]member, 0, len(users))
 		for _, u := range users {
 			members = append(members, member{u.Username, u.Admin})
 		}
-		return members, err
+		return members, total, err
 	})
 }
 
-func (a *API) listGroups(ctx context.Context, _ *identity.Subject, _ *Paging) (listing[string], error) {
-	groups, err := a.Store.Groups(ctx)
-	names := make([]string, 0, len(groups))
-	for _, g := range groups {
-		names = append(names, g.Name)
-	}
-	return listing[string]{names, itself}, err
+func (a *API) listGroups(ctx context.Context, _ *identity.Subject, in *Paging) ([]string, int, error) {
+	return a.Store.GroupNames(ctx, in.stored())
 }
 
-func (a *API) groupDetails(ctx context.Context, s *identity.Subject, _ *Paging) (listing[groupDetails], error) {
-	all := listing[groupDetails]{name: func(g groupDetails) string { return g.Name }}
+func (a *API) groupDetails(ctx context.Context, s *identity.Subject, in *Paging) ([]groupDetails, int, error) {
 	if err := administrator(s); err != nil {
-		return all, err
+		return nil, 0, err
 	}
-	groups, err := a.Store.Groups(ctx)
+	groups, total, err := a.Store.GroupsPage(ctx, in.stored())
+	all := make([]groupDetails, 0, len(groups))
 	for _, g := range groups {
 		d := groupDetails{Name: g.Name, Members: g.Members}
 		if g.ExternalID != "" {
 			d.ExternalID = &g.ExternalID
 		}
-		all.rows = append(all.rows, d)
+		all = append(all, d)
 	}
-	return all, err
+	return all, total, err
 }
 
 func (a *API) createGroup(ctx context.Context, s *identity.Subject, in *newGroup) (message, error) {

@@ -1,10 +1,8 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -14,6 +12,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 )
 
 // account is a user with all that administrators see of it.
@@ -67,33 +66,34 @@ func (a *API) lifecycle(r *registrar) {
 	add(r, http.MethodPatch, "/users/ownership", 200, "Say which source manages a user", a.setOwnership)
 }
 
-func (a *API) accounts(ctx context.Context, s *identity.Subject, in *accountListing) (listing[account], error) {
-	all := listing[account]{name: func(one account) string { return one.Username }}
+func (a *API) accounts(ctx context.Context, s *identity.Subject, in *accountListing) ([]account, int, error) {
 	if err := administrator(s); err != nil {
-		return all, err
+		return nil, 0, err
 	}
-	which := []bool{false, true}
+	q := store.UsersQuery{Page: in.stored()}
 	if in.Service != "" {
 		service, err := strconv.ParseBool(in.Service)
 		if err != nil {
-			return all, huma.Error422UnprocessableEntity("service must be true or false")
+			return nil, 0, huma.Error422UnprocessableEntity("service must be true or false")
 		}
-		which = []bool{service}
+		q.Service = &service
 	}
-	var users []directory.User
-	for _, service := range which {
-		some, err := a.Store.Users(ctx, service)
-		if err != nil {
-			return all, err
-		}
-		users = append(users, some...)
+	users, total, err := a.Store.UsersPage(ctx, q)
+	if err != nil {
+		return nil, 0, err
 	}
-	slices.SortFunc(users, func(x, y directory.User) int { return cmp.Compare(x.ID, y.ID) })
-	sources, err := a.Store.ServiceSources(ctx)
+	var services []int64
 	for _, u := range users {
-		all.rows = append(all.rows, a.account(u, sources))
+		if u.Service {
+			services = append(services, u.ID)
+		}
 	}
-	return all, err
+	sources, err := a.Store.ServiceSources(ctx, services...)
+	all := make([]account, 0, len(users))
+	for _, u := range users {
+		all = append(all, a.account(u, sources))
+	}
+	return all, total, err
 }
 
 func (a *API) account(u directory.User, sources map[int64]string) account {
@@ -134,7 +134,7 @@ func (a *API) setActive(ctx context.Context, s *identity.Subject, in *activeChan
 	if err != nil {
 		return account{}, err
 	}
-	sources, err := a.Store.ServiceSources(ctx)
+	sources, err := a.Store.ServiceSources(ctx, after.ID)
 	return a.account(after, sources), err
 }
 

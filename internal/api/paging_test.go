@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"strconv"
 	"testing"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
@@ -33,12 +34,23 @@ func TestPagesAndSearch(t *testing.T) {
 			}
 		})
 	}
+	for at, want := range map[string]any{
+		"/permissions/groups/" + theGroup + "/users?limit=1&search=TAR": list{object{"username": c.target.Username, "is_admin": false}},
+		"/users?limit=1&search=targ":                                    list{c.target.Username},
+		"/users?limit=1&service=true":                                   list{},
+	} {
+		got := c.admin.Do(t, http.MethodGet, base+at, nil)
+		wants(t, got, 200, want)
+		if total := got.Header.Get("X-Total-Count"); total != strconv.Itoa(len(want.(list))) {
+			t.Errorf("the total of %s is %q", at, total)
+		}
+	}
 	if got := c.member.Do(t, http.MethodGet, base+"/permissions/groups", nil); got.Header["X-Total-Count"] != nil {
 		t.Error("a listing that was not asked for in pages has a total")
 	}
 	for _, query := range []string{"limit=0", "limit=501", "limit=-1", "limit=x", "offset=-1", "limit=99999999999999999999"} {
 		t.Run(query, func(t *testing.T) {
-			for _, at := range []string{"/permissions/groups", "/permissions/groups/details", "/users", "/permissions/experiments", "/permissions/registered-models"} {
+			for _, at := range []string{"/permissions/groups", "/permissions/groups/details", "/permissions/groups/" + theGroup + "/users", "/users", "/users/details", "/permissions/experiments", "/permissions/registered-models"} {
 				wants(t, c.admin.Do(t, http.MethodGet, base+at+"?"+query, nil), 422, invalid)
 			}
 		})

@@ -35,8 +35,10 @@ func (a *API) resources(r *registrar, k kind.Kind) {
 			})
 	}
 	addPaged(r, base, "Every "+k.Title+" whose permissions the caller may change",
-		func(ctx context.Context, s *identity.Subject, _ *Paging) (listing[row], error) {
-			return a.managed(ctx, s, k)
+		func(ctx context.Context, s *identity.Subject, in *Paging) ([]row, int, error) {
+			managed, err := a.managed(ctx, s, k)
+			rows, total := page(managed.rows, managed.name, in.paging())
+			return rows, total, err
 		})
 }
 

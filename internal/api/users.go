@@ -8,6 +8,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 )
 
 type groupRef struct {
@@ -25,17 +26,24 @@ type Profile struct {
 	Username    string     `json:"username"`
 }
 
+// OneUser is a user as administrators see it.
+type OneUser struct {
+	Profile
+	Active bool `json:"active"`
+}
+
 type none struct{}
 
 func (a *API) users(r *registrar) {
 	add(r, http.MethodGet, "/users/current", 200, "Who am I", func(ctx context.Context, s *identity.Subject, _ *none) (currentUser, error) {
-		me, err := a.profile(ctx, s.Username)
+		one, err := a.profile(ctx, s.Username)
+		me := one.Profile
 		me.Admin = s.Admin // not with a narrowed token
 		return currentUser{me, theirUser{me.ID, me.Username, me.Admin}, s.Credential == identity.Password}, err
 	})
-	add(r, http.MethodGet, "/users/{username}", 200, "One user", func(ctx context.Context, s *identity.Subject, in *UserPath) (Profile, error) {
+	add(r, http.MethodGet, "/users/{username}", 200, "One user", func(ctx context.Context, s *identity.Subject, in *UserPath) (OneUser, error) {
 		if err := administrator(s); err != nil {
-			return Profile{}, err
+			return OneUser{}, err
 		}
 		return a.profile(ctx, in.Username)
 	})
@@ -48,20 +56,20 @@ func (a *API) users(r *registrar) {
 // canonical gives a username as it is stored.
 func canonical(username string) string { return directory.Canonical(username) }
 
-func (a *API) profile(ctx context.Context, username string) (Profile, error) {
+func (a *API) profile(ctx context.Context, username string) (OneUser, error) {
 	user, err := a.Store.User(ctx, canonical(username))
 	if err != nil {
-		return Profile{}, err
+		return OneUser{}, err
 	}
 	groups, err := a.Store.GroupsOf(ctx, user.ID)
 	if err != nil {
-		return Profile{}, err
+		return OneUser{}, err
 	}
 	p := Profile{DisplayName: user.DisplayName, Groups: []groupRef{}, ID: user.ID, Admin: user.Admin, Service: user.Service, Username: user.Username}
 	for _, g := range groups {
 		p.Groups = append(p.Groups, groupRef{g.ID, g.Name})
 	}
-	return p, nil
+	return OneUser{p, user.Active}, nil
 }
 
 type userListing struct {
@@ -69,16 +77,14 @@ type userListing struct {
 	Service bool `query:"service"`
 }
 
-func (a *API) listUsers(ctx context.Context, _ *identity.Subject, in *userListing) (listing[string], error) {
-	users, err := a.Store.Users(ctx, in.Service)
+func (a *API) listUsers(ctx context.Context, _ *identity.Subject, in *userListing) ([]string, int, error) {
+	users, total, err := a.Store.UsersPage(ctx, store.UsersQuery{Page: in.stored(), Service: &in.Service})
 	names := make([]string, 0, len(users))
 	for _, u := range users {
 		names = append(names, u.Username)
 	}
-	return listing[string]{names, itself}, err
+	return names, total, err
 }
-
-func itself(name string) string { return name }
 
 type newUser struct {
 	Body struct {

@@ -13,7 +13,8 @@ func (db *DB) createGroup(ctx context.Context, tx bun.Tx, name string) error {
 	if err := db.watch(ctx, tx, groupsTable, "g.name = ?", name); err != nil {
 		return err
 	}
-	_, err := tx.NewInsert().Model(&groupRow{Name: name}).Exec(ctx)
+	made := newGroup(name)
+	_, err := tx.NewInsert().Model(&made).Exec(ctx)
 	if errs.Is(db.coded(err, ""), errs.Conflict) {
 		return errs.New(errs.Conflict, "the group %s exists already", name)
 	}

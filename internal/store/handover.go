@@ -62,11 +62,14 @@ func (db *DB) handOverMemberships(ctx context.Context, tx bun.Tx, userID int64, 
 	return moved, nil
 }
 
-// ServiceSources gives the providers by whose JWTs service accounts are known; those that have tokens alone are not there.
-func (db *DB) ServiceSources(ctx context.Context) (map[int64]string, error) {
+// ServiceSources gives the providers by whose JWTs service accounts, some of all, are known; those that have tokens alone are not there.
+func (db *DB) ServiceSources(ctx context.Context, ids ...int64) (map[int64]string, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
 	var rows []identityRow
 	err := db.read.NewSelect().Model(&rows).Column("i.user_id", "i.provider").Join("JOIN gw_users AS u ON u.id = i.user_id").
-		Where("u.is_service = ?", true).Scan(ctx)
+		Where("u.is_service = ? AND u.id IN (?)", true, bun.List(ids)).Scan(ctx)
 	sources := make(map[int64]string, len(rows))
 	for _, row := range rows {
 		sources[row.UserID] = row.Provider

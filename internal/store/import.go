@@ -105,7 +105,9 @@ func (w *writing) people(p takeover.Plan) error {
 			}
 			continue
 		}
-		groups = append(groups, groupRow{Name: name, ExternalID: g.ExternalID})
+		made := newGroup(name)
+		made.ExternalID = g.ExternalID
+		groups = append(groups, made)
 	}
 	slices.SortFunc(groups, func(a, b groupRow) int { return strings.Compare(a.Name, b.Name) })
 	return insertAll(w.ctx, w.tx, groups)

@@ -204,7 +204,8 @@ func (db *DB) groupIDs(ctx context.Context, tx bun.Tx, names []string, by string
 			ids[i] = there[at].ID
 			continue
 		}
-		made := groupRow{Name: name, NamedBy: by}
+		made := newGroup(name)
+		made.NamedBy = by
 		if _, err := tx.NewInsert().Model(&made).Exec(ctx); err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	versions "github.com/pressly/goose/v3/database"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
@@ -39,7 +40,7 @@ var sqlite = &engine{
 		return openFile(o.Address.Path, 1, "immediate")
 	},
 	words: func(context.Context, *sql.DB) (func(string) string, error) {
-		return func(migration string) string { return migration }, nil
+		return indexAlone, nil
 	},
 	alone:    func(context.Context, *sql.DB) (func(), error) { return func() {}, nil }, // each migration has the file to itself
 	upgraded: "SELECT COUNT(*) FROM sqlite_master WHERE name = '" + versionTable + "'",
@@ -52,6 +53,11 @@ var sqlite = &engine{
 		return broken
 	},
 }
+
+// dropped is how an index is dropped; MySQL alone wants to know of which table.
+var dropped = regexp.MustCompile(`(?m)^(DROP INDEX \w+) ON \w+;`)
+
+func indexAlone(migration string) string { return dropped.ReplaceAllString(migration, "$1;") }
 
 // createFile makes the file readable by this user alone: it holds hashes of tokens.
 func createFile(path string) error {

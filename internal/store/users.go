@@ -33,6 +33,7 @@ type groupRow struct {
 	bun.BaseModel `bun:"table:gw_groups,alias:g"`
 	ID            int64 `bun:",pk,autoincrement"`
 	Name          string
+	Folded        string // the name without regard to case
 	ExternalID    string
 	NamedBy       string // the provider whose word made it; "" for all else
 	Members       int    `bun:",scanonly"`
@@ -83,11 +84,7 @@ func (db *DB) Users(ctx context.Context, service bool) ([]directory.User, error)
 	if err := db.read.NewSelect().Model(&rows).Where("u.is_service = ?", service).Order("u.username").Scan(ctx); err != nil {
 		return nil, db.coded(err, "")
 	}
-	users := make([]directory.User, len(rows))
-	for i, row := range rows {
-		users[i] = row.user()
-	}
-	return users, nil
+	return people(rows), nil
 }
 
 // UsersAfter lists the users, people and service accounts, whose names come after one, at most so many.
@@ -96,11 +93,7 @@ func (db *DB) UsersAfter(ctx context.Context, name string, most int) ([]director
 	if err := db.read.NewSelect().Model(&rows).Where("u.username > ?", name).Order("u.username").Limit(int64(most)).Scan(ctx); err != nil {
 		return nil, db.coded(err, "")
 	}
-	users := make([]directory.User, len(rows))
-	for i, row := range rows {
-		users[i] = row.user()
-	}
-	return users, nil
+	return people(rows), nil
 }
 
 // Administrators lists the names of the administrators who are active.
@@ -282,11 +275,7 @@ func (db *DB) GroupMembers(ctx context.Context, name string) ([]directory.User, 
 	if err != nil {
 		return nil, db.coded(err, "")
 	}
-	users := make([]directory.User, len(rows))
-	for i, row := range rows {
-		users[i] = row.user()
-	}
-	return users, nil
+	return people(rows), nil
 }
 
 // memberOf are the groups of a user, each once, from however many providers it is held.

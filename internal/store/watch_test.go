@@ -511,7 +511,7 @@ func TestEveryColumnIsInEvents(t *testing.T) {
 	const named = "id user_id group_id kind workspace resource role_id owner_id" // in the event itself
 	shown := map[string]string{
 		users:           "username display_name is_admin active is_service managed_by; created_at updated_at", // behind ; is what says nothing
-		groupsTable:     "name external_id; named_by",                                                         // that is who made it
+		groupsTable:     "name external_id; folded named_by",                                                  // the name again, and who made it
 		memberships:     "managed_by",
 		identitiesTable: "provider subject; last_login_at is_admin said_at", // what follows from it is in the account
 		serviceOwners:   "",

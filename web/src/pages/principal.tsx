@@ -1,9 +1,9 @@
 import { Badge, Button, Group, Modal, NumberInput, Select, Stack, Tabs, Text, TextInput } from '@mantine/core'
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
 import { useMemo, useState } from 'react'
-import { api, body, type Schema } from '../client'
+import { api, body, page, type Schema } from '../client'
 import { type Kind, useTable } from '../facts'
 import { Access, general, Remark, what } from '../parts/access'
 import { Ask, useChange } from '../parts/ask'
@@ -11,7 +11,7 @@ import { endOf, LevelField, Until } from '../parts/give'
 import { HoldingsTable } from '../parts/holdings'
 import { PageLink } from '../parts/link'
 import { RolesOf } from '../parts/roles'
-import { doing, More, type Place, Rows } from '../parts/table'
+import { doing, Listing, More, paging, type Place, Rows } from '../parts/table'
 import { PageTitle } from '../parts/title'
 import { Trouble } from '../parts/trouble'
 import { When } from '../parts/when'
@@ -36,7 +36,7 @@ export function UserPage() {
             <PageTitle>{query.data?.display_name || name}</PageTitle>
             <Text c="dimmed" className="name">{name}</Text>
           </div>
-          {query.data && <AccountActions name={name} />}
+          {query.data && <AccountActions name={name} active={query.data.active} />}
         </Group>
         {query.error && <Trouble error={query.error} retry={() => query.refetch()} />}
         <Group gap={4} mt="xs">
@@ -62,12 +62,8 @@ export function UserPage() {
   )
 }
 
-function AccountActions({ name }: { name: string }) {
+function AccountActions({ name, active }: { name: string; active: boolean }) {
   const navigate = userRoute.useNavigate()
-  const account = useQuery({
-    queryKey: ['account', name],
-    queryFn: async () => ((await body(api.GET('/api/2.0/mlflow/users/details', { params: { query: { search: name, limit: 100 } } }))) ?? []).find((a) => a.username === name) ?? null,
-  })
   const holds = useQuery({ queryKey: ['holdings', { user: name }, 'count'], queryFn: () => body(api.GET('/api/2.0/mlflow/permissions/holdings', { params: { query: { user: name, limit: 1 } } })) })
   const activate = useChange({
     run: () => body(api.PATCH('/api/2.0/mlflow/users/{username}/active', { params: { path: { username: name } }, body: { active: true } })),
@@ -75,7 +71,7 @@ function AccountActions({ name }: { name: string }) {
   })
   return (
     <Group gap="xs">
-      {account.data?.active === false
+      {!active
         ? <Button size="compact-sm" variant="light" loading={activate.isPending} onClick={() => activate.mutate()}>Activate</Button>
         : (
             <Ask label="Deactivate" title={`Deactivate ${name}?`} confirm="Deactivate" said={`${name} is deactivated`}
@@ -108,17 +104,25 @@ export function GroupPage() {
           <Tabs.Tab value="members">Members</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="given" pt="md"><GivenTo to={{ group: name }} at={at} go={(to) => navigate({ search: { tab, ...to }, replace: true })} /></Tabs.Panel>
-        <Tabs.Panel value="members" pt="md"><Members group={name} /></Tabs.Panel>
+        <Tabs.Panel value="members" pt="md"><Members group={name} at={at} go={(to) => navigate({ search: { tab, ...to }, replace: true })} /></Tabs.Panel>
       </Tabs>
     </Stack>
   )
 }
 
-function Members({ group }: { group: string }) {
-  const query = useQuery({ queryKey: ['members', group], queryFn: () => body(api.GET('/api/2.0/mlflow/permissions/groups/{group_name}/users', { params: { path: { group_name: group } } })) })
+const memberColumns: ColumnDef<Schema['Member']>[] = [
+  { header: 'Username', cell: ({ row: { original: m } }) => <PageLink to="/users/$name" params={{ name: m.username }}>{m.username}</PageLink> },
+]
+
+function Members({ group, at, go }: { group: string; at: Place; go: (to: Place) => void }) {
+  const query = useQuery({
+    queryKey: ['members', group, at],
+    queryFn: () => page(api.GET('/api/2.0/mlflow/permissions/groups/{group_name}/users', { params: { path: { group_name: group }, query: paging(at) } })),
+    placeholderData: keepPreviousData,
+  })
   return (
-    <Rows label="Members" identify={(m) => m.username} rows={query.data ?? undefined} error={query.error} empty="Nobody is in this group."
-      columns={[{ header: 'Username', cell: ({ row: { original: m } }) => <PageLink to="/users/$name" params={{ name: m.username }}>{m.username}</PageLink> }]} />
+    <Listing label="Members" identify={(m) => m.username} columns={memberColumns} rows={query.data?.rows} total={query.data?.total} error={query.error} fetching={query.isFetching} at={at} go={go}
+      empty={at.q ? 'No name has this in it.' : 'Nobody is in this group.'} />
   )
 }
 
