@@ -54,6 +54,7 @@ type Access struct {
 	Service    bool         `json:"is_service_account,omitempty"`
 	Kind       string       `json:"kind"`
 	ID         string       `json:"id"`
+	Name       string       `json:"name,omitempty" doc:"of the resource, where it has an id beside it and MLflow tells"`
 	Permission string       `json:"permission" doc:"empty where the reason is unknown"`
 	Reason     string       `json:"reason" doc:"grant, admin, default, workspace or deactivated; unknown where a name decides and MLflow could not be asked for it"`
 	Via        *Considered  `json:"via,omitempty" doc:"the grant that decides"`
@@ -136,7 +137,9 @@ func (a *API) Who(ctx context.Context, s *identity.Subject, in *WhoQuery) (found
 				return found, err
 			}
 			if e.Allowed || silent != nil {
-				found.Access = append(found.Access, accessOf(s, user, on.Kind, in.ID, e, silent))
+				one := accessOf(s, user, on.Kind, in.ID, e, silent)
+				one.Name = names.nameOf(ctx, k, in.ID)
+				found.Access = append(found.Access, one)
 			}
 		}
 		if len(users) < batch {
@@ -195,7 +198,7 @@ func (a *API) What(ctx context.Context, s *identity.Subject, in *WhatQuery) (fou
 	}
 	a, names := a.asking()
 	defer func() { found.Remark = names.remark() }()
-	found.Access, found.Next, err = a.rights(ctx, s, holder{user, theirs}, places(theirs, wanted), place, in.Most)
+	found.Access, found.Next, err = a.rights(ctx, s, names, holder{user, theirs}, places(theirs, wanted), place, in.Most)
 	return found, err
 }
 
@@ -206,11 +209,12 @@ type holder struct {
 }
 
 // rights decides what a user may do with each of these resources, from a place on.
-func (a *API) rights(ctx context.Context, s *identity.Subject, of holder, on []spot, place string, most int) ([]Access, *string, error) {
+func (a *API) rights(ctx context.Context, s *identity.Subject, names *asking, of holder, all []spot, place string, most int) ([]Access, *string, error) {
 	found := []Access{}
-	for _, one := range on {
-		if one.String() <= place {
-			continue
+	all = all[after(all, place):]
+	for i, one := range all {
+		if i%severalPlaces == 0 {
+			names.remember(ctx, experimentsOf(all[i:min(i+severalPlaces, len(all))]))
 		}
 		if len(found) == most {
 			return found, nextPage(place), nil
@@ -222,7 +226,10 @@ func (a *API) rights(ctx context.Context, s *identity.Subject, of holder, on []s
 		case err != nil:
 			return found, nil, err
 		case e.Allowed || s.Admin: // what may be refused is not told to its holder
-			found = append(found, accessOf(s, of.User, on.Kind, one.id, e, silent))
+			shown := accessOf(s, of.User, on.Kind, one.id, e, silent)
+			k, _ := kind.Of(one.kind)
+			shown.Name = names.nameOf(ctx, k, one.id)
+			found = append(found, shown)
 		}
 	}
 	return found, nil, nil
@@ -263,6 +270,34 @@ func alike(k kind.Kind) []kind.Name {
 		}
 	}
 	return all
+}
+
+// severalPlaces is for how many resources names are asked for at once.
+const severalPlaces = 100
+
+// after gives the first of the sorted places behind one.
+func after(all []spot, place string) int {
+	at, found := slices.BinarySearchFunc(all, place, func(s spot, place string) int { return cmp.Compare(s.String(), place) })
+	if found {
+		at++
+	}
+	return at
+}
+
+// experimentsOf are the experiments by whose names places are decided.
+func experimentsOf(places []spot) []string {
+	var ids []string
+	for _, one := range places {
+		k, _ := kind.Of(one.kind)
+		switch {
+		case k.ByID:
+			ids = append(ids, one.id)
+		case k.Parent != "":
+			outer, _ := kind.Parts(one.id)
+			ids = append(ids, outer)
+		}
+	}
+	return slices.Compact(ids)
 }
 
 // places are the resources that something is held on, each once, sorted.

@@ -3,11 +3,13 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/upstream"
 )
 
 // KindRow is what pages and programs need to know of a kind to handle its permissions.
@@ -36,7 +38,7 @@ type HoldingsQuery struct {
 	Group  string `query:"group" maxLength:"255" doc:"what this group holds"`
 	Kind   string `query:"kind" doc:"of a principal: this kind alone; of a resource: its kind"`
 	ID     string `query:"id" maxLength:"512" doc:"who holds something on this resource itself"`
-	Search string `query:"search" maxLength:"256" doc:"a part of the resource or the pattern; of a resource's, of the holder's name"`
+	Search string `query:"search" maxLength:"256" doc:"a part of the resource or the pattern, or of an experiment's name; of a resource's, of the holder's name"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
 	Offset int    `query:"offset" minimum:"0"`
 }
@@ -64,7 +66,8 @@ type Holdings struct {
 }
 
 func (a *API) holdings(r *registrar) {
-	add(r, http.MethodGet, "/permissions/kinds", 200, "The kinds of resources, and the levels", func(context.Context, *identity.Subject, *none) (KindTable, error) {
+	add(r, http.MethodGet, "/permissions/kinds", 200, "The kinds of resources, and the levels", func(ctx context.Context, _ *identity.Subject, _ *none) (KindTable, error) {
+		a.MLflow.ListSoon(ctx, kind.Experiment) // whoever opens the pages looks at that next
 		table := KindTable{Levels: kind.Levels()}
 		for k := range kind.All() {
 			if k.Name == kind.Workspace && !a.Rules.Workspaces {
@@ -107,16 +110,57 @@ func (a *API) Holdings(ctx context.Context, s *identity.Subject, in *HoldingsQue
 			return page, err
 		}
 	}
+	a, names := a.asking()
+	if in.ID == "" && in.Search != "" && (q.Kind == "" || q.Kind == kind.Experiment) {
+		var err error
+		if q.Named, err = a.namedSo(ctx, names, q); err != nil {
+			return page, err
+		}
+	}
 	found, total, err := a.Store.Holdings(ctx, q)
 	if err != nil {
 		return page, err
 	}
 	page.Total = total
-	a, _ = a.asking()
+	var ids []string
+	for _, h := range found {
+		if k, _ := kind.Of(h.Grant.Kind); k.ByID && h.Grant.Pattern == "" {
+			ids = append(ids, h.Grant.Resource)
+		}
+	}
+	names.remember(ctx, ids)
 	for _, h := range found {
 		page.Holdings = append(page.Holdings, a.holding(ctx, h))
 	}
 	return page, nil
+}
+
+// namedSo gives those of the experiments that somebody holds something on whose names have the text in them. Where MLflow does not
+// tell names, none has: what is held is found by its id all the same.
+func (a *API) namedSo(ctx context.Context, names *asking, q store.HoldingsQuery) ([]string, error) {
+	held, err := a.Store.Grants(ctx, q.Holder, kind.Experiment)
+	if err != nil || len(held) == 0 {
+		return nil, err
+	}
+	var all []upstream.Listed
+	if err := names.ask(func() error { all, err = a.MLflow.Listed(ctx, kind.Experiment); return err }); err != nil {
+		if isSilent(err) {
+			err = nil
+		}
+		return nil, err
+	}
+	theirs := make(map[string]bool, len(held))
+	for _, g := range held {
+		theirs[g.Resource] = true
+	}
+	wanted := strings.ToLower(q.Search)
+	var found []string
+	for _, one := range all {
+		if theirs[one.ID] && strings.Contains(one.Folded, wanted) {
+			found = append(found, one.ID)
+		}
+	}
+	return found, nil
 }
 
 // holding shows what is held. A name that MLflow does not tell now is left out: the permission is there all the same.

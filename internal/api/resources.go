@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
@@ -36,9 +38,7 @@ func (a *API) resources(r *registrar, k kind.Kind) {
 	}
 	addPaged(r, base, "Every "+k.Title+" whose permissions the caller may change",
 		func(ctx context.Context, s *identity.Subject, in *Paging) ([]row, int, error) {
-			managed, err := a.managed(ctx, s, k)
-			rows, total := page(managed.rows, managed.name, in.paging())
-			return rows, total, err
+			return a.managed(ctx, s, k, in.paging())
 		})
 }
 
@@ -63,20 +63,74 @@ func (a *API) holders(ctx context.Context, s *identity.Subject, k kind.Kind, sid
 }
 
 // managed lists the resources of a kind on which the caller has MANAGE, out of all that MLflow knows.
-func (a *API) managed(ctx context.Context, s *identity.Subject, k kind.Kind) (listing[row], error) {
-	managed := listing[row]{name: func(r row) string { name, _ := r["name"].(string); return name }}
+func (a *API) managed(ctx context.Context, s *identity.Subject, k kind.Kind, p Paging) ([]row, int, error) {
 	grants, err := a.Grants.Of(ctx, s.UserID)
 	if err != nil {
-		return managed, err
+		return nil, 0, err
+	}
+	manages := func(item upstream.Item) bool {
+		return a.may(s, grants, authz.Resource{Kind: k.Name, ID: item.ID, Name: item.Name})
+	}
+	if p.Limit > 0 {
+		return a.managedPage(ctx, k, p, manages)
 	}
 	all, err := a.MLflow.All(ctx, k.Name)
 	if err != nil {
-		return managed, err
+		return nil, 0, err
 	}
-	for _, item := range all {
-		if !a.may(s, grants, authz.Resource{Kind: k.Name, ID: item.ID, Name: item.Name}) {
+	items, total := page(slices.DeleteFunc(all, func(item upstream.Item) bool { return !manages(item) }), func(item upstream.Item) string { return item.Name }, p)
+	return managedRows(k, items), total, nil
+}
+
+// managedPage lists one page. What there is to search and to count is what MLflow had a moment ago; the rows of the page are what it has
+// now, and each is decided again, as its name may have changed.
+func (a *API) managedPage(ctx context.Context, k kind.Kind, p Paging, manages func(upstream.Item) bool) ([]row, int, error) {
+	all, err := a.MLflow.Listed(ctx, k.Name)
+	if err != nil {
+		return nil, 0, err
+	}
+	wanted := strings.ToLower(p.Search)
+	total := 0
+	var items []upstream.Item
+	for i := range all {
+		if !strings.Contains(all[i].Folded, wanted) || !manages(all[i].Item) {
 			continue
 		}
+		if total++; total > p.Offset && len(items) < p.Limit {
+			items = append(items, all[i].Item)
+		}
+	}
+	if k.ByID {
+		if items, err = a.now(ctx, items); err != nil {
+			return nil, 0, err
+		}
+		items = slices.DeleteFunc(items, func(item upstream.Item) bool { return !manages(item) })
+	}
+	return managedRows(k, items), total, nil
+}
+
+// now gives what experiments are now; those that were deleted are left out.
+func (a *API) now(ctx context.Context, items []upstream.Item) ([]upstream.Item, error) {
+	ids := make([]string, len(items))
+	for i, item := range items {
+		ids[i] = item.ID
+	}
+	known, err := a.MLflow.Experiments(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	kept := items[:0]
+	for _, item := range items {
+		if now, ok := known[item.ID]; ok && now.Stage != upstream.Deleted {
+			kept = append(kept, now.Item())
+		}
+	}
+	return kept, nil
+}
+
+func managedRows(k kind.Kind, items []upstream.Item) []row {
+	rows := make([]row, 0, len(items))
+	for _, item := range items {
 		one := row{"name": item.Name, "tags": item.Tags}
 		switch {
 		case item.Server != nil:
@@ -89,9 +143,9 @@ func (a *API) managed(ctx context.Context, s *identity.Subject, k kind.Kind) (li
 		default:
 			one["description"], one["aliases"] = item.Description, item.Aliases
 		}
-		managed.rows = append(managed.rows, one)
+		rows = append(rows, one)
 	}
-	return managed, nil
+	return rows
 }
 
 // plainRow is what the plugin lists of a thing of the AI gateway. What it says of an endpoint beside the name is empty.

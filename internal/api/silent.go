@@ -20,12 +20,18 @@ type asking struct {
 	Names
 	silent error
 	told   map[string]string // names of experiments
+	gone   map[string]bool   // experiments that are nowhere
+}
+
+// severalNames are names that can be asked for at once; those that are nowhere are not in the answer.
+type severalNames interface {
+	ExperimentNames(ctx context.Context, ids []string) (map[string]string, error)
 }
 
 // asking gives the API for one question about many resources.
 func (a *API) asking() (*API, *asking) {
 	one := *a
-	names := &asking{Names: a.names(), told: map[string]string{}}
+	names := &asking{Names: a.names(), told: map[string]string{}, gone: map[string]bool{}}
 	one.Names = names
 	return &one, names
 }
@@ -46,6 +52,9 @@ func (n *asking) ExperimentName(ctx context.Context, id string) (name string, er
 	if name, known := n.told[id]; known {
 		return name, nil
 	}
+	if n.gone[id] {
+		return "", errs.New(errs.NotFound, "No Experiment with id=%s exists", id)
+	}
 	err = n.ask(func() error { name, err = n.Names.ExperimentName(ctx, id); return err })
 	if err == nil {
 		n.told[id] = name
@@ -53,10 +62,44 @@ func (n *asking) ExperimentName(ctx context.Context, id string) (name string, er
 	return name, err
 }
 
+// remember asks for the names of several experiments at once, so that there is no question for each.
+func (n *asking) remember(ctx context.Context, ids []string) {
+	several, ok := n.Names.(severalNames)
+	if !ok || len(ids) < 2 {
+		return
+	}
+	_ = n.ask(func() error { // what is not told is asked for again, one by one
+		names, err := several.ExperimentNames(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if name, there := names[id]; there {
+				n.told[id] = name
+			} else {
+				n.gone[id] = true
+			}
+		}
+		return nil
+	})
+}
+
 // Registered says which kind of thing has a name in the model registry (Names).
 func (n *asking) Registered(ctx context.Context, name string) (is kind.Name, err error) {
 	err = n.ask(func() error { is, err = n.Names.Registered(ctx, name); return err })
 	return is, err
+}
+
+// nameOf gives the name of what has an id beside it; "" where MLflow does not tell.
+func (n *asking) nameOf(ctx context.Context, k kind.Kind, id string) string {
+	if !k.ByID {
+		return ""
+	}
+	name, err := n.ExperimentName(ctx, id)
+	if err != nil {
+		return ""
+	}
+	return name
 }
 
 // remark says what an answer lacks; "" when it is whole.

@@ -202,7 +202,7 @@ func (a *API) shows(ctx context.Context, t *Trial, of holder) error {
 	t.Cut = t.Cut || len(t.General) > mostGeneral
 	t.General = t.General[:min(len(t.General), mostGeneral)]
 	a, names := a.asking()
-	access, next, err := a.rights(ctx, eyes, of, places(of.grants, wanted), "", mostRights)
+	access, next, err := a.rights(ctx, eyes, names, of, places(of.grants, wanted), "", mostRights)
 	t.Access, t.Remark, t.Cut = access, names.remark(), t.Cut || next != nil
 	return err
 }

@@ -10,11 +10,15 @@ import (
 	"net"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/api"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/supervise"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/workspace"
 )
 
 // Serve runs the gateway until the context ends: in front of the upstream that the settings name, or in full mode in front
@@ -64,7 +68,29 @@ func Serve(ctx context.Context, c *config.Config, mlflowArgs []string, output io
 		return err
 	}
 	log.Info("serving", "address", scheme+listener.Addr().String()+a.MLflow.Prefix(), "upstream", c.Upstream)
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	go a.readLists(reading)
 	return errors.Join(a.Serve(ctx, listener), a.Close())
+}
+
+// readLists reads the experiments as soon as MLflow answers, so that whoever opens their list first does not wait while very many are read.
+func (a *App) readLists(ctx context.Context) {
+	if a.settings.Workspaces.Enabled {
+		ctx = workspace.In(ctx, workspace.Scope{Name: kind.DefaultWorkspace})
+	}
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		if _, err := a.MLflow.Listed(ctx, kind.Experiment); !errs.Is(err, errs.BadGateway) || ctx.Err() != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 // prefixOf gives the path under which the MLflow of full mode will serve everything.

@@ -39,6 +39,7 @@ func (c *call) effect() (func(*http.Response) error, error) {
 		// The client may hang up now; what MLflow has done must still be followed by what we do.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), 15*time.Second)
 		defer cancel()
+		defer c.gateway.MLflow.Changed(ctx) // whoever made something sees it listed at once
 		switch c.match.Route.Effect {
 		case policy.GrantExperiment:
 			return c.grantExperiment(ctx, answer)

@@ -81,6 +81,7 @@ func (c *call) makeServer() error {
 }
 
 func (c *call) grantServer(ctx context.Context, name string) error {
+	c.gateway.MLflow.Changed(ctx)
 	if err := c.gateway.Lifecycle.Created(ctx, kind.MCPServer, name, c.subject.UserID); err != nil {
 		return c.undo(ctx, err, http.MethodDelete, mcpServers+"/"+name, nil)
 	}

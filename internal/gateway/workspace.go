@@ -137,6 +137,7 @@ func (c *call) dropWorkspace() (func(context.Context) error, error) {
 		}
 	}
 	return func(ctx context.Context) error {
+		c.gateway.MLflow.ForgetListed(name)
 		for _, id := range gone {
 			if err := c.gateway.Lifecycle.Deleted(ctx, kind.Experiment, id); err != nil {
 				return err

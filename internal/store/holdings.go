@@ -23,7 +23,8 @@ type HoldingsQuery struct {
 	Holder        Principal
 	Kind          kind.Name // of a principal's: empty for all
 	Resource      string
-	Search        string // a part of the resource or the pattern; of a resource's, of the holder's name
+	Search        string   // a part of the resource or the pattern; of a resource's, of the holder's name
+	Named         []string // of a principal's: experiments whose names the search finds too
 	Limit, Offset int
 }
 
@@ -72,7 +73,14 @@ func (db *DB) holdingsOf(ctx context.Context, q HoldingsQuery) (*bun.SelectQuery
 		return nil, err
 	}
 	of := func(table, named string, k kind.Name) *bun.SelectQuery {
-		s := containing(db.holdings(table), "r."+named, q.Search).Where("r.? = ?", bun.Ident(h.column), h.id)
+		s := db.holdings(table).Where("r.? = ?", bun.Ident(h.column), h.id)
+		if table == grants && len(q.Named) > 0 {
+			s = s.WhereGroup(" AND ", func(s *bun.SelectQuery) *bun.SelectQuery {
+				return containing(s, "r."+named, q.Search).WhereOr("r.kind = ? AND r.resource IN (?)", kind.Experiment, bun.List(q.Named))
+			})
+		} else {
+			s = containing(s, "r."+named, q.Search)
+		}
 		if k != "" {
 			s = s.Where("r.kind = ?", k)
 		}

@@ -24,6 +24,7 @@ func TestHoldingsInPages(t *testing.T) {
 	must(t, db.CreateGrant(t.Context(), ann, kind.RegisteredModel, "over", kind.Manage, &over))
 	must(t, db.CreateGrant(t.Context(), Principal{User: "bob"}, kind.RegisteredModel, "zeta", kind.Edit, nil))
 	must(t, db.CreateGrant(t.Context(), red, kind.RegisteredModel, "zeta", kind.Use, nil))
+	must(t, db.CreateGrant(t.Context(), ann, kind.Experiment, "7", kind.Use, nil))
 	must(t, db.CreatePattern(t.Context(), ann, authz.Grant{Kind: kind.Experiment, Pattern: "team-a/.*", Priority: 5, Level: kind.Edit}))
 
 	for name, c := range map[string]struct {
@@ -31,13 +32,15 @@ func TestHoldingsInPages(t *testing.T) {
 		want  []string
 		total int
 	}{
-		"all that a user holds itself": {HoldingsQuery{Holder: ann, Limit: 10}, []string{"ann experiment ~team-a/.* EDIT 5", "ann registered_model 100% READ 0", "ann registered_model 100x READ 0", "ann registered_model A_b READ 0", "ann registered_model zeta READ 0", "ann registered_model Ärzte READ 0"}, 6},
-		"a page of it":                 {HoldingsQuery{Holder: ann, Limit: 2, Offset: 1}, []string{"ann registered_model 100% READ 0", "ann registered_model 100x READ 0"}, 6},
-		"past the end":                 {HoldingsQuery{Holder: ann, Limit: 2, Offset: 9}, nil, 6},
-		"one kind":                     {HoldingsQuery{Holder: ann, Kind: kind.Experiment, Limit: 10}, []string{"ann experiment ~team-a/.* EDIT 5"}, 1},
+		"all that a user holds itself": {HoldingsQuery{Holder: ann, Limit: 10}, []string{"ann experiment ~team-a/.* EDIT 5", "ann experiment 7 USE 0", "ann registered_model 100% READ 0", "ann registered_model 100x READ 0", "ann registered_model A_b READ 0", "ann registered_model zeta READ 0", "ann registered_model Ärzte READ 0"}, 7},
+		"a page of it":                 {HoldingsQuery{Holder: ann, Limit: 2, Offset: 2}, []string{"ann registered_model 100% READ 0", "ann registered_model 100x READ 0"}, 7},
+		"past the end":                 {HoldingsQuery{Holder: ann, Limit: 2, Offset: 9}, nil, 7},
+		"one kind":                     {HoldingsQuery{Holder: ann, Kind: kind.Experiment, Limit: 10}, []string{"ann experiment ~team-a/.* EDIT 5", "ann experiment 7 USE 0"}, 2},
 		"a search in another case":     {HoldingsQuery{Holder: ann, Search: "a_B", Limit: 10}, []string{"ann registered_model A_b READ 0"}, 1},
 		"signs of LIKE are text":       {HoldingsQuery{Holder: ann, Search: "0%", Limit: 10}, []string{"ann registered_model 100% READ 0"}, 1},
 		"a search beyond ASCII":        {HoldingsQuery{Holder: ann, Search: "Ärz", Limit: 10}, []string{"ann registered_model Ärzte READ 0"}, 1},
+		"what others find too":         {HoldingsQuery{Holder: ann, Search: "zet", Named: []string{"7", "8"}, Limit: 10}, []string{"ann experiment 7 USE 0", "ann registered_model zeta READ 0"}, 2},
+		"attack: what others hold":     {HoldingsQuery{Holder: red, Search: "none", Named: []string{"7", "zeta"}, Limit: 10}, nil, 0},
 		"prompts, kept with models":    {HoldingsQuery{Holder: ann, Kind: kind.Prompt, Search: "zeta", Limit: 10}, []string{"ann registered_model zeta READ 0"}, 1},
 		"a search of patterns":         {HoldingsQuery{Holder: ann, Search: "/.*", Limit: 10}, []string{"ann experiment ~team-a/.* EDIT 5"}, 1},
 		"a group's":                    {HoldingsQuery{Holder: red, Limit: 10}, []string{"red registered_model zeta USE 0"}, 1},

@@ -142,6 +142,7 @@ func (m *MLflow) AnyRun(ctx context.Context, id string) (TrashedRun, error) {
 
 // RestoreExperiment takes an experiment out of the trash, with its runs.
 func (m *MLflow) RestoreExperiment(ctx context.Context, id string) error {
+	defer m.Changed(ctx)
 	return m.tell(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/restore", map[string]string{"experiment_id": id}, nil)
 }
 

@@ -39,6 +39,7 @@ type MLflow struct {
 	log        *slog.Logger
 	workspaces bool
 	lookups
+	indexes *indexes
 }
 
 // New prepares the way to MLflow; it does not connect yet.
@@ -79,6 +80,9 @@ func New(o Options) (*MLflow, error) {
 		ExpectContinueTimeout: time.Second,
 	})}
 	if m.lookups, err = newLookups(m); err != nil {
+		return nil, err
+	}
+	if m.indexes, err = newIndexes(m); err != nil {
 		return nil, err
 	}
 	m.proxy = &httputil.ReverseProxy{

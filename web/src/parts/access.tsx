@@ -50,7 +50,7 @@ export function Access({ rows, general, users, empty }: { rows?: Access[]; gener
       ? [{ header: 'User', cell: ({ row: { original: a } }) => <span className="name">{a.user}</span> } satisfies ColumnDef<Access>]
       : [
           { header: 'Kind', cell: ({ row: { original: a } }) => <KindTitle kind={a.kind} /> } satisfies ColumnDef<Access>,
-          { header: 'Resource', cell: ({ row: { original: a } }) => <PageLink to="/resources/$kind/$id" params={{ kind: a.kind, id: a.id }}>{a.id}</PageLink> } satisfies ColumnDef<Access>,
+          { header: 'Resource', cell: ({ row: { original: a } }) => <PageLink to="/resources/$kind/$id" params={{ kind: a.kind, id: a.id }}>{a.name || a.id}</PageLink> } satisfies ColumnDef<Access>,
         ]),
     { header: 'Level', cell: ({ row: { original: a } }) => <Explained level={a.permission || 'unknown'} user={a.user} kind={a.kind} id={a.id} /> },
     { header: 'By', cell: ({ row: { original: a } }) => (a.via ? <Source of={a.via} /> : a.reason) },
