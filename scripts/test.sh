@@ -50,7 +50,7 @@ go test -race "${without_race[@]}" -json -timeout 40m ./... >"$results/go.json" 
 go=$!
 .venv/bin/python -m pytest -q --junitxml "$results/python.xml" test/e2e || status=$?
 wait "$go" || status=$?
-# What is small, or left out, with the race detector on: an import, and a million grants, at their full size.
-go test -count=1 -json -timeout 15m -run 'TestLargeDatabaseOfThePlugin|TestMillionGrants' ./internal/importer ./internal/directory >>"$results/go.json" || status=$?
+# What is small, or left out, with the race detector on: an import, a million grants, and lists, at their full size.
+go test -count=1 -json -timeout 15m -run 'TestLargeDatabaseOfThePlugin|TestMillionGrants|TestListsAtScale' ./internal/importer ./internal/directory ./internal/api >>"$results/go.json" || status=$?
 go run ./scripts/testcount "$results/go.json" "$results/python.xml"
 exit "$status"

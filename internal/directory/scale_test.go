@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,16 +19,6 @@ import (
 )
 
 const grantsEach = 10
-
-// digits numbers rows from 0 to 10^n-1 in words that all engines have.
-func digits(n int) (from, number string) {
-	var tables, sum []string
-	for i := range n {
-		tables = append(tables, fmt.Sprintf("(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9) AS d%d", i))
-		sum = append(sum, fmt.Sprintf("d%d.d * 1%s", i, strings.Repeat("0", i)))
-	}
-	return strings.Join(tables, " CROSS JOIN "), strings.Join(sum, " + ")
-}
 
 // filled gives a database with 10^n users of ten grants each.
 func filled(tb testing.TB, engine database.Engine, n int) *store.DB {
@@ -52,10 +41,10 @@ func filled(tb testing.TB, engine database.Engine, n int) *store.DB {
 		tb.Fatal(err)
 	}
 	defer raw.Close()
-	from, number := digits(n)
+	from, number := dbtest.Digits(n)
 	users := "INSERT INTO gw_users (username, display_name, is_admin, active, is_service, managed_by, created_at, updated_at) " +
 		"SELECT CONCAT('u', n), '', FALSE, TRUE, FALSE, 'oidc', '2026-01-01 00:00:00', '2026-01-01 00:00:00' FROM (SELECT " + number + " AS n FROM " + from + ") AS numbers"
-	ten, digit := digits(1)
+	ten, digit := dbtest.Digits(1)
 	rules := "INSERT INTO gw_grants (user_id, kind, workspace, resource, level) SELECT u.id, '" + string(kind.Experiment) + "', '', CONCAT('', u.id * 10 + " + digit + "), 'READ' FROM gw_users AS u CROSS JOIN " + ten
 	for _, statement := range []string{users, rules} {
 		if _, err := raw.ExecContext(tb.Context(), statement); err != nil {

@@ -345,3 +345,13 @@ func column(db *sql.Conn, query string) (all []string, err error) {
 	}
 	return all, rows.Err()
 }
+
+// Digits numbers rows from 0 to 10^n-1 in words that all engines have.
+func Digits(n int) (from, number string) {
+	var tables, sum []string
+	for i := range n {
+		tables = append(tables, fmt.Sprintf("(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9) AS d%d", i))
+		sum = append(sum, fmt.Sprintf("d%d.d * 1%s", i, strings.Repeat("0", i)))
+	}
+	return strings.Join(tables, " CROSS JOIN "), strings.Join(sum, " + ")
+}
