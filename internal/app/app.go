@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -182,15 +180,17 @@ func split(mux, proxy http.Handler) http.Handler {
 // transportSecurity keeps browsers from asking without TLS for a year (RFC 6797 §6.1). What other names of the domain do is theirs.
 var transportSecurity = []string{"max-age=31536000"}
 
-// named has the events of a request say where it came from, and browsers that came by TLS come so again.
+// named gives a request its name, has its events say where it came from, and browsers that came by TLS come so again.
 func named(origin *httpx.Origin, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if origin.TLS(r) { // without it nobody would know who says so (RFC 6797 §7.2)
 			w.Header()["Strict-Transport-Security"] = transportSecurity
 		}
-		id := rand.Uint64() // the same in all events of the request
+		id := []string{origin.NameRequest(r)}
+		w.Header()[httpx.RequestID] = id
+		r.Header[httpx.RequestID] = id // in place of what the client says: MLflow gets it as well
 		ctx := audit.With(r.Context(), func() audit.Origin {
-			return audit.Origin{Client: origin.Client(r), Agent: r.UserAgent(), Request: strconv.FormatUint(id, 36), Path: r.Method + " " + r.URL.Path}
+			return audit.Origin{Client: origin.Client(r), Agent: r.UserAgent(), Request: id[0], Path: r.Method + " " + r.URL.Path}
 		})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})

@@ -38,7 +38,7 @@ var options = []Option{
 	{"MLFLOW_UPSTREAM", "", "the MLflow server, `http://host:port` or `unix:///path`; `http://host:port/prefix` for one with `--static-prefix /prefix`; empty: full mode, which starts `mlflow server` itself", false, upstream(func(c *Config) *string { return &c.Upstream })},
 	{"LISTEN_ADDR", "127.0.0.1:8080", "address and port to listen on", false, address(func(c *Config) *string { return &c.Listen })},
 	{"PUBLIC_URL", "", "the address under which people reach the gateway, such as `https://mlflow.example.com`; empty: taken from each request", false, publicURL},
-	{"TRUSTED_PROXIES", "", "addresses and networks of reverse proxies whose `X-Forwarded-*` headers are believed", false, proxies},
+	{"TRUSTED_PROXIES", "", "addresses and networks of reverse proxies whose `X-Forwarded-*` headers are believed; the name of a request begins with their `X-Request-Id`", false, proxies},
 	{"TLS_CERT_FILE", "", "certificate, to serve TLS without a proxy in front", false, text(func(c *Config) *string { return &c.TLSCert })},
 	{"TLS_KEY_FILE", "", "key of the certificate", false, text(func(c *Config) *string { return &c.TLSKey })},
 	{"MLFLOW_COMMAND", "mlflow", "the `mlflow` command of full mode", false, filled(func(c *Config) *string { return &c.MLflowCommand })},

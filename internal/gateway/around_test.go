@@ -55,17 +55,20 @@ func TestForgedHeadersDoNotReachMLflow(t *testing.T) {
 		"X-Original-URL", "X-Rewrite-URL", "Cookie", "Origin", "Referer", "Proxy-Authorization", "Access-Control-Request-Method", "Sec-Fetch-Site", "Traceparent", "Baggage", "TE", "Trailer", "Keep-Alive"} {
 		request.Header[name] = []string{"127.0.0.1"}
 	}
+	request.Header.Set("X-Request-Id", "somebody-elses")
 	request.Header["Connection"] = []string{"X-Forwarded-For, Accept"}
 	request.Host = "evil.example"
 	request.Header["X-Other"] = []string{"kept"}
-	if answer := ann.Send(t, request); answer.Status != http.StatusOK {
+	answer := ann.Send(t, request)
+	if answer.Status != http.StatusOK {
 		t.Fatalf("answered %d %s", answer.Status, answer.Body)
 	}
 	r := <-got
 	if r.Host != strings.TrimPrefix(stub.URL, "http://") {
 		t.Errorf("MLflow is asked for the host %s", r.Host)
 	}
-	want := http.Header{"X-Forwarded-For": {"127.0.0.1"}, "X-Other": {"kept"}, "User-Agent": {"Go-http-client/1.1"}, "Accept-Encoding": {"gzip"}}
+	want := http.Header{"X-Forwarded-For": {"127.0.0.1"}, "X-Other": {"kept"}, "User-Agent": {"Go-http-client/1.1"}, "Accept-Encoding": {"gzip"},
+		"X-Request-Id": answer.Header["X-Request-Id"]}
 	if diff := cmp.Diff(want, r.Header); diff != "" {
 		t.Errorf("MLflow gets other headers: %s", diff)
 	}

@@ -54,13 +54,18 @@ func BodyOf(err error) ErrorBody {
 func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 	status := Status(err)
 	if status >= http.StatusInternalServerError {
-		log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "status", status, "error", err)
+		log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "status", status, "request", w.Header().Get(RequestID), "error", err)
 	}
+	RetryAfter(w, err)
+	WriteJSON(w, status, BodyOf(err))
+}
+
+// RetryAfter has an answer say how long to wait, where the error knows (RFC 9110 §10.2.3).
+func RetryAfter(w http.ResponseWriter, err error) {
 	var coded *errs.Error
 	if errors.As(err, &coded) && coded.After > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(coded.After.Seconds())))) // RFC 9110 §10.2.3
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(coded.After.Seconds()))))
 	}
-	WriteJSON(w, status, BodyOf(err))
 }
 
 // WriteJSON answers a value as JSON that no cache keeps.

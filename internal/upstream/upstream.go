@@ -113,9 +113,12 @@ func (m *MLflow) Forward(w http.ResponseWriter, r *http.Request, modify func(*ht
 		// and the transport, which reads a body to its end after all of it is sent, then drops the connection and the answer.
 		_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 has it without being asked
 	}
-	proxy := *m.proxy
+	proxy, head := *m.proxy, w.Header()
+	name, secured := head[httpx.RequestID], head[transportSecurity]
 	proxy.ModifyResponse = func(answer *http.Response) error {
 		m.cleanAnswer(answer)
+		restore(head, httpx.RequestID, name) // an answer before the answer (1xx) has taken away what was there (httputil.ReverseProxy)
+		restore(head, transportSecurity, secured)
 		if answer.ContentLength >= 0 && answer.ContentLength <= onePiece {
 			proxy.FlushInterval = 0
 		}
@@ -125,6 +128,14 @@ func (m *MLflow) Forward(w http.ResponseWriter, r *http.Request, modify func(*ht
 		return nil
 	}
 	proxy.ServeHTTP(w, r)
+}
+
+const transportSecurity = "Strict-Transport-Security"
+
+func restore(head http.Header, name string, values []string) {
+	if values != nil {
+		head[name] = values
+	}
 }
 
 // Prepare makes the request that goes to MLflow: the canonical path and query, the upstream's own host, and none of the
@@ -145,12 +156,14 @@ func (m *MLflow) Prepare(r *http.Request, path httpx.Path, query url.Values, cli
 	return out
 }
 
-// cleanAnswer removes from an answer what only the gateway may say: cookies, origins that may read it, and addresses of
-// the upstream itself.
+// cleanAnswer removes from an answer what only the gateway may say: cookies, the request's name, how long to come by TLS alone, origins
+// that may read it, and addresses of the upstream itself.
 func (m *MLflow) cleanAnswer(answer *http.Response) {
 	h := answer.Header
 	h.Del("Set-Cookie")
 	h.Del("Server")
+	h.Del(httpx.RequestID)
+	h.Del(transportSecurity)
 	for name := range h {
 		if strings.HasPrefix(name, "Access-Control-") {
 			delete(h, name)
