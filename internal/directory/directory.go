@@ -69,6 +69,7 @@ type SignIn struct {
 	Nonce    string    // is in the ID token
 	Verifier string    // of PKCE
 	Since    time.Time // the person shows the provider who they are later than this; zero: when they like
+	Other    bool      // somebody else signs in than who is signed in there
 	Trial    bool      // nothing comes of it: the provider asks who it is, and gives nothing for later
 }
 

@@ -30,6 +30,7 @@ type Error struct {
 	Message string
 	Cause   error
 	After   time.Duration // of errs.Limited: how long to wait; 0: unknown
+	Reason  Reason        // "": there is nothing special to do
 }
 
 // Error gives the message, then the cause, for logs.

@@ -45,3 +45,27 @@ func TestWrapKeepsTheCause(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestReasonOf(t *testing.T) {
+	plain := errs.New(errs.Denied, "no")
+	said := plain.Because(errs.Deactivated)
+	for _, c := range []struct {
+		name string
+		err  error
+		want errs.Reason
+	}{
+		{"no error", nil, ""},
+		{"without a code", errors.New("no"), ""},
+		{"without a reason, also when a copy has one", plain, ""},
+		{"with one", said, errs.Deactivated},
+		{"wrapped", fmt.Errorf("signing in: %w", said), errs.Deactivated},
+		{"coded anew", errs.Wrap(errs.Conflict, said, "no"), errs.Deactivated},
+		{"the outermost counts", errs.Wrap(errs.Conflict, said, "no").Because(errs.NameTaken), errs.NameTaken},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := errs.ReasonOf(c.err); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -67,6 +68,12 @@ type Token struct {
 // bad refuses a token.
 func bad(cause error, why string) error {
 	return errs.Wrap(errs.Unauthenticated, cause, "the token is not valid: %s", why)
+}
+
+// untimely refuses a token for a time in it. By how much, is for the log.
+func untimely(why, claim string, at, now time.Time) error {
+	cause := fmt.Errorf("%s is %s by the issuer's clock and it is %s by ours, which differs by %s", claim, at.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339), now.Sub(at).Round(time.Second))
+	return errs.Wrap(errs.Unauthenticated, cause, "the token is not valid: %s", why).Because(errs.Clocks)
 }
 
 // envelope is a token that was taken apart, and not verified.
@@ -216,15 +223,25 @@ func (r Rules) checkClaims(claims map[string]any) (Token, error) {
 func (r Rules) checkTimes(t *Token) error {
 	now := r.Now()
 	expires, hasExpiry, err := Moment(t.Claims, "exp")
-	if err != nil || !hasExpiry || now.After(expires.Add(Leeway)) {
-		return bad(err, "it has expired, or the clocks differ")
+	if err != nil || !hasExpiry {
+		return bad(err, "it does not say when it expires")
 	}
-	if from, _, err := Moment(t.Claims, "nbf"); err != nil || now.Add(Leeway).Before(from) {
-		return bad(err, "it is not valid yet, or the clocks differ")
+	if now.After(expires.Add(Leeway)) {
+		return untimely("it has expired, or the clocks differ", "exp", expires, now)
+	}
+	from, _, err := Moment(t.Claims, "nbf")
+	if err != nil {
+		return bad(err, "it does not say when it begins")
+	}
+	if now.Add(Leeway).Before(from) {
+		return untimely("it is not valid yet, or the clocks differ", "nbf", from, now)
 	}
 	issued, says, err := Moment(t.Claims, "iat")
-	if err != nil || now.Add(Leeway).Before(issued) {
-		return bad(err, "it was issued in the future, or the clocks differ")
+	if err != nil {
+		return bad(err, "it does not say when it was issued")
+	}
+	if now.Add(Leeway).Before(issued) {
+		return untimely("it was issued in the future, or the clocks differ", "iat", issued, now)
 	}
 	if says && expires.Before(issued) {
 		return bad(nil, "it expired before it was issued")

@@ -282,6 +282,30 @@ func TestAttackTokens(t *testing.T) {
 	}
 }
 
+// Whoever looks for a fault learns by how much the clocks differ, and that they do only where a token would be good at another time.
+func TestClocksThatDiffer(t *testing.T) {
+	i := newIssuer(t)
+	now := i.clock().Unix()
+	for name, c := range map[string]struct {
+		raw  string
+		says string
+		want errs.Reason
+	}{
+		"expired":              {i.token("exp", now-90, "iat", now-100), "differs by 1m30s", errs.Clocks},
+		"not yet valid":        {i.token("nbf", now+60), "differs by -1m0s", errs.Clocks},
+		"issued in the future": {i.token("iat", now+45), "differs by -45s", errs.Clocks},
+		"no expiry":            {i.token("exp", nil), "when it expires", ""},
+		"another audience":     {i.token("aud", "them", "exp", now-90), "another audience", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := i.rules().Verify(t.Context(), c.raw)
+			if errs.ReasonOf(err) != c.want || err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%q: %v", errs.ReasonOf(err), err)
+			}
+		})
+	}
+}
+
 // The attack: a token that says where its key is (RFC 8725 §3.10). Nobody is asked there.
 func TestAttackKeysFromWhereTheTokenSays(t *testing.T) {
 	i := newIssuer(t)

@@ -112,10 +112,9 @@ const (
 	againPurpose = "refresh token"
 	statePrefix  = "mlflow_oidc_signin_"
 	stateFor     = 10 * time.Minute
-	stateMost    = 5    // sign-ins under way in one browser
-	nextMost     = 2048 // bytes of the page to return to: a browser drops a cookie of more than 4096
-
-	signedOutTitle = "You are signed out"
+	stateKept    = time.Hour // by the browser: who comes too late is told so, and still comes to the page asked for
+	stateMost    = 5         // sign-ins under way in one browser
+	nextMost     = 2048      // bytes of the page to return to: a browser drops a cookie of more than 4096
 )
 
 // next gives the page to return to, on this origin and below our prefix alone.
@@ -134,7 +133,32 @@ func (l *Login) next(r *http.Request) string {
 func (l *Login) address(page string) string { return l.Origin.Prefix + page }
 
 func (l *Login) page(w http.ResponseWriter, r *http.Request) {
-	v := view{Title: "Sign in to MLflow"}
+	v := l.choices(r)
+	if l.signedOut(w, r) {
+		l.farewell(w, "You are signed out of MLflow, and at your identity provider.")
+		return
+	}
+	if l.atOnce() {
+		http.Redirect(w, r, v.Choices[0].Address, http.StatusSeeOther)
+		return
+	}
+	var said *errs.Error
+	if _, _, err := l.Sessions.Load(r); errors.As(err, &said) && (errors.Is(err, session.ErrNotFound) || said.Code == errs.Invalid) {
+		v.Message = sentence(said.Message) // such as that one is in none of the groups any more
+	}
+	render(w, http.StatusOK, v)
+}
+
+// choices is the page on which one chooses where to sign in.
+func (l *Login) choices(r *http.Request) view {
+	v := view{Title: "Sign in to MLflow", Do: "You need an account to see the experiments, models and data that are kept here."}
+	if l.next(r) != l.Origin.Return("") {
+		v.Hint = "You will then come to the page that you asked for."
+	}
+	if len(l.Choices) == 0 {
+		v.Do, v.Hint = "Nobody can sign in here with a browser, because no identity provider is set up.", ""
+		v.Admin = "Set OIDC_DISCOVERY_URL, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, or OIDC_PROVIDERS_FILE. Programs can use access tokens meanwhile."
+	}
 	for _, c := range l.Choices {
 		to := l.startAt(c.ID, l.next(r))
 		if fresh(r) {
@@ -142,19 +166,7 @@ func (l *Login) page(w http.ResponseWriter, r *http.Request) {
 		}
 		v.Choices = append(v.Choices, link{to, c.DisplayName})
 	}
-	if l.signedOut(w, r) {
-		render(w, http.StatusOK, view{Title: signedOutTitle, Choices: []link{{l.address("/login"), "Sign in again"}}})
-		return
-	}
-	if l.atOnce() {
-		http.Redirect(w, r, v.Choices[0].Address, http.StatusSeeOther)
-		return
-	}
-	var ended *errs.Error
-	if _, _, err := l.Sessions.Load(r); errors.Is(err, session.ErrNotFound) && errors.As(err, &ended) {
-		v.Message = ended.Message // such as that one is in none of the groups any more
-	}
-	render(w, http.StatusOK, v)
+	return v
 }
 
 // fresh tells whether the person is to show the provider anew who they are.
@@ -178,7 +190,12 @@ func (l *Login) start(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !ok {
-		httpx.WriteError(w, r, l.Log, errs.New(errs.NotFound, "there is no such identity provider"))
+		missing := errs.New(errs.NotFound, "there is no such identity provider")
+		if !httpx.Navigation(r) {
+			httpx.WriteError(w, r, l.Log, missing)
+			return
+		}
+		l.notSignedIn(w, r, state{Next: l.next(r)}, "", missing)
 		return
 	}
 	s := state{Provider: c.ID, State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(),
@@ -186,12 +203,14 @@ func (l *Login) start(w http.ResponseWriter, r *http.Request) {
 	if fresh(r) {
 		s.Since = l.Now().UTC()
 	}
-	to, err := c.Start(r.Context(), s.ask(l.redirect(r, c)))
+	ask := s.ask(l.redirect(r, c))
+	ask.Other = r.URL.Query().Get("other") == "1"
+	to, err := c.Start(r.Context(), ask)
 	if err == nil {
 		err = l.keep(w, r, s)
 	}
 	if err != nil {
-		l.fail(w, r, err)
+		l.fail(w, r, s, err)
 		return
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
@@ -237,13 +256,13 @@ func (l *Login) asked(r *http.Request, s state) (Choice, error) {
 func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 	s, err := l.take(w, r)
 	if err != nil {
-		l.refuse(w, r, audit.Event{}, err)
+		l.refuse(w, r, s, audit.Event{Provider: s.Provider}, err)
 		return
 	}
 	c, err := l.asked(r, s)
 	about := audit.Event{Provider: s.Provider}
 	if err != nil {
-		l.refuse(w, r, about, err)
+		l.refuse(w, r, s, about, err)
 		return
 	}
 	if s.Trial != "" {
@@ -251,14 +270,14 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	login, tokens, err := c.Finish(r.Context(), r.URL.Query(), s.ask(l.redirect(r, c)))
+	about.Subject, about.Account = login.Identity.Subject, login.Username // also of who may not sign in, once it is verified who that is
 	if err != nil {
-		l.refuse(w, r, about, err)
+		l.refuse(w, r, s, about, err)
 		return
 	}
-	about.Subject, about.Account = login.Identity.Subject, login.Username
 	user, err := l.People.RecordLogin(r.Context(), login)
 	if err != nil {
-		l.refuse(w, r, about, err)
+		l.refuse(w, r, s, about, err)
 		return
 	}
 	record := session.Record{UserID: user.ID, Provider: login.Identity.Provider, Subject: login.Identity.Subject,
@@ -267,7 +286,7 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 		err = l.Sessions.Start(w, r, record)
 	}
 	if err != nil {
-		l.refuse(w, r, about, err)
+		l.refuse(w, r, s, about, err)
 		return
 	}
 	about.Name, about.Account, about.UserID = audit.SignedIn, user.Username, user.ID
@@ -332,18 +351,22 @@ func (l *Login) keep(w http.ResponseWriter, r *http.Request, s state) error {
 	for _, name := range pending[:max(0, len(pending)-stateMost+1)] {
 		l.cookie(w, r, name, "", -1)
 	}
-	l.cookie(w, r, l.cookieName(r, s.State), base64.RawURLEncoding.EncodeToString(sealed), int(stateFor.Seconds()))
+	l.cookie(w, r, l.cookieName(r, s.State), base64.RawURLEncoding.EncodeToString(sealed), int(stateKept.Seconds()))
 	return nil
 }
 
-// take finds the sign-in that an answer belongs to, and removes it: it is used once.
+// take finds the sign-in that an answer belongs to, and removes it: it is used once. With an error it is one that nobody may go on with,
+// and says at most where it was to lead.
 func (l *Login) take(w http.ResponseWriter, r *http.Request) (state, error) {
-	gone := errs.New(errs.Invalid, "this sign-in has expired, or was begun in another browser; start again")
+	gone := errs.New(errs.Invalid, "this sign-in has expired, or was begun in another browser; start again").Because(errs.SignInGone)
 	given := r.URL.Query()["state"]
 	if len(given) != 1 || given[0] == "" {
 		return state{}, gone
 	}
 	cookie, err := r.Cookie(l.cookieName(r, given[0]))
+	if err != nil && len(r.Cookies()) == 0 {
+		return state{}, gone.Because(errs.NoCookie)
+	}
 	if err != nil {
 		return state{}, gone
 	}
@@ -357,8 +380,11 @@ func (l *Login) take(w http.ResponseWriter, r *http.Request) (state, error) {
 		return state{}, gone
 	}
 	var s state
-	if json.Unmarshal(plain, &s) != nil || s.State != given[0] || l.Now().After(s.Until) {
+	if json.Unmarshal(plain, &s) != nil || s.State != given[0] {
 		return state{}, gone
+	}
+	if l.Now().After(s.Until) {
+		return s, gone.Because(errs.SignInExpired)
 	}
 	return s, nil
 }
@@ -374,18 +400,19 @@ func (l *Login) confirmLogout(w http.ResponseWriter, r *http.Request) {
 		l.logout(w, r)
 		return
 	}
-	render(w, http.StatusOK, view{Title: "Sign out of MLflow?", Post: l.address("/logout"), Label: "Sign out"})
+	render(w, http.StatusOK, view{Title: "Sign out of MLflow?", Do: "Another page, or an address that was typed, has led here. Nothing has happened yet.", Post: l.address("/logout"), Label: "Sign out",
+		Others: []link{{l.address("/"), "Stay signed in"}}})
 }
 
 // logout ends the session here first, also when the provider is down, and then at the provider.
 func (l *Login) logout(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost && !l.Origin.SameOrigin(r) {
-		l.fail(w, r, errs.New(errs.Denied, "this request came from another site and was refused"))
+		l.fail(w, r, state{}, errs.New(errs.Denied, "this request came from another site and was refused").Because(errs.Foreign))
 		return
 	}
 	record, err := l.Sessions.End(w, r)
 	if err != nil {
-		l.fail(w, r, err)
+		l.fail(w, r, state{}, err)
 		return
 	}
 	if record.UserID != 0 {
@@ -395,7 +422,8 @@ func (l *Login) logout(w http.ResponseWriter, r *http.Request) {
 	if plain, err := l.Keys.Open(tokenPurpose, record.SealedToken); err == nil {
 		idToken = string(plain)
 	}
-	if c, ok := l.Choices.of(record.Provider); ok && record.UserID != 0 {
+	c, ok := l.Choices.of(record.Provider)
+	if ok && record.UserID != 0 {
 		state := random()
 		if to := c.Logout(r.Context(), idToken, l.Origin.Base(r)+"/login", state); to != "" {
 			l.cookie(w, r, l.outName(r), state, int(stateFor.Seconds()))
@@ -403,11 +431,20 @@ func (l *Login) logout(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if l.atOnce() { // the login page would sign in again at once
-		render(w, http.StatusOK, view{Title: signedOutTitle, Choices: []link{{l.address("/login"), "Sign in again"}}})
+	if record.UserID == 0 && !l.atOnce() {
+		http.Redirect(w, r, l.address("/login"), http.StatusSeeOther)
 		return
 	}
-	http.Redirect(w, r, l.address("/login"), http.StatusSeeOther)
+	words := "You are signed out of MLflow."
+	if ok && record.UserID != 0 {
+		words += " At the identity provider you may still be signed in, so that whoever uses this browser next comes in without a password: sign out there too."
+	}
+	l.farewell(w, words)
+}
+
+// farewell says that one is signed out. It does not lead on: the login page can sign in again at once.
+func (l *Login) farewell(w http.ResponseWriter, words string) {
+	render(w, http.StatusOK, view{Title: "You are signed out", Do: words, Choices: []link{{l.address("/login"), anew}}})
 }
 
 // signedOut tells whether the provider leads back after a sign-out that this browser began (RP-Initiated Logout 1.0 §3): the
@@ -454,24 +491,15 @@ func (l *Login) status(w http.ResponseWriter, r *http.Request) {
 }
 
 // refuse answers a sign-in that ends without a session.
-func (l *Login) refuse(w http.ResponseWriter, r *http.Request, about audit.Event, err error) {
+func (l *Login) refuse(w http.ResponseWriter, r *http.Request, s state, about audit.Event, err error) {
 	about.Name, about.Reason = audit.SignInRefused, err.Error()
 	l.Audit.Record(r.Context(), about)
-	l.notSignedIn(w, err)
+	l.notSignedIn(w, r, s, about.Account, err)
 }
 
-func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
-	l.Log.WarnContext(r.Context(), "a page of signing in or out failed", "path", r.URL.Path, "client", l.Origin.Client(r), "error", err)
-	l.notSignedIn(w, err)
-}
-
-func (l *Login) notSignedIn(w http.ResponseWriter, err error) {
-	message := "Something went wrong; the server's log says more."
-	var coded *errs.Error
-	if errors.As(err, &coded) && coded.Code != errs.Internal {
-		message = coded.Message
-	}
-	render(w, httpx.Status(err), view{Title: "You are not signed in", Message: message, Choices: []link{{l.address("/login"), "Back to the sign-in page"}}})
+func (l *Login) fail(w http.ResponseWriter, r *http.Request, s state, err error) {
+	l.Log.WarnContext(r.Context(), "a page of signing in or out failed", "path", r.URL.Path, "client", l.Origin.Client(r), "request", w.Header().Get(httpx.RequestID), "error", err)
+	l.notSignedIn(w, r, s, "", err)
 }
 
 func random() string {

@@ -202,7 +202,7 @@ func TestRecipeOfEntraForTenants(t *testing.T) {
 	for _, attack := range [][2]string{{another, another}, {ours, another}, {another, ours}, {"{tenantid}", ours}} {
 		of(attack[0], attack[1])
 		b := w.browser()
-		b.refused(b.signIn("s-ann"), http.StatusUnauthorized, "the token is not valid")
+		b.refused(b.signIn("s-ann"), http.StatusUnauthorized, "token is not valid")
 		w.nobody(b)
 	}
 	of(ours, ours)

@@ -52,7 +52,7 @@ func (l *Login) tried(w http.ResponseWriter, r *http.Request, s state, c Choice)
 	if err != nil {
 		about.Reason = err.Error()
 		l.Audit.Record(r.Context(), about)
-		l.notSignedIn(w, err)
+		l.notSignedIn(w, r, s, "", err)
 		return
 	}
 	heard := c.Try(r.Context(), r.URL.Query(), s.ask(l.redirect(r, c)))
@@ -71,7 +71,7 @@ func (l *Login) tried(w http.ResponseWriter, r *http.Request, s state, c Choice)
 		err = l.Sessions.Hold(r.Context(), trialOf(s.Trial, id), sealed, l.Now().Add(trialFor))
 	}
 	if err != nil {
-		l.fail(w, r, err)
+		l.fail(w, r, s, err)
 		return
 	}
 	http.Redirect(w, r, l.address(trialPage+"?trial="+url.QueryEscape(id)), http.StatusSeeOther)

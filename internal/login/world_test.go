@@ -172,7 +172,10 @@ func (w *world) restart() {
 		}
 		fmt.Fprintf(rw, "%s admin=%v", subject.Username, subject.Admin)
 	})
-	handler := http.Handler(mux)
+	handler := http.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set(httpx.RequestID, "request-7")
+		mux.ServeHTTP(rw, r)
+	}))
 	w.handler.Store(&handler)
 }
 

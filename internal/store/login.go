@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -64,7 +65,12 @@ func (db *DB) take(ctx context.Context, tx bun.Tx, user directory.User, login di
 }
 
 func deactivated(user directory.User) error {
-	return errs.New(errs.Denied, "the account %s is deactivated", user.Username)
+	return errs.New(errs.Denied, "the account %s is deactivated", user.Username).Because(errs.Deactivated)
+}
+
+// taken refuses a name that another account has. What that one is, is not for whoever comes with its name: the cause is for the log.
+func taken(username string, cause error) error {
+	return errs.Wrap(errs.Conflict, cause, "the name %s belongs to another account; an administrator has to link them", username).Because(errs.NameTaken)
 }
 
 // introduce links a new identity: to a user of its own, or to the one that an administrator made for it beforehand.
@@ -77,10 +83,10 @@ func (db *DB) introduce(ctx context.Context, tx bun.Tx, login directory.Login) (
 			return user, err
 		}
 		if user.Service {
-			return user, errs.New(errs.Conflict, "the name %s is a service account's: programs use it by token, and nobody signs in to it with a browser", login.Username)
+			return user, taken(login.Username, errors.New("it is a service account's"))
 		}
 		if known || login.Separate || user.Admin || user.ManagedBy != directory.Manual {
-			return user, errs.New(errs.Conflict, "the name %s belongs to another account; an administrator has to link them", login.Username)
+			return user, taken(login.Username, nil)
 		}
 	case errs.Is(err, errs.NotFound):
 		row := userRow{Username: login.Username, DisplayName: login.DisplayName, Active: true, ManagedBy: login.Identity.Provider,
@@ -108,7 +114,7 @@ func (db *DB) rename(ctx context.Context, tx bun.Tx, user directory.User, login 
 	if login.Username != user.Username {
 		if _, err := db.user(ctx, tx, "u.username = ?", login.Username); !errs.Is(err, errs.NotFound) {
 			if err == nil {
-				err = errs.New(errs.Conflict, "the name %s belongs to another account; an administrator has to link them", login.Username)
+				err = taken(login.Username, nil)
 			}
 			return user, err
 		}

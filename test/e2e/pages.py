@@ -45,9 +45,9 @@ def visit(world, page, place, heading):
     expect(page.get_by_role("heading", level=2, name=heading)).to_be_visible()
 
 
-def accessible(page):
+def accessible(page, level=2):
     """Fails where a program sees a fault in the page that is open, or where it is wider than the screen."""
-    page.get_by_role("heading", level=2).first.wait_for()
+    page.get_by_role("heading", level=level).first.wait_for()
     expect(page.locator("[aria-busy=true]")).to_have_count(0)
     page.evaluate(AXE.read_text())
     found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})")

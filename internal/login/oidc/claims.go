@@ -93,7 +93,7 @@ func (p *Provider) username(claims map[string]any) (string, error) {
 	username := strings.ToLower(given)
 	if username == "" || len(username) > maxName || strings.ContainsAny(username, ":/") || strings.ContainsFunc(username, unprintable) || lookalike(given) {
 		return "", errs.New(errs.Denied, "the identity provider gives no username: none of the claims %s can be used",
-			strings.Join(p.settings.UsernameClaims, ", "))
+			strings.Join(p.settings.UsernameClaims, ", ")).Because(errs.Misconfigured)
 	}
 	// An address that nobody checked may be somebody else's, for whom permissions wait.
 	if claim == "email" && unverified(claims) {
@@ -126,7 +126,7 @@ func shortened(text string) string {
 }
 
 // ErrNotAllowed says that a person is in none of the groups that may sign in.
-var ErrNotAllowed = errs.New(errs.Denied, "you are signed in at the identity provider, but in none of the groups that may use MLflow here; ask an administrator to add you to one")
+var ErrNotAllowed = errs.New(errs.Denied, "you are signed in at the identity provider, but in none of the groups that may use MLflow here; ask an administrator to add you to one").Because(errs.NotAllowed)
 
 func text(v any) string {
 	switch v := v.(type) {
@@ -187,9 +187,9 @@ func (p *Provider) groupClaim(claims map[string]any) any {
 // errOverage refuses a token that says of the groups only where they are (OpenID Connect Core §5.6.2): without them a person
 // could be let in with less refused than should be.
 var errOverage = errs.New(errs.Denied, "you are in more groups than the identity provider's token holds; an administrator has to have them read "+
-	"elsewhere, such as by OIDC_GROUP_DETECTION_PLUGIN")
+	"elsewhere, such as by OIDC_GROUP_DETECTION_PLUGIN").Because(errs.Misconfigured)
 
-var errNoGroups = errs.New(errs.Denied, "the identity provider's claim of groups (OIDC_GROUPS_ATTRIBUTE) is not a list of names")
+var errNoGroups = errs.New(errs.Denied, "the identity provider's claim of groups (OIDC_GROUPS_ATTRIBUTE) is not a list of names").Because(errs.Misconfigured)
 
 // names reads the names of groups, to the letter. A list that cannot be understood whole is refused: a group can also take
 // away, and so must not be missing.

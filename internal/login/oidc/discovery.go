@@ -15,7 +15,6 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/jwt"
 )
 
@@ -36,6 +35,7 @@ type found struct {
 	introspects string   // asked whose a token is that is no JWT
 	byForm      bool     // it takes the secret in the form alone when it is asked so
 	scopes      []string // that the provider says it knows
+	prompts     []string // that it says it knows; nil: it does not say
 	issuer      string   // what an answer may call itself; empty: unknown
 	provider    string   // the half of an identity beside the subject
 	sendsIssuer bool     // RFC 9207
@@ -101,7 +101,7 @@ func (p *Provider) discovered(ctx context.Context) (*found, error) {
 	if errors.Is(err, errTemplate) {
 		return nil, errTemplate
 	}
-	return nil, errs.Wrap(errs.Unavailable, err, "the identity provider cannot be reached right now; try again shortly")
+	return nil, unreachable(err)
 }
 
 // rediscover asks the provider. It does so for all who wait, and hence not in the context of the first of them.
@@ -150,7 +150,7 @@ func (p *Provider) discover(ctx context.Context) (*found, error) {
 	if err := says.check(); err != nil {
 		return nil, err
 	}
-	f := &found{endpoint: provider.Endpoint(), endSession: says.EndSession, userInfo: says.userInfo(), introspects: says.Introspection, byForm: says.byForm(), scopes: says.Scopes,
+	f := &found{endpoint: provider.Endpoint(), endSession: says.EndSession, userInfo: says.userInfo(), introspects: says.Introspection, byForm: says.byForm(), scopes: says.Scopes, prompts: says.Prompts,
 		issuer: says.Issuer, provider: says.Issuer, sendsIssuer: says.SendsIssuer, keysAt: says.Keys, keys: p.keysAt(says.Keys)}
 	if len(p.settings.Tenants) > 0 {
 		return f, p.divide(f)
@@ -210,6 +210,7 @@ type document struct {
 	Introspection string `json:"introspection_endpoint"` // RFC 8414 §2
 	ProvesBy      texts  `json:"introspection_endpoint_auth_methods_supported"`
 	Scopes        texts  `json:"scopes_supported"`
+	Prompts       texts  `json:"prompt_values_supported"` // Initiating User Registration 1.0 §4
 	SendsIssuer   bool   `json:"authorization_response_iss_parameter_supported"`
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -110,6 +111,9 @@ func (p *Provider) Start(ctx context.Context, ask directory.SignIn) (string, err
 	case p.settings.MaxAge > 0:
 		asking = append(asking, oauth2.SetAuthURLParam("max_age", strconv.Itoa(int(p.settings.MaxAge/time.Second))))
 	}
+	if ask.Other && ask.Since.IsZero() {
+		prompt = f.choosing(prompt)
+	}
 	if ask.Trial { // whoever is signed in there: it may be tried as somebody else
 		prompt = "login"
 	}
@@ -117,6 +121,20 @@ func (p *Provider) Start(ctx context.Context, ask directory.SignIn) (string, err
 		asking = append(asking, oauth2.SetAuthURLParam("prompt", prompt))
 	}
 	return config.AuthCodeURL(ask.State, asking...), nil
+}
+
+// choosing adds to a prompt that somebody else may sign in than who is signed in at the provider. One that does not say which it knows
+// is asked as the standard says (OpenID Connect Core §3.1.2.1).
+func (f *found) choosing(prompt string) string {
+	for _, one := range []string{"select_account", "login"} {
+		if slices.Contains(strings.Fields(prompt), one) {
+			return prompt
+		}
+		if f.prompts == nil || slices.Contains(f.prompts, one) {
+			return strings.TrimSpace(prompt + " " + one)
+		}
+	}
+	return prompt
 }
 
 // Finish turns the provider's answer into a verified sign-in. It also gives the tokens, for what the provider is asked later.
@@ -145,11 +163,7 @@ func (p *Provider) finish(ctx context.Context, answer url.Values, ask directory.
 	}
 	tokens, err := p.oauth(f, ask.Redirect).Exchange(p.asking(ctx, f), answer.Get("code"), oauth2.VerifierOption(ask.Verifier))
 	if err != nil {
-		var rejected *oauth2.RetrieveError
-		if errors.As(err, &rejected) && rejected.Response != nil && rejected.Response.StatusCode < 500 {
-			return refused(errs.Wrap(errs.Unauthenticated, err, "the identity provider refused the sign-in; start again"))
-		}
-		return refused(unreachable(err))
+		return refused(notExchanged(err))
 	}
 	raw, _ := tokens.Extra("id_token").(string)
 	heard.Secrets = []string{tokens.AccessToken, tokens.RefreshToken, raw, answer.Get("code")}
@@ -189,7 +203,36 @@ func (p *Provider) finish(ctx context.Context, answer url.Values, ask directory.
 }
 
 func unreachable(cause error) error {
-	return errs.Wrap(errs.Unavailable, cause, "the identity provider cannot be reached right now; try again shortly")
+	return errs.Wrap(errs.Unavailable, cause, "the identity provider cannot be reached right now; try again shortly").Because(errs.ProviderDown)
+}
+
+// notExchanged says why the provider gives no tokens for a code (RFC 6749 §5.2).
+func notExchanged(cause error) error {
+	var rejected *oauth2.RetrieveError
+	if !errors.As(cause, &rejected) || rejected.Response == nil || rejected.Response.StatusCode >= 500 {
+		return unreachable(cause)
+	}
+	refusal := errs.Wrap(errs.Unauthenticated, cause, "the identity provider refused the sign-in; start again")
+	if slices.Contains(misfits, rejected.ErrorCode) {
+		return refusal.Because(errs.Misconfigured)
+	}
+	return refusal.Because(errs.CodeRefused)
+}
+
+// misfits are the provider's errors for which its settings and ours do not fit together (RFC 6749 §4.1.2.1, §5.2).
+var misfits = []string{"invalid_client", "unauthorized_client", "invalid_request", "invalid_scope", "unsupported_response_type", "unsupported_grant_type"}
+
+// answered says why an answer is an error. Of what it says itself nothing is shown: whoever made the address has written it.
+func answered(answer url.Values) error {
+	code := answer.Get("error")
+	said := fmt.Errorf("%q: %s", shortened(code), shortened(answer.Get("error_description")))
+	switch {
+	case code == "server_error" || code == "temporarily_unavailable":
+		return unreachable(said)
+	case slices.Contains(misfits, code):
+		return errs.Wrap(errs.Denied, said, "the identity provider does not take the request of this server").Because(errs.Misconfigured)
+	}
+	return errs.Wrap(errs.Denied, said, "the identity provider did not sign you in").Because(errs.ProviderRefused)
 }
 
 // checkAnswer checks who the answer of the authorization endpoint is from (RFC 9207 §2.4), before its code is used.
@@ -202,8 +245,8 @@ func (f *found) checkAnswer(answer url.Values) error {
 	if (f.sendsIssuer || answer.Has("iss")) && !f.mayBe(answer.Get("iss")) {
 		return errs.New(errs.Unauthenticated, "the answer is not from the identity provider that was asked; start again")
 	}
-	if code := answer.Get("error"); code != "" {
-		return errs.New(errs.Denied, "the identity provider answered %q: %s", shortened(code), shortened(answer.Get("error_description")))
+	if answer.Get("error") != "" {
+		return answered(answer)
 	}
 	if answer.Get("code") == "" {
 		return errs.New(errs.Invalid, "the identity provider's answer has no code; start again")

@@ -9,7 +9,7 @@ import (
 
 // errTemplate refuses a discovery for the people of all tenants there are, where the settings do not say which may come.
 var errTemplate = errs.New(errs.Unavailable, "the identity provider's address is that of all its tenants; an administrator has to name one tenant in "+
-	"OIDC_DISCOVERY_URL, or those whose people may come in OIDC_TENANTS")
+	"OIDC_DISCOVERY_URL, or those whose people may come in OIDC_TENANTS").Because(errs.Misconfigured)
 
 // divide makes of what is known of all tenants what is known of those whose people may come. A discovery that is not for all
 // tenants is refused.
