@@ -82,6 +82,18 @@ func addPagedIn[I any, P interface {
 	})
 }
 
+// cut has few rows be cut here.
+func cut[P pages, T any](do func(ctx context.Context, s *identity.Subject, in P) (listing[T], error)) func(context.Context, *identity.Subject, P) ([]T, int, error) {
+	return func(ctx context.Context, s *identity.Subject, in P) ([]T, int, error) {
+		all, err := do(ctx, s, in)
+		if err != nil {
+			return nil, 0, err
+		}
+		rows, total := page(all.rows, all.name, in.paging())
+		return rows, total, nil
+	}
+}
+
 func addPage[I any, P interface {
 	*I
 	pages

@@ -251,7 +251,7 @@ const mostLookedAt = 5000
 // ManagedRequests lists the open requests that the caller may decide on, the oldest first.
 func (a *API) ManagedRequests(ctx context.Context, s *identity.Subject, in *ManagedQuery) (ManagedRequests, error) {
 	page := ManagedRequests{Requests: []AccessRequest{}}
-	after, of, err := a.managedPage(ctx, s, in)
+	after, of, err := a.requestsPage(ctx, s, in)
 	if err != nil {
 		return page, err
 	}
@@ -281,8 +281,8 @@ func (a *API) ManagedRequests(ctx context.Context, s *identity.Subject, in *Mana
 	return page, err
 }
 
-// managedPage reads where a page begins, and what it is about.
-func (a *API) managedPage(ctx context.Context, s *identity.Subject, in *ManagedQuery) (after int64, of kind.Name, err error) {
+// requestsPage reads where a page begins, and what it is about.
+func (a *API) requestsPage(ctx context.Context, s *identity.Subject, in *ManagedQuery) (after int64, of kind.Name, err error) {
 	if in.Kind != "" || in.ID != "" {
 		k, err := a.askedKind(in.Kind)
 		if err == nil {

@@ -57,7 +57,7 @@ type rolesOfUser struct {
 }
 
 func (a *API) roles(r *registrar) {
-	addPaged(r, "/permissions/roles", "Roles, with how much they hold; where a workspace is named, those of it", a.roleDetails)
+	addPaged(r, "/permissions/roles", "Roles, with how much they hold; where a workspace is named, those of it", cut(a.roleDetails))
 	add(r, http.MethodGet, "/permissions/roles/{role_id}", 200, "One role, with how much it holds", func(ctx context.Context, s *identity.Subject, in *RolePath) (roleDetails, error) {
 		role, err := a.roleFor(ctx, s, in.ID)
 		if err != nil {
@@ -66,9 +66,9 @@ func (a *API) roles(r *registrar) {
 		members, err := a.Roles.RoleMembers(ctx, in.ID, "")
 		return detailsOf(role, len(members)), err
 	})
-	addPaged(r, "/permissions/roles/{role_id}/permissions", "What a role holds", a.rolePermissions)
-	addPaged(r, "/permissions/roles/{role_id}/users", "Who is assigned a role", a.roleMembers)
-	addPaged(r, "/users/{username}/roles", "The roles that a user is assigned", a.rolesOfUser)
+	addPaged(r, "/permissions/roles/{role_id}/permissions", "What a role holds", cut(a.rolePermissions))
+	addPaged(r, "/permissions/roles/{role_id}/users", "Who is assigned a role", cut(a.roleMembers))
+	addPaged(r, "/users/{username}/roles", "The roles that a user is assigned", cut(a.rolesOfUser))
 }
 
 // roleFor finds a role for an administrator.

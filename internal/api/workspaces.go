@@ -56,7 +56,7 @@ const spacesAt = "/permissions/workspaces"
 // workspacePermissions registers these. The prefix is of version 3.
 func (a *API) workspacePermissions(r *registrar) {
 	k, _ := kind.Of(kind.Workspace)
-	addPaged(r, "/users/current/workspaces", "The workspaces that one may be in", a.ownWorkspaces)
+	addPaged(r, "/users/current/workspaces", "The workspaces that one may be in", cut(a.ownWorkspaces))
 	for _, side := range sides {
 		at := spacesAt + "/{workspace}/" + side.segment
 		add(r, http.MethodGet, at, 200, "Which "+side.segment+" hold a permission on a workspace", func(ctx context.Context, s *identity.Subject, in *SpacePath) ([]row, error) {
