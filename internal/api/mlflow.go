@@ -21,6 +21,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 )
 
 // What follows is the API of MLflow's own basic-auth app, 3.17.2, which AuthServiceClient and MLflow's pages call, with its paths,
@@ -35,7 +36,9 @@ type Roles interface {
 	OwnRoles(ctx context.Context, userID int64) ([]directory.Role, error)
 	AssignmentsOf(ctx context.Context, role int64) ([]directory.Assignment, error)
 	Assignments(ctx context.Context) (map[int64][]int64, error)
-	RoleMembers(ctx context.Context, role int64, username string) ([]directory.RoleMember, error)
+	RoleMembers(ctx context.Context, role int64, p store.Page) ([]directory.RoleMember, int, error)
+	RolesUntil(ctx context.Context, userID int64) (map[int64]time.Time, error)
+	RoleSizes(ctx context.Context) (map[int64]int, error)
 	CreateRole(ctx context.Context, r directory.Role) (directory.Role, error)
 	UpdateRole(ctx context.Context, id int64, name, description *string) error
 	DeleteRole(ctx context.Context, id int64) error

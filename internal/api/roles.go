@@ -63,11 +63,11 @@ func (a *API) roles(r *registrar) {
 		if err != nil {
 			return roleDetails{}, err
 		}
-		members, err := a.Roles.RoleMembers(ctx, in.ID, "")
-		return detailsOf(role, len(members)), err
+		sizes, err := a.Roles.RoleSizes(ctx)
+		return detailsOf(role, sizes[in.ID]), err
 	})
 	addPaged(r, "/permissions/roles/{role_id}/permissions", "What a role holds", cut(a.rolePermissions))
-	addPaged(r, "/permissions/roles/{role_id}/users", "Who is assigned a role", cut(a.roleMembers))
+	addPaged(r, "/permissions/roles/{role_id}/users", "Who is assigned a role", a.roleMembers)
 	addPaged(r, "/users/{username}/roles", "The roles that a user is assigned", cut(a.rolesOfUser))
 }
 
@@ -96,13 +96,9 @@ func (a *API) roleDetails(ctx context.Context, s *identity.Subject, _ *Paging) (
 	if err != nil {
 		return all, err
 	}
-	members, err := a.Roles.RoleMembers(ctx, 0, "")
-	count := map[int64]int{}
-	for _, one := range members {
-		count[one.RoleID]++
-	}
+	sizes, err := a.Roles.RoleSizes(ctx)
 	for _, role := range roles {
-		all.rows = append(all.rows, detailsOf(role, count[role.ID]))
+		all.rows = append(all.rows, detailsOf(role, sizes[role.ID]))
 	}
 	return all, err
 }
@@ -116,16 +112,16 @@ func (a *API) rolePermissions(ctx context.Context, s *identity.Subject, in *role
 	return all, err
 }
 
-func (a *API) roleMembers(ctx context.Context, s *identity.Subject, in *rolePage) (listing[roleMember], error) {
-	all := listing[roleMember]{name: func(m roleMember) string { return m.Username }}
+func (a *API) roleMembers(ctx context.Context, s *identity.Subject, in *rolePage) ([]roleMember, int, error) {
 	if _, err := a.roleFor(ctx, s, in.ID); err != nil {
-		return all, err
+		return nil, 0, err
 	}
-	members, err := a.Roles.RoleMembers(ctx, in.ID, "")
-	for _, one := range members {
-		all.rows = append(all.rows, roleMember{one.Username, one.Service, shownEnd(one.ExpiresAt)})
+	members, total, err := a.Roles.RoleMembers(ctx, in.ID, in.stored())
+	rows := make([]roleMember, len(members))
+	for i, one := range members {
+		rows[i] = roleMember{one.Username, one.Service, shownEnd(one.ExpiresAt)}
 	}
-	return all, err
+	return rows, total, err
 }
 
 func (a *API) rolesOfUser(ctx context.Context, s *identity.Subject, in *rolesOfUser) (listing[heldRole], error) {
@@ -141,13 +137,9 @@ func (a *API) rolesOfUser(ctx context.Context, s *identity.Subject, in *rolesOfU
 	if err != nil || len(roles) == 0 {
 		return all, err
 	}
-	held, err := a.Roles.RoleMembers(ctx, 0, user.Username)
-	until := map[int64]string{}
-	for _, one := range held {
-		until[one.RoleID] = shownEnd(one.ExpiresAt)
-	}
+	until, err := a.Roles.RolesUntil(ctx, user.ID)
 	for _, role := range roles {
-		all.rows = append(all.rows, heldRole{role.ID, role.Name, role.Workspace, until[role.ID]})
+		all.rows = append(all.rows, heldRole{role.ID, role.Name, role.Workspace, shownEnd(until[role.ID])})
 	}
 	return all, err
 }
