@@ -21,7 +21,7 @@ var ours = regexp.MustCompile(`<script type="module" src="(/oidc/ui/assets/mlflo
 // TestMLflowsPageGetsOneScript compares the page that comes through the gateway with MLflow's own.
 func TestMLflowsPageGetsOneScript(t *testing.T) {
 	mlflow := mlflowtest.Shared(t)
-	w := world.New(t, mlflow.URL, nil)
+	w := world.New(t, mlflow.Address, nil)
 	ann := w.Person(t, "ann", world.Members)
 	answer, err := mlflow.Client.Get("http://localhost/")
 	if err != nil {
@@ -86,7 +86,7 @@ func TestMLflowsPageStaysAsItIs(t *testing.T) {
 	bare, _ := io.ReadAll(answer.Body)
 	_ = answer.Body.Close()
 	// what leads away from MLflow's pages of accounts comes with the rest, as in the Python plugin
-	w := world.New(t, mlflow.URL, map[string]string{"EXTEND_MLFLOW_MENU": "false", "EXTEND_MLFLOW_REAUTH": "no", "EXTEND_MLFLOW_REDIRECT_ADMIN": "true"})
+	w := world.New(t, mlflow.Address, map[string]string{"EXTEND_MLFLOW_MENU": "false", "EXTEND_MLFLOW_REAUTH": "no", "EXTEND_MLFLOW_REDIRECT_ADMIN": "true"})
 	ann := w.Person(t, "ann", world.Members)
 	got := ann.Do(t, http.MethodGet, "/", nil)
 	if !bytes.Equal(got.Body, bare) {
