@@ -1,7 +1,6 @@
 """MLflow's own pages in a browser, with what the gateway gives them: a menu, a way back in, and a way to ask for access."""
 
 import contextlib
-import json
 import re
 from urllib.parse import parse_qs, urlsplit
 
@@ -107,7 +106,7 @@ def test_an_ended_session_leads_to_the_sign_in_page_once_and_back(world, vera, h
     asked, went = [], []
     vera.on("request", lambda r: asked.append(r.url) if r.url.endswith("/auth/status") else r.is_navigation_request() and went.append(r.url))
     sign_out_unseen(vera)
-    vera.evaluate(f"for (let i = 0; i < 20; i++) {how}")
+    vera.evaluate(f"() => {{ for (let i = 0; i < 20; i++) {how} }}")
     vera.get_by_role("link", name="Sign in with the development provider").wait_for()
     assert len(asked) == 1 and len(went) == 1, (asked, went)
     assert parse_qs(urlsplit(vera.url).query)["next"] == ["/#/experiments/1/runs?searchFilter=metrics.a%20%3E%201"]
@@ -188,11 +187,14 @@ def test_refusals_of_all_else_offer_nothing(world, vera):
     expect(vera.locator("mlflow-oidc-auth-refused")).to_have_count(0)
 
 
+def named(name):
+    return lambda route: route.fulfill(status=200, json={"username": name, "display_name": name})
+
+
 def test_attack_names_that_are_markup(world, chromium):
     with at(world, chromium) as page:
         for name in HOSTILE:
-            body = json.dumps({"username": name, "display_name": name})
-            page.route(re.compile(r"/api/2\.0/mlflow/users/current$"), lambda route, body=body: route.fulfill(status=200, content_type="application/json", body=body))
+            page.route(re.compile(r"/api/2\.0/mlflow/users/current$"), named(name))
             page.reload()
             expect(entry(page)).to_have_accessible_name("Access: " + name)
             expect(menu(page).get_by_text(name, exact=True)).to_be_visible()

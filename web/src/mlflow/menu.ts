@@ -19,18 +19,30 @@ export async function showMenu() {
   root.append(wrap)
   entry.popoverTargetElement = box
   entry.setAttribute('aria-expanded', 'false')
+  let shown = ''
   box.addEventListener('beforetoggle', (event) => {
     if ((event as ToggleEvent).newState === 'open') fill(links)
+    shown = open()
   })
   box.addEventListener('toggle', (event) => {
-    const open = (event as ToggleEvent).newState === 'open'
-    entry.setAttribute('aria-expanded', String(open))
-    if (!open) return
+    const opens = (event as ToggleEvent).newState === 'open'
+    entry.setAttribute('aria-expanded', String(opens))
+    if (!opens) return
     adopt(element, wrap)
     beside(entry, box)
   })
-  onMove(() => box.matches(':popover-open') && box.hidePopover())
+  onMove(() => {
+    if (!box.matches(':popover-open') || shown === open()) return // MLflow changes its filters in the address too
+    shown = open()
+    fill(links)
+  })
   keep(element, wrap)
+}
+
+/** What the menu is about. */
+function open() {
+  const place = placeOf(location)
+  return JSON.stringify([place?.kind, place?.id, workspaceOf(location)])
 }
 
 const link = (text: string, href: string) => make('li', {}, make('a', { className: 'item', href, textContent: text }))
