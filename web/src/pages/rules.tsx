@@ -2,7 +2,7 @@ import { Alert, Badge, Button, Group, Modal, Select, Stack, Switch, Table, Text,
 import { useDebouncedValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import type { ColumnDef } from '@tanstack/react-table'
-import { useState } from 'react'
+import { useMemo, useState } from 'react'
 import { api, body, Refusal, type Schema } from '../client'
 import { useServer } from '../facts'
 import { Ask, useChange } from '../parts/ask'
@@ -36,7 +36,9 @@ export function Rules() {
 function All() {
   const [making, setMaking] = useState(false)
   const query = useQuery({ queryKey: ['rules'], queryFn: () => body(api.GET('/api/3.0/mlflow/workspace-rules')) })
-  const allowed = query.data?.allowed_permissions ?? []
+  const levels = query.data?.allowed_permissions
+  const allowed = levels ?? []
+  const columns = useMemo(() => columnsFor(levels ?? []), [levels]) // made anew with each rendering, they would close what is open in a row
   return (
     <Stack>
       <Group justify="space-between">
@@ -44,7 +46,7 @@ function All() {
         {query.data && <Button onClick={() => setMaking(true)}>New rule</Button>}
       </Group>
       <Text>A rule lets groups into workspaces by their names: into the workspace that its part <code>(?P&lt;ws&gt;…)</code> finds in the name of a group. Where two speak of one group and workspace, the older one counts.</Text>
-      <Rows label="Rules" identify={(r) => String(r.id)} columns={columns(allowed)} rows={query.data?.rules ?? undefined} error={query.error} empty="There are no rules. Permissions on workspaces can be given without." />
+      <Rows label="Rules" identify={(r) => String(r.id)} columns={columns} rows={query.data?.rules ?? undefined} error={query.error} empty="There are no rules. Permissions on workspaces can be given without." />
       <Modal opened={making} onClose={() => setMaking(false)} title="New rule" size="xl" closeOnClickOutside={false}>
         {making && <Form allowed={allowed} close={() => setMaking(false)} />}
       </Modal>
@@ -52,7 +54,7 @@ function All() {
   )
 }
 
-const columns = (allowed: string[]): ColumnDef<Rule>[] => [
+const columnsFor = (allowed: string[]): ColumnDef<Rule>[] => [
   { header: 'Name', cell: ({ row: { original: r } }) => <><span className="name">{r.name}</span><Text size="sm" c="dimmed" className="name">by {r.created_by}</Text></> },
   { header: 'Groups', cell: ({ row: { original: r } }) => <code className="name">{r.pattern}</code> },
   { header: 'Level', cell: ({ row: { original: r } }) => <Level level={r.permission} /> },
