@@ -244,6 +244,7 @@ func TestAttackTrialAfterwards(t *testing.T) {
 
 	path = one.outcome(one.do("GET", one.try("oidc", "s-ann"), ""))
 	w.clock.Advance(6 * time.Minute)
+	w.idpClock.Advance(6 * time.Minute)
 	if got := one.get(path); got.StatusCode != http.StatusNotFound {
 		t.Errorf("it is seen later: %d %s", got.StatusCode, got.body)
 	}
