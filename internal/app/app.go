@@ -119,7 +119,7 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	rules := authz.Rules{Default: c.Default, RestrictCreation: c.RestrictCreation, Workspaces: c.Workspaces.Enabled}
-	a.Gateway = gateway.Options{MLflow: a.MLflow, Auth: auth, Grants: a.Cache, Lifecycle: a.Store, Owners: a.Store, Sealer: keys, Rules: rules,
+	a.Gateway = gateway.Options{MLflow: a.MLflow, Auth: auth, Grants: a.Cache, Lifecycle: a.Store, Owners: a.Store, Managers: a.Store, Denied: denied(origin.Prefix), Sealer: keys, Rules: rules,
 		Origin: origin, Audit: events, Log: a.log, Report: gateway.Report(c.Report), MaxJSON: c.MaxJSON, MaxFiltered: c.MaxFiltered,
 		Spaces: gateway.Spaces{NameToCreate: c.Workspaces.NameToCreate, NotDefault: c.Workspaces.NotDefault}}
 	pages, err := ui.New(origin.Prefix + uiPath + "/")

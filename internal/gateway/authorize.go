@@ -120,7 +120,8 @@ func (c *call) decide(target extract.Target) error {
 		case decision.Reason == authz.ByScope:
 			return errs.New(errs.Denied, "this needs %s on the %s %q; your token gives %s", target.Level, title(resource.Kind), resource.ID, decision.Level)
 		default:
-			return errs.New(errs.Denied, "this needs %s on the %s %q; you have %s", target.Level, title(resource.Kind), resource.ID, decision.Level)
+			return &lacking{errs.New(errs.Denied, "this needs %s on the %s %q; you have %s", target.Level, title(resource.Kind), resource.ID, decision.Level),
+				resource, target.Level, decision.Level}
 		}
 	}
 	return nil
@@ -206,7 +207,7 @@ func hidden(target extract.Target) error {
 	if missing := target.Ref.Missing(target.Value); missing != "" {
 		return errs.New(errs.NotFound, "%s", missing)
 	}
-	return errs.New(errs.Denied, "you may not read %s", target.Value)
+	return &unread{errs.New(errs.Denied, "you may not read %s", target.Value), target}
 }
 
 // rule is what a check of the table asks for.

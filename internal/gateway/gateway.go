@@ -59,6 +59,8 @@ type Options struct {
 	Grants      Grants
 	Lifecycle   Lifecycle
 	Owners      Owners
+	Managers    Managers
+	Denied      func(http.ResponseWriter, *http.Request, Denial) // the page of a refusal; nil: all refusals are JSON
 	Sealer      Sealer
 	Rules       authz.Rules
 	Origin      *httpx.Origin
@@ -136,7 +138,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !ok {
 		g.Audit.Record(r.Context(), audit.Event{Name: audit.RequestRefused, Route: r.Method + " " + path.Decoded, Reason: "no route"})
-		httpx.WriteError(w, r, g.Log, notKnown(r.Method+" "+path.Decoded))
+		g.refuse(w, r, notKnown(r.Method+" "+path.Decoded), nothingToAskFor)
 		return
 	}
 	credential, err := callers(r, match.Route)
@@ -164,7 +166,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if errs.Is(err, errs.Denied) || errs.Is(err, errs.NotFound) {
 			g.Audit.Record(r.Context(), c.refusal(subject, err.Error()))
 		}
-		httpx.WriteError(w, r, g.Log, err)
+		g.refuse(w, c.r, err, func() Denial { return c.denial(err) })
 	}
 }
 
