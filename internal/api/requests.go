@@ -245,8 +245,13 @@ func (a *API) OwnRequests(ctx context.Context, s *identity.Subject, in *OwnQuery
 	return page, nil
 }
 
-// mostLookedAt bounds the open requests that one page looks at. What each is about is decided once.
-const mostLookedAt = 5000
+// mostLookedAt bounds the open requests that one page looks at. What each is about is decided once: from memory, but where a name
+// decides, which MLflow may have to be asked for. Anybody can ask for what does not exist, and must not have MLflow be asked without end.
+const (
+	mostLookedAt = 5000
+	mostNamed    = 300
+	mostAtOnce   = 100
+)
 
 // ManagedRequests lists the open requests that the caller may decide on, the oldest first.
 func (a *API) ManagedRequests(ctx context.Context, s *identity.Subject, in *ManagedQuery) (ManagedRequests, error) {
@@ -260,11 +265,12 @@ func (a *API) ManagedRequests(ctx context.Context, s *identity.Subject, in *Mana
 		return page, err
 	}
 	a, _ = a.asking()
-	ids, err := a.managedOf(ctx, s, open)
+	ids, looked, err := a.managedOf(ctx, s, open)
 	if err != nil {
 		return page, err
 	}
-	page.More = len(open) == mostLookedAt
+	page.More = len(open) == mostLookedAt || looked < len(open)
+	in.Most = min(in.Most, mostAtOnce)
 	if total := len(ids); in.Token == "" {
 		page.Total = &total
 	}
@@ -272,7 +278,7 @@ func (a *API) ManagedRequests(ctx context.Context, s *identity.Subject, in *Mana
 		ids = ids[:in.Most]
 		page.Next = nextPage(strconv.FormatInt(ids[in.Most-1], 10))
 	} else if page.More {
-		page.Next = nextPage(strconv.FormatInt(open[len(open)-1].ID, 10))
+		page.Next = nextPage(strconv.FormatInt(open[looked-1].ID, 10))
 	}
 	found, err := a.Requests.Requests(ctx, ids)
 	for _, r := range found {
@@ -302,22 +308,27 @@ func (a *API) requestsPage(ctx context.Context, s *identity.Subject, in *Managed
 	return after, of, err
 }
 
-// managedOf leaves those requests that the caller may decide on. What MLflow cannot say now is not among them.
-func (a *API) managedOf(ctx context.Context, s *identity.Subject, open []store.OpenRequest) ([]int64, error) {
-	type about struct {
-		kind kind.Name
-		id   string
+// managedOf leaves those requests that the caller may decide on, and tells how many it has looked at. What MLflow cannot say now is not
+// among them.
+func (a *API) managedOf(ctx context.Context, s *identity.Subject, open []store.OpenRequest) (ids []int64, looked int, err error) {
+	mine, err := a.Grants.Of(ctx, s.UserID)
+	if err != nil {
+		return nil, 0, err
 	}
-	known := map[about]bool{}
-	var ids []int64
-	for _, r := range open {
-		on := about{r.Kind, r.Resource}
+	known, named := map[spot]bool{}, 0
+	for i, r := range open {
+		on := spot{r.Kind, r.Resource}
 		managed, ok := known[on]
 		if !ok {
 			k, _ := kind.Of(r.Kind)
+			if !s.Admin && (a.Rules.Workspaces && (k.ByID || k.Parent != "") || mine.NeedsName(r.Kind) || k.Parent != "" && mine.NeedsName(k.Parent)) {
+				if named++; named > mostNamed {
+					return ids, i, nil
+				}
+			}
 			err := a.manages(ctx, s, k, r.Resource)
 			if err != nil && !errs.Is(err, errs.Denied) && !errs.Is(err, errs.Invalid) && !isSilent(err) {
-				return nil, err
+				return nil, 0, err
 			}
 			managed = err == nil
 			known[on] = managed
@@ -326,7 +337,7 @@ func (a *API) managedOf(ctx context.Context, s *identity.Subject, open []store.O
 			ids = append(ids, r.ID)
 		}
 	}
-	return ids, nil
+	return ids, len(open), nil
 }
 
 // decidableRequest shows a request to who decides on it.
