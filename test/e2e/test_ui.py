@@ -200,6 +200,7 @@ def test_attack_names_that_are_markup(world, ada):
 # All pages there are.
 PLACES = [
     "", "tokens", "sessions", "setup",
+    "requests", "requests?tab=mine", "ask", "ask?kind=experiment&id=1&level=EDIT", "resources/experiment/1?tab=requests",
     "resources/experiment", "resources/scorer", "resources/experiment/1", "resources/experiment/1?tab=who",
     "users", "users/" + VERA, "users/" + VERA + "?tab=what", "services",
     "groups", "roles", "trash", "trash?tab=runs", "webhooks",

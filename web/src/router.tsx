@@ -26,6 +26,8 @@ const routes = [
   createRoute({ getParentRoute: () => root, path: '/', validateSearch: (s): { kind?: string } => ({ kind: text(s.kind) }), component: lazyRouteComponent(() => import('./pages/home'), 'Home') }),
   createRoute({ getParentRoute: () => root, path: '/tokens', component: lazyRouteComponent(() => import('./pages/tokens'), 'MyTokens') }),
   createRoute({ getParentRoute: () => root, path: '/sessions', component: lazyRouteComponent(() => import('./pages/sessions'), 'MySessions') }),
+  createRoute({ getParentRoute: () => root, path: '/requests', validateSearch: (s): { tab?: string } => ({ tab: text(s.tab) }), component: lazyRouteComponent(() => import('./pages/requests'), 'Requests') }),
+  createRoute({ getParentRoute: () => root, path: '/ask', validateSearch: (s): { kind?: string; id?: string; level?: string } => ({ kind: text(s.kind), id: text(s.id), level: text(s.level) }), component: lazyRouteComponent(() => import('./pages/asking'), 'AskForAccess') }),
   createRoute({ getParentRoute: () => root, path: '/setup', component: lazyRouteComponent(() => import('./pages/setup'), 'Setup') }),
   createRoute({ getParentRoute: () => root, path: '/resources/$kind', validateSearch: place, component: lazyRouteComponent(() => import('./pages/resources'), 'Resources') }),
   createRoute({ getParentRoute: () => root, path: '/resources/$kind/$id', validateSearch: tabbed, component: lazyRouteComponent(() => import('./pages/resource'), 'Resource') }),

@@ -1,10 +1,12 @@
-import { ActionIcon, Anchor, AppShell, Box, Burger, Button, Group, NavLink, ScrollArea, Text, Title, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
+import { ActionIcon, Anchor, AppShell, Badge, Box, Burger, Button, Group, NavLink, ScrollArea, Text, Title, useComputedColorScheme, useMantineColorScheme, VisuallyHidden } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
+import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet, useRouterState } from '@tanstack/react-router'
 import { useEffect } from 'react'
 import { prefix } from './client'
 import { plural, useMe, useServer, useTable } from './facts'
 import { Chooser } from './parts/workspace'
+import { waiting } from './requests'
 
 /** What all pages have around them. */
 export function Shell() {
@@ -64,6 +66,7 @@ function Menu() {
       <Entry to="/tokens" label="My tokens" />
       <Entry to="/sessions" label="My sessions" />
       <Entry to="/setup" label="Set up a client" />
+      <RequestsEntry />
       <Part title="Resources" />
       {kinds.map((k) => (
         <NavLink key={k.name} renderRoot={(props) => <Link to="/resources/$kind" params={{ kind: k.name }} activeProps={{ 'data-active': true, 'aria-current': 'page' }} {...props} />} label={plural(k.title)} />
@@ -85,6 +88,15 @@ function Menu() {
         </>
       )}
     </ScrollArea>
+  )
+}
+
+/** Where requests for access are, with the number of those that wait for oneself. */
+function RequestsEntry() {
+  const { data } = useQuery(waiting)
+  return (
+    <NavLink label="Requests" rightSection={data?.total ? <Badge size="sm" variant="filled">{data.total}{data.more && '+'}<VisuallyHidden> to decide</VisuallyHidden></Badge> : null}
+      renderRoot={(props) => <Link to="/requests" activeOptions={{ includeSearch: false }} activeProps={{ 'data-active': true, 'aria-current': 'page' }} {...props} />} />
   )
 }
 

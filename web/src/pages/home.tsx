@@ -3,6 +3,7 @@ import { useInfiniteQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useMe, useTable } from '../facts'
 import { Access, general, Remark, what } from '../parts/access'
+import { PageLink } from '../parts/link'
 import { More } from '../parts/table'
 import { PageTitle } from '../parts/title'
 import { Trouble } from '../parts/trouble'
@@ -44,6 +45,7 @@ export function Home() {
             empty="Nothing is given to you yet. Ask whoever manages an experiment or a model, or an administrator." /></>
         )}
         <More query={query} />
+        <Text size="sm" mt="sm">Something is missing? <PageLink to="/ask">Ask for access</PageLink>, and see under <PageLink to="/requests" search={{ tab: 'mine' }}>My requests</PageLink> what was decided.</Text>
       </section>
     </Stack>
   )

@@ -10,6 +10,7 @@ import { GiveForm } from '../parts/give'
 import { HoldingsTable } from '../parts/holdings'
 import { Explanation } from '../parts/level'
 import { PageLink } from '../parts/link'
+import { AskLink, ToDecide, useOwnLevel } from '../parts/requests'
 import { More, Rows } from '../parts/table'
 import { PageTitle } from '../parts/title'
 import { Nowhere, Trouble } from '../parts/trouble'
@@ -25,24 +26,30 @@ export function Resource() {
   const navigate = route.useNavigate()
   const kind = useKind(name)
   const me = useMe()
+  const manages = useOwnLevel(name, id) === 'MANAGE'
   const inner = useTable().kinds.find((k) => k.parent === name)
   if (!kind) return <Nowhere />
   return (
     <Stack>
       <div>
         <PageLink to="/resources/$kind" params={{ kind: name }} size="sm">{plural(kind.title)}</PageLink>
-        <PageTitle>{id}</PageTitle>
+        <Group justify="space-between" mih={36}>
+          <PageTitle>{id}</PageTitle>
+          <AskLink key={`${name} ${id}`} kind={name} id={id} />
+        </Group>
       </div>
       <Tabs key={`${name} ${id}`} value={tab} onChange={(to) => navigate({ search: { tab: to ?? undefined } })} keepMounted={false}>
         <Tabs.List>
           <Tabs.Tab value="given">Permissions</Tabs.Tab>
           <Tabs.Tab value="who">Who can access this?</Tabs.Tab>
           <Tabs.Tab value="mine">What can I do?</Tabs.Tab>
+          {manages && <Tabs.Tab value="requests">Requests</Tabs.Tab>}
           {inner && <Tabs.Tab value="inner">{plural(inner.title)}</Tabs.Tab>}
         </Tabs.List>
         <Tabs.Panel value="given" pt="md"><GivenOn kind={kind} id={id} /></Tabs.Panel>
         <Tabs.Panel value="who" pt="md"><WhoCan kind={name} id={id} /></Tabs.Panel>
         <Tabs.Panel value="mine" pt="md"><Explanation user={me.username} kind={name} id={id} /></Tabs.Panel>
+        {manages && <Tabs.Panel value="requests" pt="md"><ToDecide of={{ kind: name, id }} empty="Nobody asks for access to this." /></Tabs.Panel>}
         {inner && <Tabs.Panel value="inner" pt="md"><Parts kind={inner} parent={id} /></Tabs.Panel>}
       </Tabs>
     </Stack>
