@@ -65,6 +65,11 @@ type Store interface {
 	CreatePattern(ctx context.Context, p store.Principal, g authz.Grant) error
 	UpdatePattern(ctx context.Context, p store.Principal, g authz.Grant, until *time.Time) error
 	DeletePattern(ctx context.Context, p store.Principal, k kind.Name, id int64) error
+	Together(ctx context.Context, whose []store.Principal, work func(ctx context.Context) error) error
+	Held(ctx context.Context, p store.Principal, g authz.Grant) (store.Holding, error)
+	GrantsOfGroup(ctx context.Context, name string) ([]authz.Grant, error)
+	GeneralRoles(ctx context.Context) ([]authz.Grant, error)
+	Assigned(ctx context.Context, permission int64) ([]directory.User, error)
 	UsersAfter(ctx context.Context, name string, most int) ([]directory.User, error)
 	Administrators(ctx context.Context) ([]string, error)
 	TryLogin(ctx context.Context, login directory.Login) (directory.Tried, []authz.Grant, error)
@@ -181,6 +186,7 @@ func (a *API) operations(r *registrar) {
 	a.holdings(r)
 	a.requests(r)
 	a.roles(r)
+	a.bulk(r)
 	a.mlflowUsers(r)
 	a.mlflowRoles(r)
 	a.mlflowPermissions(r)

@@ -57,6 +57,7 @@ type Holding struct {
 	Priority   *int   `json:"priority,omitempty"`
 	Permission string `json:"permission"`
 	Expires    string `json:"expires_at,omitempty"`
+	Rule       string `json:"by_rule,omitempty" doc:"the workspace rule that has given it, and sees to it until somebody changes it by hand"`
 }
 
 // Holdings is a page of what is given.
@@ -165,19 +166,26 @@ func (a *API) namedSo(ctx context.Context, names *asking, q store.HoldingsQuery)
 
 // holding shows what is held. A name that MLflow does not tell now is left out: the permission is there all the same.
 func (a *API) holding(ctx context.Context, h store.Holding) Holding {
+	one := a.unnamed(h)
+	if k, _ := kind.Of(h.Grant.Kind); k.ByID && h.Grant.Pattern == "" {
+		if name, err := a.names().ExperimentName(ctx, h.Grant.Resource); err == nil {
+			one.Name = name
+		}
+	}
+	return one
+}
+
+// unnamed shows what is held as the database has it.
+func (a *API) unnamed(h store.Holding) Holding {
 	g := h.Grant
 	k, _ := kind.Of(g.Kind)
 	one := Holding{ID: g.ID, User: h.Holder.User, Group: h.Holder.Group, Service: h.Service, Kind: string(g.Kind), Workspace: g.Workspace, Resource: g.Resource,
-		Pattern: g.Pattern, Permission: g.Level.String(), Expires: shownEnd(g.Expires)}
+		Pattern: g.Pattern, Permission: g.Level.String(), Expires: shownEnd(g.Expires), Rule: h.Rule}
 	if in := g.Pattern != "" && g.Kind != kind.Workspace || g.Pattern == "" && !k.Everywhere; in && a.Rules.Workspaces && g.Workspace == "" {
 		one.Workspace = kind.DefaultWorkspace
 	}
 	if g.Pattern != "" {
 		one.Priority = &g.Priority
-	} else if k.ByID {
-		if name, err := a.names().ExperimentName(ctx, g.Resource); err == nil {
-			one.Name = name
-		}
 	}
 	return one
 }

@@ -53,9 +53,7 @@ func (a *API) patterns(r *registrar, k kind.Kind, side side) {
 		if err != nil {
 			return nil, err
 		}
-		if g.Workspace = a.patternPlace(ctx, k); until != nil {
-			g.Expires = *until
-		}
+		g = a.newPattern(ctx, k, g, until)
 		if err := a.Store.CreatePattern(ctx, side.of(in.Principal), g); err != nil {
 			return nil, err
 		}
@@ -131,6 +129,14 @@ func (a *API) pattern(s *identity.Subject, k kind.Kind, body patternBody) (authz
 	}
 	until, err := a.until(body.Ending)
 	return authz.Grant{Kind: k.Name, Pattern: body.Regex, Priority: int(body.Priority), Level: level}, until, err
+}
+
+// newPattern is a pattern that is made where the request is, until the time that is given.
+func (a *API) newPattern(ctx context.Context, k kind.Kind, g authz.Grant, until *time.Time) authz.Grant {
+	if g.Workspace = a.patternPlace(ctx, k); until != nil {
+		g.Expires = *until
+	}
+	return g
 }
 
 func (a *API) patternRows(ctx context.Context, k kind.Kind, side side, p store.Principal) ([]row, error) {

@@ -146,14 +146,7 @@ func grantRoutes[P any, At interface {
 	}
 	give := func(ctx context.Context, s *identity.Subject, in *C, do changing) (kind.Level, error) {
 		at := Change(in).grant()
-		if err := a.manages(ctx, s, k, at.Resource); err != nil {
-			return kind.NoPermissions, err
-		}
-		level, err := parseLevel(Change(in).wanted().Permission)
-		if err != nil {
-			return level, err
-		}
-		until, err := a.until(Change(in).wanted().Ending)
+		level, until, err := a.granting(ctx, s, k, at.Resource, Change(in).wanted())
 		if err != nil {
 			return level, err
 		}
@@ -191,6 +184,19 @@ func grantRoutes[P any, At interface {
 			return a.oneGrant(ctx, s, k, side, side.of(at.Principal), at.Resource)
 		})
 	}
+}
+
+// granting asks whether the caller may give what is wanted on a resource.
+func (a *API) granting(ctx context.Context, s *identity.Subject, k kind.Kind, resource string, wanted levelBody) (kind.Level, *time.Time, error) {
+	if err := a.manages(ctx, s, k, resource); err != nil {
+		return kind.NoPermissions, nil, err
+	}
+	level, err := parseLevel(wanted.Permission)
+	if err != nil {
+		return level, nil, err
+	}
+	until, err := a.until(wanted.Ending)
+	return level, until, err
 }
 
 // plain is a grant as the plugin answers with it where it wraps it in nothing.

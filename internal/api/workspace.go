@@ -23,6 +23,11 @@ func (a *API) place(r *http.Request, s *identity.Subject) (context.Context, erro
 	if err != nil {
 		return nil, err
 	}
+	return a.within(ctx, s, scope)
+}
+
+// within is a context in a workspace, for whoever is in it.
+func (a *API) within(ctx context.Context, s *identity.Subject, scope workspace.Scope) (context.Context, error) {
 	ctx = workspace.In(ctx, scope)
 	if s.Admin || scope.Name == kind.DefaultWorkspace {
 		return ctx, nil

@@ -75,6 +75,9 @@ const (
 // principal finds the column and id by which rows refer to a principal.
 func (db *DB) principal(ctx context.Context, from bun.IDB, p Principal) (holder, error) {
 	h := holder{table: "gw_users", name: "username", column: "user_id", is: p.User}
+	if !watchesOf(ctx, p) {
+		return h, errs.New(errs.Internal, "what %s holds is changed and not watched", p)
+	}
 	if p.Group != "" {
 		h = holder{table: "gw_groups", name: "name", column: "group_id", is: p.Group}
 	}

@@ -13,7 +13,8 @@ import (
 // Holding is a grant or a pattern with who holds it.
 type Holding struct {
 	Holder  Principal
-	Service bool // the user is a service account
+	Service bool   // the user is a service account
+	Rule    string // the workspace rule that has given it; "" where none has
 	Grant   authz.Grant
 }
 
@@ -32,6 +33,18 @@ type holdingRow struct {
 	ruleRow
 	Username, GroupName string
 	IsService           bool
+	RuleName            string
+}
+
+func (r holdingRow) holding() (Holding, error) {
+	h := Holding{Holder: Principal{User: r.Username, Group: r.GroupName}, Service: r.IsService, Rule: r.RuleName}
+	table := grants
+	if r.Pattern != "" {
+		table = patterns
+	}
+	var err error
+	h.Grant, err = r.grant(source(h.Holder, table))
+	return h, err
 }
 
 // Holdings lists a page of what is held, and how much there is in all, in the order of kinds and names. Nothing beyond the page
@@ -40,7 +53,7 @@ func (db *DB) Holdings(ctx context.Context, q HoldingsQuery) ([]Holding, int, er
 	var all *bun.SelectQuery
 	var err error
 	if q.Holder == (Principal{}) {
-		all = containing(db.holdings(grants), "COALESCE(u.username, g.name)", q.Search).
+		all = containing(db.holdings(ctx, grants), "COALESCE(u.username, g.name)", q.Search).
 			Where("r.kind = ? AND r.workspace = ? AND r.resource = ?", q.Kind.Kept(), place(ctx, q.Kind), q.Resource)
 	} else if all, err = db.holdingsOf(ctx, q); err != nil {
 		return nil, 0, err
@@ -53,15 +66,9 @@ func (db *DB) Holdings(ctx context.Context, q HoldingsQuery) ([]Holding, int, er
 	}
 	found := make([]Holding, len(rows))
 	for i, row := range rows {
-		h := Holding{Holder: Principal{User: row.Username, Group: row.GroupName}, Service: row.IsService}
-		table := grants
-		if row.Pattern != "" {
-			table = patterns
-		}
-		if h.Grant, err = row.grant(source(h.Holder, table)); err != nil {
+		if found[i], err = row.holding(); err != nil {
 			return nil, 0, err
 		}
-		found[i] = h
 	}
 	return found, int(total), nil
 }
@@ -73,7 +80,7 @@ func (db *DB) holdingsOf(ctx context.Context, q HoldingsQuery) (*bun.SelectQuery
 		return nil, err
 	}
 	of := func(table, named string, k kind.Name) *bun.SelectQuery {
-		s := db.holdings(table).Where("r.? = ?", bun.Ident(h.column), h.id)
+		s := db.holdings(ctx, table).Where("r.? = ?", bun.Ident(h.column), h.id)
 		if table == grants && len(q.Named) > 0 {
 			s = s.WhereGroup(" AND ", func(s *bun.SelectQuery) *bun.SelectQuery {
 				return containing(s, "r."+named, q.Search).WhereOr("r.kind = ? AND r.resource IN (?)", kind.Experiment, bun.List(q.Named))
@@ -90,12 +97,13 @@ func (db *DB) holdingsOf(ctx context.Context, q HoldingsQuery) (*bun.SelectQuery
 }
 
 // holdings selects the rules of a table that have not ended, with their holders, in columns that are the same for both tables.
-func (db *DB) holdings(table string) *bun.SelectQuery {
-	q := db.read.NewSelect().TableExpr("? AS r", bun.Ident(table)).Column("r.id", "r.kind", "r.workspace", "r.level", "r.expires_at").Where(lasting("r"), db.now())
+func (db *DB) holdings(ctx context.Context, table string) *bun.SelectQuery {
+	q := db.from(ctx).NewSelect().TableExpr("? AS r", bun.Ident(table)).Column("r.id", "r.kind", "r.workspace", "r.level", "r.expires_at").Where(lasting("r"), db.now())
 	if table == grants {
-		q = q.ColumnExpr("r.resource, '' AS pattern, 0 AS priority")
+		q = q.ColumnExpr("r.resource, '' AS pattern, 0 AS priority, CASE WHEN r.rule_id IS NULL THEN '' ELSE COALESCE(w.name, 'that is gone') END AS rule_name").
+			Join("LEFT JOIN ? AS w ON w.id = r.rule_id", bun.Ident(rulesTable))
 	} else {
-		q = q.ColumnExpr("'' AS resource, r.pattern, r.priority")
+		q = q.ColumnExpr("'' AS resource, r.pattern, r.priority, '' AS rule_name")
 	}
 	return q.ColumnExpr("COALESCE(u.username, '') AS username, COALESCE(g.name, '') AS group_name, COALESCE(u.is_service, ?) AS is_service", false).
 		Join("LEFT JOIN gw_users AS u ON u.id = r.user_id").Join("LEFT JOIN gw_groups AS g ON g.id = r.group_id")

@@ -57,6 +57,36 @@ func ofRoles(q *bun.SelectQuery, userID int64, now time.Time) *bun.SelectQuery {
 		Where("r.owner_id = ? OR r.id IN (SELECT a.role_id FROM gw_role_assignments AS a WHERE a.user_id = ? AND "+lasting("a")+")", userID, userID, now)
 }
 
+// GeneralRoles gives what roles give and deny on all of a kind, or on a part of one, whoever has them. Users' own roles are left out.
+func (db *DB) GeneralRoles(ctx context.Context) ([]authz.Grant, error) {
+	var rows []heldRow
+	err := db.read.NewSelect().TableExpr("gw_role_permissions AS p").Join("JOIN gw_roles AS r ON r.id = p.role_id").
+		ColumnExpr("? AS source, p.id, p.resource_type AS kind, r.workspace, p.permission AS level, p.resource, '' AS pattern, 0 AS priority, '' AS by_group, r.name AS by_role", int(authz.Role)).
+		Where("p.resource = ? AND r.owner_id IS NULL", authz.Everything).Order("p.id").Scan(ctx, &rows)
+	if err != nil {
+		return nil, db.coded(err, "")
+	}
+	all := make([]authz.Grant, len(rows))
+	for i, row := range rows {
+		if all[i], err = row.grant(); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// Assigned lists the users who have the role that a permission is of, by name.
+func (db *DB) Assigned(ctx context.Context, permission int64) ([]directory.User, error) {
+	var rows []userRow
+	err := db.read.NewSelect().Model(&rows).Where("u.id IN (SELECT a.user_id FROM gw_role_assignments AS a JOIN gw_role_permissions AS p ON p.role_id = a.role_id WHERE p.id = ? AND "+
+		lasting("a")+")", permission, db.now()).Order("u.username").Scan(ctx)
+	users := make([]directory.User, len(rows))
+	for i, row := range rows {
+		users[i] = row.user()
+	}
+	return users, db.coded(err, "")
+}
+
 func (r heldRow) ofRole() (authz.Grant, error) {
 	g := authz.Grant{ID: r.ID, Source: authz.Role, Kind: r.Kind, Workspace: r.Workspace, Resource: r.Resource, Role: r.ByRole, Expires: ended(r.ExpiresAt), Denies: r.Level == directory.Deny}
 	if _, ok := kind.Of(g.Kind); !ok {

@@ -20,6 +20,10 @@ func (db *DB) update(ctx context.Context, change func(ctx context.Context, tx bu
 
 // sometimes runs what may be a change in one transaction, and moves the counter where it says that it was one.
 func (db *DB) sometimes(ctx context.Context, change func(ctx context.Context, tx bun.Tx) (bool, error)) error {
+	if tx, ok := together(ctx); ok { // which moves the counter itself, and says what it has changed
+		_, err := change(ctx, tx)
+		return err
+	}
 	var changed bool
 	noted := &changes{}
 	err := db.serial(context.WithValue(ctx, changesKey{}, noted), func(ctx context.Context, tx bun.Tx) error {
