@@ -187,6 +187,7 @@ func (a *API) operations(r *registrar) {
 	a.requests(r)
 	a.roles(r)
 	a.bulk(r)
+	a.previews(r)
 	a.mlflowUsers(r)
 	a.mlflowRoles(r)
 	a.mlflowPermissions(r)

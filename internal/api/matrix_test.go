@@ -103,6 +103,9 @@ func (c *cast) steps(t *testing.T) map[string]step {
 	all["GET /permissions/holdings"] = step{want: managed(200), path: "/permissions/holdings?kind=experiment&id=" + c.on[kind.Experiment]}
 	all["POST /permissions/bulk"] = step{want: managed(200), path: "/permissions/bulk", body: changes(c.entry("take", "")),
 		ready: func(t *testing.T) { c.give(t, store.Principal{User: c.target.Username}, kind.Experiment, kind.Read) }}
+	all["POST /permissions/patterns/preview"] = step{want: administrators(200), path: "/permissions/patterns/preview",
+		body: object{"user": c.target.Username, "kind": "experiment", "regex": "matrix", "priority": 1, "permission": "READ"}}
+	all["GET /permissions/patterns"] = step{want: managed(200), path: "/permissions/patterns?kind=experiment&id=" + c.on[kind.Experiment]}
 	all["GET /permissions/explain"] = step{want: statuses{401, 403, 403, 200, 200, 200}, ready: func(t *testing.T) { c.give(t, store.Principal{User: c.target.Username}, kind.Experiment, kind.Read) },
 		path: strings.TrimPrefix(explainAt(c.target.Username, kind.Experiment, c.on[kind.Experiment]), base)}
 	all["GET /permissions/who"] = step{want: managed(200), path: "/permissions/who?kind=experiment&id=" + c.on[kind.Experiment]}

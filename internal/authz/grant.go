@@ -102,13 +102,39 @@ type pattern struct {
 	matches *regexp.Regexp // nil: could not be compiled; it matches everything and refuses
 }
 
+// patternsByKind are the patterns of one source, in the order in which they are asked.
+type patternsByKind = map[kind.Name][]pattern
+
+// compile prepares a stored pattern. One that no longer compiles denies whatever it is asked about instead of being skipped: what
+// it meant to refuse cannot be known.
+func compile(row Grant) pattern {
+	row.Workspace = stored(row.Workspace)
+	p := pattern{grant: row}
+	if compiled, err := CompilePattern(row.Pattern); err == nil {
+		p.matches = compiled
+	} else {
+		p.grant.Level = kind.NoPermissions
+	}
+	return p
+}
+
+// sortPatterns puts patterns of one source into the order in which they are asked.
+func sortPatterns(all []pattern) {
+	sort.SliceStable(all, func(i, j int) bool {
+		if all[i].grant.Priority != all[j].grant.Priority {
+			return all[i].grant.Priority < all[j].grant.Priority
+		}
+		return stronger(all[i].grant.Level, all[j].grant.Level)
+	})
+}
+
 // Grants is all that is granted to one subject, compiled for look-up. It is immutable and safe for concurrent use.
 type Grants struct {
 	order     []Source
 	workspace string // that of the request, "" for the default one
 	placed    bool   // the request is in a workspace
 	exact     [sources]map[key][]Grant
-	patterns  [sources]map[kind.Name][]pattern
+	patterns  [sources]patternsByKind
 	roles     roles
 	until     time.Time
 }
@@ -154,8 +180,7 @@ func (g *Grants) speaks(p *pattern, on Resource) bool {
 	return p.matches == nil || p.matches.MatchString(on.Name)
 }
 
-// Compile prepares a subject's grants. A stored pattern that no longer compiles denies whatever it is asked about
-// instead of being skipped: what it meant to refuse cannot be known.
+// Compile prepares a subject's grants.
 func Compile(order []Source, rows []Grant) *Grants {
 	g := &Grants{order: order}
 	for _, row := range rows {
@@ -177,17 +202,10 @@ func Compile(order []Source, rows []Grant) *Grants {
 				g.roles.add(row)
 			}
 		default:
-			row.Workspace = stored(row.Workspace)
-			p := pattern{grant: row}
-			if compiled, err := CompilePattern(row.Pattern); err == nil {
-				p.matches = compiled
-			} else {
-				p.grant.Level = kind.NoPermissions
-			}
 			if g.patterns[row.Source] == nil {
-				g.patterns[row.Source] = map[kind.Name][]pattern{}
+				g.patterns[row.Source] = patternsByKind{}
 			}
-			g.patterns[row.Source][row.Kind] = append(g.patterns[row.Source][row.Kind], p)
+			g.patterns[row.Source][row.Kind] = append(g.patterns[row.Source][row.Kind], compile(row))
 		}
 	}
 	g.roles.finish()
@@ -198,12 +216,7 @@ func Compile(order []Source, rows []Grant) *Grants {
 	}
 	for _, byKind := range g.patterns {
 		for _, all := range byKind {
-			sort.SliceStable(all, func(i, j int) bool {
-				if all[i].grant.Priority != all[j].grant.Priority {
-					return all[i].grant.Priority < all[j].grant.Priority
-				}
-				return stronger(all[i].grant.Level, all[j].grant.Level)
-			})
+			sortPatterns(all)
 		}
 	}
 	return g
