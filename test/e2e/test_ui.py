@@ -134,7 +134,8 @@ def test_administrators_make_deactivate_and_delete_accounts(world, ada):
     expect(ada.get_by_text("1 in all")).to_be_visible()
     ada.get_by_role("link", name="passing@example.com").click()
     ada.get_by_role("button", name="Give a permission").click()
-    ada.get_by_role("textbox", name="Id", exact=True).fill("1")
+    ada.get_by_role("combobox", name="Experiment").fill("1")
+    ada.get_by_role("combobox", name="Experiment").press("Tab")
     ada.get_by_role("dialog").get_by_role("button", name="Give").click()
     expect(ada.get_by_role("link", name="vision/digits")).to_be_visible()
     ada.get_by_role("button", name="Deactivate").click()
@@ -201,7 +202,7 @@ def test_attack_names_that_are_markup(world, ada):
 PLACES = [
     "", "tokens", "sessions", "setup",
     "requests", "requests?tab=mine", "ask", "ask?kind=experiment&id=1&level=EDIT", "resources/experiment/1?tab=requests",
-    "resources/experiment", "resources/scorer", "resources/experiment/1", "resources/experiment/1?tab=who",
+    "resources/experiment", "resources/scorer", "resources/experiment/1", "resources/experiment/1?tab=who", "resources/experiment/1?tab=patterns",
     "users", "users/" + VERA, "users/" + VERA + "?tab=what", "services",
     "groups", "roles", "trash", "trash?tab=runs", "webhooks",
     "audit",

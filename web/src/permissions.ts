@@ -1,4 +1,4 @@
-import { api, body, inWorkspace } from './client'
+import { api, body, inWorkspace, type Schema } from './client'
 import type { Kind } from './facts'
 
 /** Who holds a permission. */
@@ -55,3 +55,29 @@ export function changePattern(p: Principal, kind: Kind, id: number, pattern: Pat
 export function deletePattern(p: Principal, kind: Kind, id: number) {
   return body(api.DELETE(ofKind(patternPath[side(p)], kind), { params: { path: { principal: nameOf(p), id: String(id) } } }))
 }
+
+export type BulkChange = Schema['BulkChange']
+export type Outcome = Schema['BulkOutcome']
+
+/** How many changes the server makes together at most. */
+export const together = 500
+
+/** Makes several changes, all of them or none. */
+export async function bulk(changes: BulkChange[]): Promise<Outcome[]> {
+  return (await body(api.POST('/api/2.0/mlflow/permissions/bulk', { body: { changes } }))).outcomes ?? []
+}
+
+/** The changes that put back what several have changed. */
+export function backwards(changes: BulkChange[], outcomes: Outcome[]): BulkChange[] {
+  return changes.map((c, i): BulkChange => {
+    const { did, before } = outcomes[i]!
+    const of = { user: c.user, group: c.group, kind: c.kind, resource: c.resource, workspace: c.workspace }
+    if (!before) return { ...of, do: 'take' }
+    const was = { ...of, regex: before.regex, priority: before.priority, permission: before.permission }
+    if (did === 'changed') return { ...was, do: 'change', id: c.id, expires_at: before.expires_at ?? null }
+    return { ...was, do: 'give', workspace: before.workspace, ...(before.expires_at ? { expires_at: before.expires_at } : {}) }
+  })
+}
+
+/** Whether what several changes have changed can be put back: what a rule gave would not be the rule's again. */
+export const undoable = (outcomes: Outcome[]) => outcomes.every((o) => !o.before?.by_rule)

@@ -7,7 +7,8 @@ import { api, body, page, Refusal, type Schema } from '../client'
 import { done } from '../parts/ask'
 import { Whom } from '../parts/give'
 import { PageLink } from '../parts/link'
-import { Listing, paging, type Place } from '../parts/table'
+import { GiveToSeveral } from '../parts/several'
+import { Listing, paging, type Place, useChoice } from '../parts/table'
 import { PageTitle } from '../parts/title'
 import { Trouble } from '../parts/trouble'
 
@@ -35,11 +36,12 @@ function Accounts({ service, title, at, go }: { service: boolean; title: string;
     queryFn: () => page(api.GET('/api/2.0/mlflow/users/details', { params: { query: { ...paging(at), service: String(service) } } })),
     placeholderData: keepPreviousData,
   })
+  const choice = useChoice<Account>((a) => a.username, service, at.q)
   return (
     <Stack>
       <PageTitle>{title}</PageTitle>
       <Listing label={title} identify={(a) => a.username} columns={service ? [...columns, source] : columns} rows={query.data?.rows} total={query.data?.total} error={query.error} fetching={query.isFetching} at={at} go={go}
-        actions={<Button onClick={() => setMaking(true)}>{service ? 'New service account' : 'New user'}</Button>}
+        choice={choice} chosen={<GiveToSeveral choice={choice} whom={(a) => ({ user: a.username })} />} actions={<Button onClick={() => setMaking(true)}>{service ? 'New service account' : 'New user'}</Button>}
         empty={at.q ? 'No name has this in it.' : service ? 'There are no service accounts. Make one for a program that acts for nobody in particular.' : 'There is nobody yet: people come by signing in.'} />
       <Modal opened={making} onClose={() => setMaking(false)} title={service ? 'New service account' : 'New user'}>
         {making && <NewAccount service={service} close={() => setMaking(false)} />}

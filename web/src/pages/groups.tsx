@@ -6,7 +6,8 @@ import { useState } from 'react'
 import { api, body, page, type Schema } from '../client'
 import { done } from '../parts/ask'
 import { PageLink } from '../parts/link'
-import { Listing, paging } from '../parts/table'
+import { GiveToSeveral } from '../parts/several'
+import { Listing, paging, useChoice } from '../parts/table'
 import { PageTitle } from '../parts/title'
 import { Trouble } from '../parts/trouble'
 
@@ -22,11 +23,12 @@ export function Groups() {
     queryFn: () => page(api.GET('/api/2.0/mlflow/permissions/groups/details', { params: { query: paging(at) } })),
     placeholderData: keepPreviousData,
   })
+  const choice = useChoice<Schema['GroupDetails']>((g) => g.group_name, at.q)
   return (
     <Stack>
       <PageTitle>Groups</PageTitle>
       <Listing label="Groups" identify={(g) => g.group_name} columns={columns} rows={query.data?.rows} total={query.data?.total} error={query.error} fetching={query.isFetching} at={at}
-        go={(search) => navigate({ search, replace: true })} actions={<Button onClick={() => setMaking(true)}>New group</Button>}
+        choice={choice} chosen={<GiveToSeveral choice={choice} whom={(g) => ({ group: g.group_name })} />} go={(search) => navigate({ search, replace: true })} actions={<Button onClick={() => setMaking(true)}>New group</Button>}
         empty={at.q ? 'No name has this in it.' : 'There are no groups yet: they come with the people who sign in.'} />
       <Modal opened={making} onClose={() => setMaking(false)} title="New group">
         {making && <NewGroup close={() => setMaking(false)} />}

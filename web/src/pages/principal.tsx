@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Modal, NumberInput, Select, Stack, Tabs, Text, TextInput } from '@mantine/core'
+import { Badge, Button, Group, Modal, Select, Stack, Tabs, Text } from '@mantine/core'
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
@@ -10,11 +10,14 @@ import { Ask, useChange } from '../parts/ask'
 import { endOf, LevelField, Until } from '../parts/give'
 import { HoldingsTable } from '../parts/holdings'
 import { PageLink } from '../parts/link'
+import { PatternFields } from '../parts/pattern'
+import { Preview } from '../parts/preview'
 import { RolesOf } from '../parts/roles'
 import { doing, Listing, More, paging, type Place, Rows } from '../parts/table'
 import { PageTitle } from '../parts/title'
 import { Trouble } from '../parts/trouble'
 import { When } from '../parts/when'
+import { Which } from '../parts/which'
 import { InWorkspace } from '../parts/workspace'
 import { addPattern, give, nameOf, type Principal } from '../permissions'
 
@@ -144,7 +147,7 @@ function GivenTo({ to, at, go }: { to: Principal; at: Place; go: (to: Place) => 
   return (
     <>
       <HoldingsTable of={to} at={at} go={go} actions={<Button onClick={() => setGiving(true)}>Give a permission</Button>} empty="Nothing is given to them directly." />
-      <Modal opened={giving} onClose={() => setGiving(false)} title={`Give ${nameOf(to)} a permission`}>
+      <Modal opened={giving} onClose={() => setGiving(false)} title={`Give ${nameOf(to)} a permission`} size="lg">
         {giving && <GiveTo to={to} close={() => setGiving(false)} />}
       </Modal>
     </>
@@ -161,6 +164,7 @@ function GiveTo({ to, close }: { to: Principal; close: () => void }) {
   const [until, setUntil] = useState('')
   function choose(to: Kind) {
     setKind(to)
+    setOn('')
     if (!to.patterns_segment) setBy('one')
   }
   const add = useChange({
@@ -172,24 +176,24 @@ function GiveTo({ to, close }: { to: Principal; close: () => void }) {
     said: () => `${nameOf(to)} has ${level}`,
     after: close,
   })
-  const what = by === 'pattern' ? 'Pattern' : kind.parent ? `Id of the ${kind.parent}, a slash, and the name` : kind.by_id ? 'Id' : 'Name'
   return (
     <form onSubmit={(e) => { e.preventDefault(); add.mutate() }}>
       <Stack>
         <Select label="Kind" data={kinds.map((k) => ({ value: k.name, label: k.title }))} value={kind.name} allowDeselect={false} onChange={(name) => choose(kinds.find((k) => k.name === name) ?? kind)} />
         {kind.patterns_segment && (
-          <Select label="On" data={[{ value: 'one', label: 'one of them' }, { value: 'pattern', label: 'all whose names match a pattern' }]} value={by} allowDeselect={false} onChange={(v) => setBy(v === 'pattern' ? 'pattern' : 'one')} />
+          <Select label="On" data={[{ value: 'one', label: 'one of them' }, { value: 'pattern', label: 'all whose names match a pattern' }]} value={by} allowDeselect={false} onChange={(v) => { setBy(v === 'pattern' ? 'pattern' : 'one'); setOn('') }} />
         )}
-        <TextInput label={what} required value={on} onChange={(e) => setOn(e.currentTarget.value)} maxLength={by === 'pattern' ? 255 : 512}
-          description={by === 'pattern' ? 'RE2; it matches from the start of a name: team-a/.* is all that begins with team-a/' : undefined} />
-        {by === 'pattern' && <NumberInput label="Priority" description="The smallest decides" value={priority} onChange={setPriority} allowDecimal={false} />}
+        {by === 'pattern'
+          ? <PatternFields regex={on} priority={priority} onRegex={setOn} onPriority={setPriority} />
+          : <Which key={kind.name} kind={kind} value={on} onChange={setOn} />}
         <InWorkspace kind={kind} pattern={by === 'pattern'} />
         <LevelField value={level} onChange={setLevel} />
         <Until value={until} onChange={setUntil} />
+        {by === 'pattern' && <Preview to={to} kind={kind} regex={on} priority={Number(priority)} permission={level} />}
         {add.error && <Trouble error={add.error} />}
         <Group justify="end">
           <Button variant="default" onClick={close}>Cancel</Button>
-          <Button type="submit" loading={add.isPending}>Give</Button>
+          <Button type="submit" loading={add.isPending} disabled={!on}>Give</Button>
         </Group>
       </Stack>
     </form>

@@ -11,6 +11,7 @@ import { HoldingsTable } from '../parts/holdings'
 import { Explanation } from '../parts/level'
 import { PageLink } from '../parts/link'
 import { AskLink, ToDecide, useOwnLevel } from '../parts/requests'
+import { SpeakingPatterns } from '../parts/speaking'
 import { More, Rows } from '../parts/table'
 import { PageTitle } from '../parts/title'
 import { Nowhere, Trouble } from '../parts/trouble'
@@ -42,12 +43,14 @@ export function Resource() {
         <Tabs.List>
           <Tabs.Tab value="given">Permissions</Tabs.Tab>
           <Tabs.Tab value="who">Who can access this?</Tabs.Tab>
+          {kind.patterns_segment && <Tabs.Tab value="patterns">Patterns</Tabs.Tab>}
           <Tabs.Tab value="mine">What can I do?</Tabs.Tab>
           {manages && <Tabs.Tab value="requests">Requests</Tabs.Tab>}
           {inner && <Tabs.Tab value="inner">{plural(inner.title)}</Tabs.Tab>}
         </Tabs.List>
         <Tabs.Panel value="given" pt="md"><GivenOn kind={kind} id={id} /></Tabs.Panel>
         <Tabs.Panel value="who" pt="md"><WhoCan kind={name} id={id} /></Tabs.Panel>
+        {kind.patterns_segment && <Tabs.Panel value="patterns" pt="md"><SpeakingPatterns kind={name} id={id} /></Tabs.Panel>}
         <Tabs.Panel value="mine" pt="md"><Explanation user={me.username} kind={name} id={id} /></Tabs.Panel>
         {manages && <Tabs.Panel value="requests" pt="md"><ToDecide of={{ kind: name, id }} empty="Nobody asks for access to this." /></Tabs.Panel>}
         {inner && <Tabs.Panel value="inner" pt="md"><Parts kind={inner} parent={id} /></Tabs.Panel>}

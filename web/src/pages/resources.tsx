@@ -6,7 +6,8 @@ import { useMemo } from 'react'
 import { api, page } from '../client'
 import { type Kind, plural, useKind } from '../facts'
 import { PageLink } from '../parts/link'
-import { Listing, paging } from '../parts/table'
+import { GiveOnSeveral } from '../parts/several'
+import { Listing, paging, useChoice } from '../parts/table'
 import { PageTitle } from '../parts/title'
 import { Nowhere } from '../parts/trouble'
 import { InWorkspace } from '../parts/workspace'
@@ -53,9 +54,10 @@ function Managed({ kind }: { kind: Kind }) {
     { header: 'Name', cell: ({ row: { original: r } }) => <PageLink to="/resources/$kind/$id" params={{ kind: kind.name, id: r.id ?? r.name }}>{r.name}</PageLink> },
     ...(kind.by_id ? [{ header: 'Id', accessorKey: 'id' }] : []),
   ], [kind])
+  const choice = useChoice<Row>((r) => r.name, kind.name, at.q)
   return (
     <Listing label={plural(kind.title)} identify={(r) => r.id ?? r.name} columns={columns} rows={query.data?.rows} total={query.data?.total} error={query.error} fetching={query.isFetching}
-      at={at} go={(to) => navigate({ search: to, replace: true })}
+      choice={choice} chosen={<GiveOnSeveral choice={choice} kind={kind} id={(r) => r.id ?? r.name} />} at={at} go={(to) => navigate({ search: to, replace: true })}
       empty={at.q ? 'Nothing has this in its name.' : `There is no ${kind.title} whose permissions you may change: that needs MANAGE.`} />
   )
 }

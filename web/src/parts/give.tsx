@@ -33,6 +33,13 @@ export function Until({ value, onChange }: { value: string; onChange: (day: stri
 /** The end of a day in the viewer's zone, as the API takes it. */
 export const endOf = (day: string) => (day ? new Date(`${day}T23:59:59`).toISOString() : null)
 
+/** The last day of what has an end, as the field for it takes it. */
+export function dayOf(end?: string | null) {
+  if (!end) return ''
+  const at = new Date(end)
+  return [at.getFullYear(), at.getMonth() + 1, at.getDate()].map((part) => String(part).padStart(2, '0')).join('-')
+}
+
 /** A field for a level. */
 export function LevelField({ value, onChange, label = 'Level' }: { value: string; onChange: (level: string) => void; label?: string }) {
   const { levels } = useTable()

@@ -1,15 +1,17 @@
-import { Button, Group, Select } from '@mantine/core'
+import { Badge, Button, Group, Select } from '@mantine/core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import type { ColumnDef } from '@tanstack/react-table'
-import { type ReactNode, useMemo } from 'react'
+import { type ReactNode, useMemo, useState } from 'react'
 import { api, body, type Schema } from '../client'
 import { type Kind, useKind, useTable } from '../facts'
 import { addPattern, change, changePattern, deletePattern, give, nameOf, type Principal, take } from '../permissions'
-import { useChange } from './ask'
+import { Ask, Question, useChange } from './ask'
 import { KindTitle } from './access'
 import { Level } from './level'
 import { PageLink } from './link'
-import { doing, Listing, type Place, paging } from './table'
+import { EditPattern } from './pattern'
+import { Beware, SeveralHeld, useReturnable } from './several'
+import { doing, Listing, type Place, paging, useChoice } from './table'
 import { When } from './when'
 
 type Holding = Schema['Holding']
@@ -32,11 +34,12 @@ export function HoldingsTable({ of, at, go, actions, empty }: { of: Of; at: Plac
     ]),
     { header: 'Level', cell: ({ row: { original: h } }) => <Change of={h} /> },
     { header: 'Until', cell: ({ row: { original: h } }) => <When at={h.expires_at} none="no end" /> },
-    { id: 'take', header: doing, cell: ({ row: { original: h } }) => <Take of={h} /> },
+    { id: 'take', header: doing, cell: ({ row: { original: h } }) => <Group gap="xs"><Edit of={h} /><Take of={h} /></Group> },
   ], [onResource])
+  const choice = useChoice<Holding>((h) => `${nameOf(holderOf(h))}: ${h.permission} on ${h.regex ?? h.name ?? h.resource}`, of, at.q)
   return (
     <Listing label="Permissions" identify={(h) => (h.regex === undefined ? 'grant ' : 'pattern ') + h.id} columns={columns} rows={query.data?.holdings ?? undefined} total={query.data?.total} error={query.error} fetching={query.isFetching}
-      at={at} go={go} actions={actions} empty={at.q ? 'Nothing has this in its name.' : empty} />
+      choice={choice} chosen={<SeveralHeld choice={choice} />} at={at} go={go} actions={actions} empty={at.q ? 'Nothing has this in its name.' : empty} />
   )
 }
 
@@ -76,26 +79,49 @@ function handles(h: Holding, kind: Kind) {
 function Change({ of }: { of: Holding }) {
   const { levels } = useTable()
   const kind = useKind(of.kind)
+  const returnable = useReturnable()([of])
+  const [asked, setAsked] = useState<string>()
+  const who = nameOf(holderOf(of))
   const set = useChange<string>({
     quiet: true,
     run: (level) => handles(of, kind!).set(level),
-    said: (level) => `${nameOf(holderOf(of))} has ${level}`,
+    said: (level) => `${who} has ${level}`,
     undo: () => handles(of, kind!).set(of.permission),
   })
   if (!kind) return <Level level={of.permission} />
   return (
-    <Select aria-label={`Level of ${nameOf(holderOf(of))}`} size="xs" w={160} data={levels} value={of.permission} allowDeselect={false} disabled={set.isPending}
-      error={set.error ? set.error.message : undefined} onChange={(level) => level && level !== of.permission && set.mutate(level)} />
+    <>
+      <Select aria-label={`Level of ${who}`} size="xs" w={160} data={levels} value={of.permission} allowDeselect={false} disabled={set.isPending}
+        error={set.error ? set.error.message : undefined} onChange={(level) => level && level !== of.permission && (returnable ? set.mutate(level) : setAsked(level))} />
+      {of.by_rule && <Badge variant="light" color="gray" mt={4}>by a rule</Badge>}
+      <Question open={asked !== undefined} close={() => setAsked(undefined)} title={`Give ${who} ${asked} instead of ${of.permission}?`} confirm="Change it" said={`${who} has ${asked}`} run={() => handles(of, kind).set(asked!)}>
+        <Beware rows={[of]} />
+      </Question>
+    </>
   )
+}
+
+function Edit({ of }: { of: Holding }) {
+  const kind = useKind(of.kind)
+  return kind && of.regex !== undefined ? <EditPattern to={holderOf(of)} kind={kind} of={of} /> : null
 }
 
 function Take({ of }: { of: Holding }) {
   const kind = useKind(of.kind)
+  const returnable = useReturnable()([of])
+  const who = nameOf(holderOf(of))
   const take = useChange({
     run: () => handles(of, kind!).take(),
-    said: () => `Taken from ${nameOf(holderOf(of))}`,
+    said: () => `Taken from ${who}`,
     undo: () => handles(of, kind!).back(),
   })
   if (!kind) return null
+  if (!returnable) {
+    return (
+      <Ask label="Take away" title={`Take ${of.permission} from ${who}?`} confirm="Take away" said={`Taken from ${who}`} run={() => handles(of, kind).take()}>
+        <Beware rows={[of]} />
+      </Ask>
+    )
+  }
   return <Button size="compact-sm" variant="light" color="red" loading={take.isPending} onClick={() => take.mutate()}>Take away</Button>
 }

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Loader, Pagination, Skeleton, Table, Text, TextInput, VisuallyHidden } from '@mantine/core'
+import { Alert, Button, Checkbox, Group, Loader, Pagination, Skeleton, Table, Text, TextInput, VisuallyHidden } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { type ColumnDef, flexRender, getCoreRowModel, useReactTable } from '@tanstack/react-table'
 import { type ChangeEvent, type ReactNode, useEffect, useState } from 'react'
@@ -32,10 +32,66 @@ type Rows<T> = {
   empty: ReactNode
   /** What tells one row from the others, so that what is open in it stays with it when the list changes. */
   identify: (row: T) => string
+  choice?: Choice<T>
+}
+
+/** Rows that somebody has chosen, to do one thing with all of them. */
+export type Choice<T> = {
+  chosen: Map<string, T>
+  choose: (chosen: Map<string, T>) => void
+  name: (row: T) => string
+}
+
+/** What is chosen in a list. It is forgotten when another list, or another part of it, is looked at. */
+export function useChoice<T>(name: (row: T) => string, ...list: unknown[]): Choice<T> {
+  const of = JSON.stringify(list)
+  const [kept, setKept] = useState({ of, chosen: new Map<string, T>() })
+  return { chosen: kept.of === of ? kept.chosen : new Map(), choose: (chosen) => setKept({ of, chosen }), name }
+}
+
+/** Says how many rows are chosen, with what can be done with them. */
+export function Chosen<T>({ choice, most, children }: { choice: Choice<T>; most: number; children: ReactNode }) {
+  const count = choice.chosen.size
+  return (
+    <Group gap="xs" mb="xs" mih={36}>
+      <Text size="sm" role="status">{count === 0 ? 'None chosen' : count > most ? `${count} chosen: at most ${most} are changed together` : `${count} chosen`}</Text>
+      {count > 0 && count <= most && children}
+      {count > 0 && <Button size="compact-sm" variant="subtle" onClick={() => choice.choose(new Map())}>Choose none</Button>}
+    </Group>
+  )
+}
+
+/** Chooses one row, or takes it back. */
+function ChooseRow<T>({ choice, id, row }: { choice: Choice<T>; id: string; row: T }) {
+  return (
+    <Checkbox aria-label={`Choose ${choice.name(row)}`} checked={choice.chosen.has(id)}
+      onChange={(e) => {
+        const chosen = new Map(choice.chosen)
+        if (e.currentTarget.checked) chosen.set(id, row)
+        else chosen.delete(id)
+        choice.choose(chosen)
+      }} />
+  )
+}
+
+/** Chooses all rows of the page, or none of them. */
+function ChoosePage<T>({ choice, rows, identify }: { choice: Choice<T>; rows: T[]; identify: (row: T) => string }) {
+  const here = rows.filter((row) => choice.chosen.has(identify(row))).length
+  return (
+    <Checkbox aria-label="Choose all on this page" disabled={rows.length === 0} checked={rows.length > 0 && here === rows.length} indeterminate={here > 0 && here < rows.length}
+      onChange={() => {
+        const chosen = new Map(choice.chosen)
+        for (const row of rows) {
+          if (here < rows.length) chosen.set(identify(row), row)
+          else chosen.delete(identify(row))
+        }
+        choice.choose(chosen)
+      }} />
+  )
 }
 
 /** A table of rows that are there, on their way, or could not be had. Its height does not jump when they come. */
-export function Rows<T>({ label, columns, rows, error, empty, identify }: Rows<T>) {
+export function Rows<T>({ label, columns, rows, error, empty, identify, choice }: Rows<T>) {
   const table = useReactTable({ data: rows ?? [], columns, getRowId: identify, getCoreRowModel: getCoreRowModel() })
   if (error) return <Trouble error={error} />
   if (rows?.length === 0) return <Alert variant="light" color="gray">{empty}</Alert>
@@ -45,6 +101,7 @@ export function Rows<T>({ label, columns, rows, error, empty, identify }: Rows<T
         <Table.Thead>
           {table.getHeaderGroups().map((group) => (
             <Table.Tr key={group.id}>
+              {choice && <Table.Th scope="col" w={40}><ChoosePage choice={choice} rows={rows ?? []} identify={identify} /></Table.Th>}
               {group.headers.map((header) => (
                 <Table.Th key={header.id} scope="col">{flexRender(header.column.columnDef.header, header.getContext())}</Table.Th>
               ))}
@@ -55,13 +112,14 @@ export function Rows<T>({ label, columns, rows, error, empty, identify }: Rows<T
           {rows
             ? table.getRowModel().rows.map((row) => (
                 <Table.Tr key={row.id}>
+                  {choice && <Table.Td><ChooseRow choice={choice} id={row.id} row={row.original} /></Table.Td>}
                   {row.getVisibleCells().map((cell) => (
                     <Table.Td key={cell.id}>{flexRender(cell.column.columnDef.cell, cell.getContext())}</Table.Td>
                   ))}
                 </Table.Tr>
               ))
             : Array.from({ length: 8 }, (_, i) => (
-                <Table.Tr key={i}>{columns.map((_, j) => <Table.Td key={j}><Skeleton height={22} /></Table.Td>)}</Table.Tr>
+                <Table.Tr key={i}>{choice && <Table.Td />}{columns.map((_, j) => <Table.Td key={j}><Skeleton height={22} /></Table.Td>)}</Table.Tr>
               ))}
         </Table.Tbody>
       </Table>
@@ -75,10 +133,12 @@ type Listing<T> = Rows<T> & {
   total: number | undefined
   fetching?: boolean
   actions?: ReactNode
+  /** What can be done with the rows that are chosen. */
+  chosen?: ReactNode
 }
 
 /** A list that the server pages and searches: the address says where in it one is. */
-export function Listing<T>({ at, go, total, fetching, actions, ...rows }: Listing<T>) {
+export function Listing<T>({ at, go, total, fetching, actions, chosen, ...rows }: Listing<T>) {
   const pages = Math.max(1, Math.ceil((total ?? 0) / pageSize))
   useEffect(() => { // what was on the last page has gone
     if (total !== undefined && !fetching && (at.page ?? 1) > pages) go({ ...at, page: pages > 1 ? pages : undefined })
@@ -89,6 +149,7 @@ export function Listing<T>({ at, go, total, fetching, actions, ...rows }: Listin
         <SearchBox label={`Search ${rows.label.toLowerCase()}`} value={at.q ?? ''} busy={fetching} onSearch={(q) => go({ q: q || undefined })} />
         <Group gap="sm">{actions}</Group>
       </Group>
+      {chosen}
       <Rows {...rows} />
       <Group justify="space-between" mt="sm" mih={36}>
         <Text size="sm" c="dimmed" role="status">{total === undefined ? ' ' : `${total.toLocaleString()} in all`}</Text>
