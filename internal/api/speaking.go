@@ -8,6 +8,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 )
 
 // PatternsQuery names the resource of which patterns may speak.
@@ -163,7 +164,7 @@ func (d *deciders) holders(ctx context.Context, g authz.Grant, holder string) ([
 		}
 		return []directory.User{user}, err
 	case authz.GroupPattern:
-		users, err := d.api.Store.GroupMembers(ctx, holder)
+		users, _, err := d.api.Store.MembersPage(ctx, holder, store.Page{Limit: max(d.left, 1)}) // of more it would not be told what decides
 		if errs.Is(err, errs.NotFound) {
 			return nil, nil
 		}

@@ -1,8 +1,13 @@
 """A person's browser on the pages of permissions, and what every page of them must be."""
 
 import contextlib
+import io
+import os
+import pathlib
+import re
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from browser import opened, sign_in
@@ -53,3 +58,19 @@ def accessible(page, level=2):
     found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})")
     assert [(f["id"], [n["html"][:300] for n in f["nodes"]]) for f in found["violations"]] == [], page.url
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} is wider than the screen"
+    if folder := os.environ.get("PICTURES"):
+        picture(page, pathlib.Path(folder))
+
+
+def named(place):
+    """The file of a page's picture, by its place below the pages of permissions."""
+    return re.sub(r"[^a-z0-9]+", "-", place.lower()).strip("-") + ".png" if place else "home.png"
+
+
+def picture(page, folder):
+    """Keeps what is seen of a page, in few colours, if it is as wide as in the documentation."""
+    if page.viewport_size["width"] != 1200 or page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"):
+        return
+    place = page.evaluate("(location.pathname + location.search).replace(/^.*[/]oidc[/]ui[/]/, '')")
+    seen = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(64)
+    seen.save(folder / named(place), optimize=True)

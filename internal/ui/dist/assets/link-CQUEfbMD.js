@@ -1,1 +1,0 @@
-import{Nt as e,ht as t,mt as n}from"./client-HbGqckXF.js";import{h as r}from"./index-By2XfHR7.js";var i=e(),a=r(e=>(0,i.jsx)(t,{className:`name`,...e}));r(e=>(0,i.jsx)(n,{component:`a`,...e}));export{a as t};

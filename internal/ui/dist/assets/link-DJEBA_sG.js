@@ -1,0 +1,1 @@
+import{Pt as e,gt as t,ht as n}from"./client-C8wVN--W.js";import{n as r}from"./link-4NmY0hSf.js";var i=e(),a=r(e=>(0,i.jsx)(t,{className:`name`,...e})),o=r(e=>(0,i.jsx)(n,{component:`a`,...e}));export{a as n,o as t};

@@ -1,0 +1,1 @@
+import{U as e,V as t}from"./client-C8wVN--W.js";function n(n,r){return t(n,e,r)}export{n as t};

@@ -1,1 +1,0 @@
-import{B as e,H as t}from"./client-HbGqckXF.js";function n(n,r){return e(n,t,r)}export{n as t};
