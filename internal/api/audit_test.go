@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -10,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
@@ -72,6 +75,29 @@ var unchanging = map[string]bool{
 	"POST /oidc/webhook/{webhook_id}/test": true, // MLflow calls an address that is there
 	"POST /permissions/patterns/preview":   true,
 	"POST /oidc/trash/cleanup":             true, // nothing of an MLflow that is not the gateway's own
+
+	"POST /permissions/requests":                      true, // an administrator has nothing to ask for: TestRequestsForAccessAreRecorded
+	"DELETE /permissions/requests/{request_id}":       true,
+	"POST /permissions/providers/{provider_id}/trial": true, // recorded when it ends
+	"POST /permissions/trials/{trial}":                true, // what came of it is read
+}
+
+func TestRequestsForAccessAreRecorded(t *testing.T) {
+	c := newCast(t)
+	last := c.lastEvent(t)
+	asked := c.member.JSON(t, http.MethodPost, base+"/permissions/requests", wanting(kind.RegisteredModel, "none", "READ", "for the demo"))
+	wants(t, c.member.Do(t, http.MethodDelete, fmt.Sprint(base, "/permissions/requests/", asked["id"]), nil), 200, object{"status": "success", "message": "The request has been withdrawn"})
+	recorded, text := c.since(t, last)
+	slices.Reverse(recorded)
+	var names []string
+	for _, e := range recorded {
+		if names = append(names, e.Name); e.By != c.member.Username || e.RequestID == "" || len(e.Before)+len(e.After) == 0 {
+			t.Errorf("%+v", e)
+		}
+	}
+	if diff := cmp.Diff([]string{"access_requested", "access_request_withdrawn"}, names); diff != "" {
+		t.Errorf("%s in %s", diff, text)
+	}
 }
 
 // changingSteps are the steps of the matrix that change nothing there, in a way that does.

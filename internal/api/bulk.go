@@ -67,6 +67,9 @@ type planned struct {
 
 // Bulk makes several changes together. What is asked of each is what the operation on it alone asks, and before any is made.
 func (a *API) Bulk(ctx context.Context, s *identity.Subject, in *bulkChanges) (BulkOutcomes, error) {
+	if len(in.Body.Changes) == 0 { // null is a list for the schema
+		return BulkOutcomes{}, errs.New(errs.Invalid, "changes names nothing to change")
+	}
 	all := make([]planned, len(in.Body.Changes))
 	whose, first := []store.Principal{}, map[string]int{}
 	for i, c := range in.Body.Changes {

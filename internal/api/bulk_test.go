@@ -217,7 +217,9 @@ func TestAttackOneOfAnotherAmongVeryMany(t *testing.T) {
 	}
 	t.Run("too many", func(t *testing.T) {
 		wants(t, c.manager.Do(t, http.MethodPost, bulkAt, object{"changes": append(append([]any{}, all...), all[0], all[1])}), 422, invalid)
-		wants(t, c.manager.Do(t, http.MethodPost, bulkAt, changes()), 422, invalid)
+		if got := c.manager.Do(t, http.MethodPost, bulkAt, changes()); got.Status != 400 {
+			t.Errorf("none: %d %s", got.Status, got.Body)
+		}
 	})
 	t.Run("a huge body", func(t *testing.T) {
 		got := c.manager.Do(t, http.MethodPost, bulkAt, changes(with(c.entry("give", "READ"), "regex", strings.Repeat("a", 1<<20))))

@@ -38,7 +38,7 @@ func TestTogetherIsAllOrNothing(t *testing.T) {
 	told := 0
 	db.OnChange(func() { told++ })
 	work := func(last func(ctx context.Context) error) error {
-		return db.Together(t.Context(), []Principal{ann, red}, func(ctx context.Context) error {
+		return db.Together(t.Context(), []Principal{ann, red, {User: "eve"}}, func(ctx context.Context) error {
 			for _, do := range []func() error{
 				func() error { return db.UpdateGrant(ctx, ann, kind.Experiment, "1", kind.Edit, nil) },
 				func() error { return db.CreateGrant(ctx, red, kind.Experiment, "2", kind.Use, nil) },

@@ -42,7 +42,7 @@ func TestTryLoginSaysWhatASignInComesToAndChangesNothing(t *testing.T) {
 		{"the name of another", directory.Login{Identity: at("b", "x"), Username: "ann", Groups: []string{"red"}},
 			directory.Tried{Known: []string{"red"}}, "the name ann belongs to another account; an administrator has to link them", nil},
 		{"the name of a service account", directory.Login{Identity: at("a", "y"), Username: "robot"},
-			directory.Tried{}, "the name robot is a service account's: programs use it by token, and nobody signs in to it with a browser", nil},
+			directory.Tried{}, "the name robot belongs to another account; an administrator has to link them: it is a service account's", nil},
 		{"a deactivated account", directory.Login{Identity: at("a", "off"), Username: "off"}, directory.Tried{}, "the account off is deactivated", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -56,7 +56,8 @@ def accessible(page, level=2):
     expect(page.locator("[aria-busy=true]")).to_have_count(0)
     page.evaluate(AXE.read_text())
     found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})")
-    assert [(f["id"], [n["html"][:300] for n in f["nodes"]]) for f in found["violations"]] == [], page.url
+    faults = [(f["id"], [n["html"][:300] + " " + n["failureSummary"][-200:] for n in f["nodes"]]) for f in found["violations"]]
+    assert not faults, f"{page.url}: {faults}"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} is wider than the screen"
     if folder := os.environ.get("PICTURES"):
         picture(page, pathlib.Path(folder))

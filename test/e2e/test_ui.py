@@ -6,8 +6,8 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from pages import HOSTILE, accessible, signed_in, visit
-from world import ADA, FRED, VERA
+from pages import HOSTILE, accessible, named, signed_in, visit
+from world import ADA, FRED, ROOT, VERA
 
 
 def test_who_is_not_signed_in_comes_back_to_the_page_asked_for(world, chromium):
@@ -218,6 +218,14 @@ def test_pages_are_for_everybody(world, ada, width, scheme):
     for place in PLACES:
         ada.goto(world.url + "/oidc/ui/" + place)
         accessible(ada)
+
+
+def test_each_page_is_in_the_documentation():
+    """`PICTURES=docs/images pytest test/e2e -k everybody` takes the pictures anew."""
+    there = {file.name for file in (ROOT / "docs/images").iterdir()}
+    assert {named(place) for place in PLACES} <= there
+    shown = set(re.findall(r"images/([^)]+)\)", (ROOT / "docs/pages.md").read_text() + (ROOT / "README.md").read_text()))
+    assert shown and shown <= there
 
 
 def test_the_keyboard_is_enough(world, vera):

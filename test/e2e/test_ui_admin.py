@@ -212,7 +212,7 @@ def test_webhooks_from_making_to_deletion(world, ada):
     visit(world, ada, "webhooks", "Webhooks")
     ada.get_by_role("button", name="New webhook").click()
     dialog = ada.get_by_role("dialog")
-    dialog.get_by_label("Name").fill("hook of the tests")
+    dialog.get_by_label("Name").fill("hook-of-the-tests")
     dialog.get_by_label("Address").fill("http://hooks.invalid/in-the-path")
     dialog.get_by_label("Description").fill(HOSTILE[0])
     dialog.get_by_label("Secret").fill("kept to itself")
@@ -224,7 +224,7 @@ def test_webhooks_from_making_to_deletion(world, ada):
     assert listed() == []
     dialog.get_by_label("Address").fill("https://hooks.invalid/in-the-path")
     dialog.get_by_role("button", name="Make it").click()
-    row = rows(ada, "Webhooks").filter(has_text="hook of the tests")
+    row = rows(ada, "Webhooks").filter(has_text="hook-of-the-tests")
     expect(row.get_by_text(HOSTILE[0])).to_be_visible()
     expect(row.get_by_text("hooks.invalid", exact=True)).to_be_visible()
     for secret in ["kept to itself", "in-the-path"]:
@@ -242,7 +242,7 @@ def test_webhooks_from_making_to_deletion(world, ada):
     dialog.get_by_role("button", name="Save").click()
     expect(row.get_by_text("disabled")).to_be_visible()
     assert listed()[0]["status"] == "DISABLED"
-    undo(ada, "The webhook hook of the tests is changed")
+    undo(ada, "The webhook hook-of-the-tests is changed")
     assert listed()[0]["status"] == "ACTIVE"
 
     row.get_by_role("button", name="Delete").click()

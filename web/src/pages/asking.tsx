@@ -21,7 +21,7 @@ export function AskForAccess() {
   return (
     <Stack maw={640}>
       <PageTitle>Ask for access</PageTitle>
-      <Text>Whoever manages it decides, or an administrator. They see your name and your reason. You find the answer under <PageLink to="/requests" search={{ tab: 'mine' }}>My requests</PageLink>.</Text>
+      <Text>Whoever manages it decides, or an administrator. They see your name and your reason. You find the answer under <PageLink to="/requests" underline="always" search={{ tab: 'mine' }}>My requests</PageLink>.</Text>
       <Form key={`${search.kind} ${search.id} ${search.level}`} {...search} />
     </Stack>
   )

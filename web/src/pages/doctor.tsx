@@ -1,7 +1,8 @@
-import { Badge, Button, Group, Stack, Text } from '@mantine/core'
+import { Button, Group, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { ColumnDef } from '@tanstack/react-table'
 import { api, body, type Schema } from '../client'
+import { State } from '../parts/state'
 import { Rows } from '../parts/table'
 import { PageTitle } from '../parts/title'
 import { When } from '../parts/when'
@@ -33,15 +34,8 @@ function summary(fail: number, look: number) {
   return look > 0 ? `All of it works; ${look} to look at.` : 'All is well.'
 }
 
-const states: Record<Finding['state'], [string, string]> = { fail: ['red', 'does not work'], look: ['yellow', 'look at it'], ok: ['green', 'well'] }
-
 const columns: ColumnDef<Finding>[] = [
   { header: 'State', cell: ({ row: { original: f } }) => <State of={f} /> },
   { header: 'What', cell: ({ row: { original: f } }) => f.what },
   { header: 'Finding', cell: ({ row: { original: f } }) => <><Text size="sm" className="name">{f.says}</Text>{f.mend && <Text size="sm" className="name"><strong>What to do:</strong> {f.mend}</Text>}</> },
 ]
-
-function State({ of }: { of: Finding }) {
-  const [color, says] = states[of.state]
-  return <Badge variant="light" color={color}>{says}</Badge>
-}

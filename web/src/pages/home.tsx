@@ -45,7 +45,7 @@ export function Home() {
             empty="Nothing is given to you yet. Ask whoever manages an experiment or a model, or an administrator." /></>
         )}
         <More query={query} />
-        <Text size="sm" mt="sm">Something is missing? <PageLink to="/ask">Ask for access</PageLink>, and see under <PageLink to="/requests" search={{ tab: 'mine' }}>My requests</PageLink> what was decided.</Text>
+        <Text size="sm" mt="sm">Something is missing? <PageLink to="/ask" underline="always">Ask for access</PageLink>, and see under <PageLink to="/requests" underline="always" search={{ tab: 'mine' }}>My requests</PageLink> what was decided.</Text>
       </section>
     </Stack>
   )

@@ -4,6 +4,7 @@ import { getRouteApi } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { api, body, type Schema } from '../client'
 import { Outcome } from '../parts/outcome'
+import { State } from '../parts/state'
 import { PageTitle } from '../parts/title'
 import { Trouble } from '../parts/trouble'
 
@@ -79,15 +80,12 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
   return <Table.Tr><Table.Th scope="row" w={150}>{name}</Table.Th><Table.Td><span className="name">{children}</span></Table.Td></Table.Tr>
 }
 
-const colours: Record<Finding['state'], string> = { fail: 'red', look: 'yellow', ok: 'green' }
-const words: Record<Finding['state'], string> = { fail: 'does not work', look: 'look at it', ok: 'well' }
-
 function Health({ of, asking }: { of: Finding[]; asking: boolean }) {
   return (
     <Stack gap={6} mih={100} role="group" aria-label="Health" aria-busy={asking}>
       {of.map((f) => (
         <Group key={f.what + f.says} gap="sm" align="start" wrap="nowrap">
-          <Badge variant="light" color={colours[f.state]} miw={110}>{words[f.state]}</Badge>
+          <State of={f} />
           <div>
             <Text size="sm" className="name">{f.what}: {f.says}</Text>
             {f.mend && <Text size="sm" className="name"><strong>What to do:</strong> {f.mend}</Text>}

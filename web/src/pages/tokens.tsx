@@ -27,7 +27,7 @@ export function MyTokens() {
       <Text>A token signs programs in as you: the mlflow client, scripts and notebooks. Whoever has it can do what you can do, so give each program its own.</Text>
       <Rows label="My tokens" identify={(t) => String(t.id)} columns={columns} rows={query.data?.tokens ?? undefined} error={query.error}
         empty="You have no tokens. Make one for a program that is to act as you." />
-      {making && <NewToken close={() => setMaking(false)} />}
+      <NewToken opened={making} close={() => setMaking(false)} />
     </Stack>
   )
 }
@@ -62,17 +62,21 @@ function Scope({ of }: { of: Token }) {
 }
 
 /** The dialog that makes a token and shows it once: no slip closes it while the token is in it. */
-function NewToken({ close }: { close: () => void }) {
+function NewToken({ opened, close }: { opened: boolean; close: () => void }) {
   const queries = useQueryClient()
   const make = useMutation({
     mutationFn: (wanted: Wanted) => body(api.POST('/api/2.0/mlflow/users/current/tokens', { body: wanted })),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['tokens'] }),
     gcTime: 0, // the token itself is nowhere once this dialog is closed
   })
+  function leave() {
+    make.reset()
+    close()
+  }
   return (
-    <Modal opened onClose={close} title="New token" closeOnClickOutside={false} closeOnEscape={!make.data}>
-      {make.data ? <Made token={make.data.token} close={() => { make.reset(); close() }} />
-        : <TokenForm make={make.mutate} busy={make.isPending} error={make.error} close={close} />}
+    <Modal opened={opened} onClose={leave} title="New token" closeOnClickOutside={false} closeOnEscape={!make.data}>
+      {make.data ? <Made token={make.data.token} close={leave} />
+        : opened && <TokenForm make={make.mutate} busy={make.isPending} error={make.error} close={leave} />}
     </Modal>
   )
 }
