@@ -24,6 +24,7 @@ type Explanation struct {
 	User       string       `json:"user"`
 	Kind       string       `json:"kind"`
 	ID         string       `json:"id"`
+	Name       string       `json:"name,omitempty" doc:"of the resource, where it has an id beside it and MLflow tells"`
 	Permission string       `json:"permission" doc:"the level that counts"`
 	Reason     string       `json:"reason" doc:"grant, admin, default, workspace or deactivated"`
 	Considered []Considered `json:"considered" doc:"every grant that speaks of the resource, in the order in which they are asked"`
@@ -92,7 +93,8 @@ func (a *API) Explain(ctx context.Context, s *identity.Subject, in *ExplanationQ
 	if self && !e.Allowed {
 		return Explanation{}, hidden
 	}
-	said := Explanation{User: user.Username, Kind: in.Kind, ID: in.ID, Permission: e.Level.String(), Reason: string(e.Reason), Considered: []Considered{}, Remark: names.remark()}
+	// Whoever gets here may read the resource, or manages it.
+	said := Explanation{User: user.Username, Kind: in.Kind, ID: in.ID, Name: names.nameOf(ctx, k, in.ID), Permission: e.Level.String(), Reason: string(e.Reason), Considered: []Considered{}, Remark: names.remark()}
 	for _, g := range e.Considered {
 		said.Considered = append(said.Considered, considered(g, e.Grant).forEyesOf(s, user))
 	}

@@ -41,6 +41,10 @@ func TestExplanation(t *testing.T) {
 		object{"source": "regex", "kind": "experiment", "regex": ".*", "priority": 7.0, "permission": "MANAGE", "decides": false},
 	}}
 	delete(said, "$schema")
+	if said["name"] == "" || said["name"] == nil {
+		t.Errorf("the experiment has no name: %v", said)
+	}
+	delete(said, "name")
 	if diff := cmp.Diff(want, said); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -388,14 +388,21 @@ var effectProbes = map[policy.Effect]probe{
 		}
 		d := newDraft(route, func(int, policy.Need) []string { return []string{id} })
 		who := c.second.Through(handler)
-		if _, err := c.App.MLflow.ExperimentName(t.Context(), id); err != nil {
+		want, err := c.App.MLflow.ExperimentName(t.Context(), id)
+		if err != nil {
 			return err.Error()
+		}
+		if name, renames := d.body["new_name"].(string); renames {
+			want = name
+		}
+		if strings.HasSuffix(route.Path, "/restore") {
+			who.JSON(t, http.MethodPost, "/api/2.0/mlflow/experiments/delete", map[string]any{"experiment_id": id})
 		}
 		c.App.MLflow.RememberName(t.Context(), id, "the old name") // for a second from now on
 		if got, err := who.Try(d.request(t, who)); err != nil || got.Status != http.StatusOK {
 			return fmt.Sprintf("answered %d %s %v", got.Status, got.Body, err)
 		}
-		if name, err := c.App.MLflow.ExperimentName(t.Context(), id); err != nil || name != d.body["new_name"] {
+		if name, err := c.App.MLflow.ExperimentName(t.Context(), id); err != nil || name != want {
 			return fmt.Sprintf("the name is still known as %q, %v", name, err)
 		}
 		return ""

@@ -99,7 +99,7 @@ def test_attack_managers_read_the_patterns_of_others(world, vera, fresh):
     given = world.ask(ADA, "POST", f"/api/2.0/mlflow/permissions/users/{FRED}/experiment-patterns", json={"regex": "vision/d.*", "priority": 1, "permission": "READ"})
     assert given.status_code == 201
     id = next(h["id"] for h in world.ask(ADA, "GET", HOLDINGS + "user=" + FRED).json()["holdings"] if h.get("regex") == "vision/d.*")
-    visit(world, vera, "resources/experiment/1?tab=patterns", "1")
+    visit(world, vera, "resources/experiment/1?tab=patterns", "vision/digits")
     row = table(vera, "Patterns").filter(has_text=FRED)
     expect(row).to_contain_text("a pattern, which administrators see")
     expect(vera.get_by_text("vision/d.*")).to_have_count(0)
@@ -196,7 +196,7 @@ def test_several_people_are_given_something_that_is_found_by_its_name(world, ada
 
 def test_managers_are_asked_before_they_lose_what_they_manage_by(world, vera):
     before = held(world, "kind=experiment&id=1")
-    visit(world, vera, "resources/experiment/1", "1")
+    visit(world, vera, "resources/experiment/1", "vision/digits")
     row = table(vera).filter(has_text=VERA)
     row.get_by_role("button", name="Take away").click()
     with dialog(vera) as question:

@@ -10,7 +10,7 @@ import { GiveForm } from '../parts/give'
 import { HoldingsTable } from '../parts/holdings'
 import { Explanation } from '../parts/level'
 import { PageLink } from '../parts/link'
-import { AskLink, ToDecide, useOwnLevel } from '../parts/requests'
+import { AskLink, ToDecide, useOwn } from '../parts/requests'
 import { SpeakingPatterns } from '../parts/speaking'
 import { More, Rows } from '../parts/table'
 import { PageTitle } from '../parts/title'
@@ -27,7 +27,8 @@ export function Resource() {
   const navigate = route.useNavigate()
   const kind = useKind(name)
   const me = useMe()
-  const manages = useOwnLevel(name, id) === 'MANAGE'
+  const own = useOwn(name, id)
+  const manages = own?.permission === 'MANAGE'
   const inner = useTable().kinds.find((k) => k.parent === name)
   if (!kind) return <Nowhere />
   return (
@@ -35,9 +36,10 @@ export function Resource() {
       <div>
         <PageLink to="/resources/$kind" params={{ kind: name }} size="sm">{plural(kind.title)}</PageLink>
         <Group justify="space-between" mih={36}>
-          <PageTitle>{id}</PageTitle>
+          <PageTitle>{own?.name || id}</PageTitle>
           <AskLink key={`${name} ${id}`} kind={name} id={id} />
         </Group>
+        {kind.by_id && <Text c="dimmed" className="name">{id}</Text>}
       </div>
       <Tabs key={`${name} ${id}`} value={tab} onChange={(to) => navigate({ search: { tab: to ?? undefined } })} keepMounted={false}>
         <Tabs.List>

@@ -115,13 +115,19 @@ export function Outcome({ of: r }: { of: AccessRequest }) {
 
 /** One's own level on a resource; undefined where it is not known yet, null where one may not even read it. */
 export function useOwnLevel(kind: string, id: string) {
+  const own = useOwn(kind, id)
+  return own && own.permission
+}
+
+/** What one may do with a resource, and what it is called; null where that is nothing. */
+export function useOwn(kind: string, id: string) {
   const { username: user } = useMe()
   const query = useQuery({
     queryKey: ['explain', user, kind, id, undefined],
     queryFn: () => body(api.GET('/api/2.0/mlflow/permissions/explain', { params: { query: { user, kind, id } } })),
   })
   if (query.error) return null
-  return query.data?.permission
+  return query.data
 }
 
 /** Leads to where one asks for more than one has. */
