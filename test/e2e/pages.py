@@ -55,7 +55,11 @@ def accessible(page, level=2):
     page.get_by_role("heading", level=level).first.wait_for()
     expect(page.locator("[aria-busy=true]")).to_have_count(0)
     page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})")
+    # All but an open dialog is out of reach; and what is best for whole pages is not asked of it.
+    found = page.evaluate("""() => {
+      const wcag = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], dialog = document.querySelector('[role=dialog]')
+      return axe.run(dialog ?? document, {runOnly: dialog ? wcag : [...wcag, 'best-practice']})
+    }""")
     faults = [(f["id"], [n["html"][:300] + " " + n["failureSummary"][-200:] for n in f["nodes"]]) for f in found["violations"]]
     assert not faults, f"{page.url}: {faults}"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} is wider than the screen"

@@ -58,7 +58,7 @@ const columnsFor = (allowed: string[]): ColumnDef<Rule>[] => [
   { header: 'Name', cell: ({ row: { original: r } }) => <><span className="name">{r.name}</span><Text size="sm" c="dimmed" className="name">by {r.created_by}</Text></> },
   { header: 'Groups', cell: ({ row: { original: r } }) => <code className="name">{r.pattern}</code> },
   { header: 'Level', cell: ({ row: { original: r } }) => <Level level={r.permission} /> },
-  { header: 'Mode', cell: ({ row: { original: r } }) => <Badge variant="light" color={r.mode === 'enforce' && r.enabled ? 'teal' : 'gray'}>{r.mode === 'enforce' ? 'gives it' : 'only says what'}</Badge> },
+  { header: 'Mode', cell: ({ row: { original: r } }) => <Badge variant="light" color={r.mode === 'enforce' && r.enabled ? 'cyan' : 'gray'}>{r.mode === 'enforce' ? 'gives it' : 'only says what'}</Badge> },
   { header: 'On', cell: ({ row: { original: r } }) => <Enabled rule={r} /> },
   { id: 'do', header: doing, cell: ({ row: { original: r } }) => <Group gap="xs"><Edit rule={r} allowed={allowed} /><Delete rule={r} /></Group> },
 ]

@@ -52,7 +52,7 @@ const columns: ColumnDef<Webhook>[] = [
   { header: 'Name', cell: ({ row: { original: w } }) => <><span className="name">{w.name}</span>{w.description && <Text size="sm" c="dimmed" className="name">{w.description}</Text>}</> },
   { header: 'Calls', cell: ({ row: { original: w } }) => <span className="name">{host(w.url)}</span> },
   { header: 'On', cell: ({ row: { original: w } }) => <Group gap={4}>{(w.events ?? []).map((e) => <Badge key={e} variant="default" tt="none">{e}</Badge>)}</Group> },
-  { header: 'State', cell: ({ row: { original: w } }) => <Badge variant="light" color={w.status === 'ACTIVE' ? 'teal' : 'gray'}>{w.status === 'ACTIVE' ? 'active' : 'disabled'}</Badge> },
+  { header: 'State', cell: ({ row: { original: w } }) => <Badge variant="light" color={w.status === 'ACTIVE' ? 'cyan' : 'gray'}>{w.status === 'ACTIVE' ? 'active' : 'disabled'}</Badge> },
   { header: 'Changed', cell: ({ row: { original: w } }) => <When at={w.last_updated_timestamp} /> },
   { id: 'do', header: doing, cell: ({ row: { original: w } }) => <Group gap="xs"><Edit webhook={w} /><Test webhook={w} /><Delete webhook={w} /></Group> },
 ]
@@ -125,7 +125,7 @@ function Test({ webhook }: { webhook: Webhook }) {
           {test.error && <Trouble error={test.error} retry={() => test.mutate()} />}
           {test.data && (
             <>
-              <Text role="status"><Badge color={test.data.success ? 'teal' : 'red'} variant="light">{test.data.success ? 'it worked' : 'it failed'}</Badge>{test.data.response_status !== null && ` It answered ${test.data.response_status}.`}</Text>
+              <Text role="status"><Badge color={test.data.success ? 'cyan' : 'red'} variant="light">{test.data.success ? 'it worked' : 'it failed'}</Badge>{test.data.response_status !== null && ` It answered ${test.data.response_status}.`}</Text>
               {test.data.error_message && <Text className="name">{test.data.error_message}</Text>}
               {test.data.response_body && <Code block className="name" tabIndex={0}>{test.data.response_body}</Code>}
             </>

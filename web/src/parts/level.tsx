@@ -6,7 +6,7 @@ import { useKind } from '../facts'
 import { Trouble } from './trouble'
 import { When } from './when'
 
-const colours: Record<string, string> = { MANAGE: 'violet', EDIT: 'blue', USE: 'teal', READ: 'gray', NO_PERMISSIONS: 'red' }
+const colours: Record<string, string> = { MANAGE: 'violet', EDIT: 'blue', USE: 'cyan', READ: 'gray', NO_PERMISSIONS: 'red' }
 
 /** A level. */
 export function Level({ level }: { level: string }) {

@@ -30,7 +30,7 @@ export function Outcome({ trial, titled }: { trial: string; titled: (id: string)
       <Stack gap="sm">
         <Title order={3} size="h4">What would come of this sign-in at <span className="name">{titled(t.provider)}</span></Title>
         {t.let_in
-          ? <Alert color="green" variant="light" title="They would be signed in" />
+          ? <Alert color="cyan" variant="light" title="They would be signed in" />
           : <Alert color="red" variant="light" title="They would not be signed in"><span className="name">{t.refused}</span></Alert>}
         <Text size="sm" c="dimmed">Nobody was signed in here, and nothing has changed. This browser may be signed in at the provider as whom you tried.</Text>
         {t.cut && <Alert color="yellow" title="This is not all">It is too much to show all of it.</Alert>}

@@ -7,7 +7,7 @@ type Finding = Schema['Finding']
 const states: Record<Finding['state'], { color: string; variant: string; says: string }> = {
   fail: { color: 'red', variant: 'light', says: 'does not work' },
   look: { color: 'yellow', variant: 'filled', says: 'look at it' },
-  ok: { color: 'teal', variant: 'light', says: 'well' },
+  ok: { color: 'cyan', variant: 'light', says: 'well' },
 }
 
 /** How something is, in a word. */
