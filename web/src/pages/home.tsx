@@ -36,8 +36,8 @@ export function Home() {
       <section aria-labelledby="access">
         <Group justify="space-between" align="end" mb="xs">
           <Title order={3} size="h4" id="access">What I can access</Title>
-          <Select label="Kind" placeholder="All kinds" clearable value={kind ?? null} data={kinds.map((k) => ({ value: k.name, label: k.title }))}
-            onChange={(value) => navigate({ search: { kind: value ?? undefined } })} clearButtonProps={{ 'aria-label': 'All kinds' }} />
+          <Select label="Kind" allowDeselect={false} value={kind ?? ''} data={[{ value: '', label: 'all kinds' }, ...kinds.map((k) => ({ value: k.name, label: k.title }))]}
+            onChange={(value) => navigate({ search: { kind: value || undefined } })} />
         </Group>
         {me.is_admin && <Text mb="sm">You are an administrator: you may do everything, whatever is given below.</Text>}
         {query.error ? <Trouble error={query.error} retry={() => query.refetch()} /> : (

@@ -40,7 +40,7 @@ export function Trash() {
       <Group justify="space-between" align="end">
         <PageTitle>Trash</PageTitle>
         <Group align="end" gap="sm">
-          <Select label="In the trash for at least" placeholder="any time" clearable clearButtonProps={{ 'aria-label': 'Any time' }} data={ages} value={age ?? null} onChange={(to) => navigate({ search: { tab, age: to ?? undefined } })} />
+          <Select label="In the trash for at least" allowDeselect={false} data={[{ value: '', label: 'any time' }, ...ages]} value={age ?? ''} onChange={(to) => navigate({ search: { tab, age: to || undefined } })} />
           <Button color="red" variant="light" onClick={() => setCleaning(true)}>Clean up</Button>
         </Group>
       </Group>

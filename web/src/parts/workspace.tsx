@@ -9,19 +9,24 @@ import { type Kind, useServer } from '../facts'
 /** The workspace of whatever names none. */
 const standard = 'default'
 
+// a choice of its own: Mantine's button that clears a field is hidden from the keyboard
+const none = { value: '', label: 'No workspace' }
+
 /** A field for a workspace, with those that one may be in. */
 export function WorkspaceField({ value, onChange, label, hidden, clearable }: { value: string | null; onChange: (name: string | null) => void; label: string; hidden?: boolean; clearable?: boolean }) {
-  const [text, setText] = useState(value ?? '')
-  const [search] = useDebouncedValue(text, 200)
+  const chosen = value ?? (clearable ? none.label : '')
+  const [text, setText] = useState(chosen)
+  const [search] = useDebouncedValue(text === chosen ? '' : text, 200)
   const query = useQuery({
-    queryKey: ['workspaces', search === value ? '' : search],
-    queryFn: () => body(api.GET('/api/3.0/mlflow/users/current/workspaces', { params: { query: { limit: 50, search: search === value ? '' : search } }, headers: inWorkspace('*') })),
+    queryKey: ['workspaces', search],
+    queryFn: () => body(api.GET('/api/3.0/mlflow/users/current/workspaces', { params: { query: { limit: 50, search } }, headers: inWorkspace('*') })),
     placeholderData: keepPreviousData,
   })
   const names = (query.data ?? []).map((w) => w.name)
+  const all = value && !names.includes(value) ? [value, ...names] : names
   return (
-    <Select searchable {...(hidden ? { 'aria-label': label, size: 'xs', w: { base: 120, xs: 180 } } : { label, required: !clearable })} placeholder={clearable ? 'No workspace chosen' : undefined}
-      data={value && !names.includes(value) ? [value, ...names] : names} value={value} onChange={onChange} clearable={clearable} allowDeselect={false} clearButtonProps={{ 'aria-label': 'No workspace' }}
+    <Select searchable {...(hidden ? { 'aria-label': label, size: 'xs', w: { base: 120, xs: 180 } } : { label, required: !clearable })}
+      data={clearable ? [none, ...all.map((name) => ({ value: name, label: name }))] : all} value={value ?? (clearable ? none.value : null)} onChange={(name) => onChange(name || null)} allowDeselect={false}
       searchValue={text} onSearchChange={setText} filter={({ options }) => options} nothingFoundMessage="You are in no such workspace." maxDropdownHeight={300} />
   )
 }
