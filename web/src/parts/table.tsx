@@ -96,7 +96,7 @@ export function Rows<T>({ label, columns, rows, error, empty, identify, choice }
   if (error) return <Trouble error={error} />
   if (rows?.length === 0) return <Alert variant="light" color="gray">{empty}</Alert>
   return (
-    <Table.ScrollContainer minWidth={480} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
+    <Table.ScrollContainer minWidth={480}>
       <Table aria-label={label} aria-busy={!rows} verticalSpacing="xs" highlightOnHover>
         <Table.Thead>
           {table.getHeaderGroups().map((group) => (
