@@ -85,7 +85,7 @@ def test_a_pattern_says_what_it_would_do_is_edited_and_comes_back(world, ada, ma
     undo(ada, "The pattern of " + FRED + " is changed")
     expect(row).to_contain_text("priority 100")
 
-    visit(world, ada, "resources/experiment/" + all[prefix + "/a"] + "?tab=patterns", all[prefix + "/a"])
+    visit(world, ada, "resources/experiment/" + all[prefix + "/a"] + "?tab=patterns", prefix + "/a")
     speaks = table(ada, "Patterns").filter(has_text=FRED)
     expect(speaks).to_contain_text(prefix + "/a")
     expect(speaks.locator("td").last).to_have_text(FRED)
