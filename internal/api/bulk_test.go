@@ -249,7 +249,7 @@ func TestAttackOneOfAnotherAmongVeryMany(t *testing.T) {
 func TestAttackBulkReachesIntoAnotherWorkspace(t *testing.T) {
 	c := newSpacesCast(t)
 	c.admin.JSON(t, http.MethodPost, third+"/workspaces", object{"name": "others"})
-	one := object{"do": "give", "user": c.target.Username, "kind": "registered_model", "resource": "bulk", "permission": "READ", "workspace": "matrix"}
+	one := object{"do": "give", "user": c.target.Username, "kind": "registered_model", "resource": "bulk", "permission": "READ", "workspace": c.on[kind.Workspace]}
 	experiment := c.admin.Inside("others").JSON(t, http.MethodPost, base+"/experiments/create", object{"name": "bulk"})["experiment_id"]
 	for name, c2 := range map[string]struct {
 		status int
@@ -260,7 +260,7 @@ func TestAttackBulkReachesIntoAnotherWorkspace(t *testing.T) {
 		"the default one, by its name": {403, with(one, "workspace", "default")},
 		"that of the request":          {403, with(one, "workspace", "")},
 		"all of them":                  {400, with(one, "workspace", "*")},
-		"a hostile name":               {400, with(one, "workspace", "matrix\t")},
+		"a hostile name":               {400, with(one, "workspace", c.on[kind.Workspace]+"\t")},
 		"an id of another one's":       {403, with(one, "kind", "experiment", "resource", experiment)},
 		"the workspace itself":         {403, with(one, "kind", "workspace", "resource", "others", "workspace", "")},
 		"the same name twice":          {400, one},

@@ -65,16 +65,16 @@ func TestPreviewOfPatterns(t *testing.T) {
 		body   object
 		says   string
 	}{
-		"no regex":                       {400, with(ask, "regex", "("), "missing closing )"},
-		"attack: what escapes":           {400, with(ask, "regex", ")|("), "unexpected )"},
-		"too long":                       {400, with(ask, "regex", strings.Repeat("a", 256)), "at most 255 bytes"},
-		"nobody's":                       {400, with(ask, "user", ""), "one of user and group"},
-		"no such level":                  {400, with(ask, "permission", "ALL"), "permission must be"},
-		"a kind without any":             {400, with(ask, "kind", "mcp_server"), "no patterns"},
-		"no such user":                   {404, with(ask, "user", "none"), "does not exist"},
-		"attack: another's, by its id":   {404, with(ask, "user", c.member.Username, "id", own[0].ID), "such a pattern"},
-		"all rows at once":               {422, with(ask, "limit", 101), "limit"},
-		"a field that is read otherwise": {422, with(ask, "Regex", "x"), ""},
+		"no regex":                     {400, with(ask, "regex", "("), "missing closing )"},
+		"attack: what escapes":         {400, with(ask, "regex", ")|("), "unexpected )"},
+		"too long":                     {400, with(ask, "regex", strings.Repeat("a", 256)), "at most 255 bytes"},
+		"nobody's":                     {400, with(ask, "user", ""), "one of user and group"},
+		"no such level":                {400, with(ask, "permission", "ALL"), "permission must be"},
+		"a kind without any":           {400, with(ask, "kind", "mcp_server"), "no patterns"},
+		"no such user":                 {404, with(ask, "user", "none"), "does not exist"},
+		"attack: another's, by its id": {404, with(ask, "user", c.member.Username, "id", own[0].ID), "such a pattern"},
+		"all rows at once":             {422, with(ask, "limit", 101), "limit"},
+		"a field that is none":         {422, with(ask, "pattern", "x"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := c.admin.Do(t, http.MethodPost, previewAt, one.body); got.Status != one.status || !strings.Contains(string(got.Body), one.says) {

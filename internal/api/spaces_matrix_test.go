@@ -17,7 +17,7 @@ import (
 func newSpacesCast(t *testing.T) *cast {
 	t.Helper()
 	w := world.New(t, mlflowtest.WithWorkspaces(t).Address, map[string]string{"MLFLOW_ENABLE_WORKSPACES": "true"})
-	const space = "matrix"
+	space := strings.ToLower(t.Name()) // the server is all tests'
 	c := &cast{World: w, nobody: w.Nobody(t), member: w.Browser(t, "member", world.Members), editor: w.Browser(t, "editor", world.Members),
 		manager: w.Browser(t, "manager", world.Members), target: w.Browser(t, "target", world.Members, theGroup),
 		admin: w.Browser(t, "root", world.Members, world.Admins), on: map[kind.Name]string{kind.Workspace: space}}

@@ -215,7 +215,7 @@ def test_the_menu_is_for_everybody(world, vera, dark):
     entry(vera).focus()
     vera.keyboard.press("Enter")
     expect(entry(vera)).to_have_attribute("aria-expanded", "true")
-    assert vera.evaluate("document.querySelector('mlflow-oidc-auth-menu').shadowRoot.querySelector('.dark') !== null") is dark
+    vera.wait_for_function("dark => (document.querySelector('mlflow-oidc-auth-menu').shadowRoot.querySelector('.dark') !== null) === dark", arg=dark)
     sound(vera, "mlflow-oidc-auth-menu")
     vera.keyboard.press("Tab")
     expect(vera.locator("mlflow-oidc-auth-menu").get_by_text("Permissions of this experiment")).to_be_focused()

@@ -107,8 +107,10 @@ function keep(element: HTMLElement, wrap: HTMLElement) {
     wrap.firstElementChild!.classList.toggle('strip', !line)
     Object.assign(element.style, { display: inHeader ? 'inline-block' : 'block', maxWidth: inHeader ? '200px' : '' })
     if (element.parentElement !== parent || (line && line.nextElementSibling !== element)) {
+      const focused = element.shadowRoot?.activeElement // moving takes it away from whoever is there by keyboard
       if (line) line.after(element)
       else document.body.append(element)
+      if (focused instanceof HTMLElement) focused.focus()
     }
     wrap.classList.toggle('narrow', !!line && !inHeader && element.clientWidth > 0 && element.clientWidth < 90)
     adopt(element, wrap)
