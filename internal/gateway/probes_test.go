@@ -396,7 +396,7 @@ var effectProbes = map[policy.Effect]probe{
 			want = name
 		}
 		if strings.HasSuffix(route.Path, "/restore") {
-			who.JSON(t, http.MethodPost, "/api/2.0/mlflow/experiments/delete", map[string]any{"experiment_id": id})
+			c.second.JSON(t, http.MethodPost, "/api/2.0/mlflow/experiments/delete", map[string]any{"experiment_id": id})
 		}
 		c.App.MLflow.RememberName(t.Context(), id, "the old name") // for a second from now on
 		if got, err := who.Try(d.request(t, who)); err != nil || got.Status != http.StatusOK {

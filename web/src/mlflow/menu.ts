@@ -31,6 +31,11 @@ export async function showMenu() {
     adopt(element, wrap)
     beside(entry, box)
   })
+  box.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape') return
+    box.hidePopover()
+    entry.focus() // where MLflow has moved the focus meanwhile, the browser does not lead back
+  })
   onMove(() => {
     if (!box.matches(':popover-open') || shown === open()) return // MLflow changes its filters in the address too
     shown = open()
