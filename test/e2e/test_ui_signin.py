@@ -122,7 +122,8 @@ def test_who_has_signed_out_is_told_so_and_finds_nothing_behind(world, page):
     says(page, "You are signed out", "at your identity provider")
     for _ in range(4):
         page.go_back()
-        assert "vision/digits" not in page.content()
+        page.wait_for_load_state()
+        expect(page.get_by_text("vision/digits")).to_have_count(0)
         if page.url.endswith("/#/experiments"):
             break
     expect(page.get_by_role("link", name=PROVIDER)).to_be_visible()
