@@ -138,7 +138,7 @@ func (a *API) Who(ctx context.Context, s *identity.Subject, in *WhoQuery) (found
 			}
 			if e.Allowed || silent != nil {
 				one := accessOf(s, user, on.Kind, in.ID, e, silent)
-				one.Name = names.nameOf(ctx, k, in.ID)
+				one.Name = a.nameOf(ctx, k, in.ID)
 				found.Access = append(found.Access, one)
 			}
 		}
@@ -228,7 +228,7 @@ func (a *API) rights(ctx context.Context, s *identity.Subject, names *asking, of
 		case e.Allowed || s.Admin: // what may be refused is not told to its holder
 			shown := accessOf(s, of.User, on.Kind, one.id, e, silent)
 			k, _ := kind.Of(one.kind)
-			shown.Name = names.nameOf(ctx, k, one.id)
+			shown.Name = a.nameOf(ctx, k, one.id)
 			found = append(found, shown)
 		}
 	}

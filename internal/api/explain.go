@@ -94,7 +94,7 @@ func (a *API) Explain(ctx context.Context, s *identity.Subject, in *ExplanationQ
 		return Explanation{}, hidden
 	}
 	// Whoever gets here may read the resource, or manages it.
-	said := Explanation{User: user.Username, Kind: in.Kind, ID: in.ID, Name: names.nameOf(ctx, k, in.ID), Permission: e.Level.String(), Reason: string(e.Reason), Considered: []Considered{}, Remark: names.remark()}
+	said := Explanation{User: user.Username, Kind: in.Kind, ID: in.ID, Name: a.nameOf(ctx, k, in.ID), Permission: e.Level.String(), Reason: string(e.Reason), Considered: []Considered{}, Remark: names.remark()}
 	for _, g := range e.Considered {
 		said.Considered = append(said.Considered, considered(g, e.Grant).forEyesOf(s, user))
 	}

@@ -167,10 +167,8 @@ func (a *API) namedSo(ctx context.Context, names *asking, q store.HoldingsQuery)
 // holding shows what is held. A name that MLflow does not tell now is left out: the permission is there all the same.
 func (a *API) holding(ctx context.Context, h store.Holding) Holding {
 	one := a.unnamed(h)
-	if k, _ := kind.Of(h.Grant.Kind); k.ByID && h.Grant.Pattern == "" {
-		if name, err := a.names().ExperimentName(ctx, h.Grant.Resource); err == nil {
-			one.Name = name
-		}
+	if k, _ := kind.Of(h.Grant.Kind); h.Grant.Pattern == "" {
+		one.Name = a.nameOf(ctx, k, h.Grant.Resource)
 	}
 	return one
 }

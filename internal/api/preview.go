@@ -1,10 +1,8 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/authz"
@@ -57,12 +55,6 @@ func (a *API) previews(r *registrar) {
 // mostNames bounds the names that a preview looks at.
 const mostNames = 100_000
 
-// catalogue lists the resources of a kind, for patterns to be held against; false where there are more.
-func (a *API) catalogue(ctx context.Context, k kind.Name) ([]upstream.Item, bool, error) {
-	all, err := a.MLflow.All(ctx, k)
-	return all[:min(len(all), mostNames)], len(all) <= mostNames, err
-}
-
 // TryPattern says what a pattern would do, to administrators, who alone give patterns. It changes nothing.
 func (a *API) TryPattern(ctx context.Context, s *identity.Subject, in *triedPattern) (PatternPreview, error) {
 	found := PatternPreview{Rows: []PreviewRow{}}
@@ -95,14 +87,14 @@ func (a *API) TryPattern(ctx context.Context, s *identity.Subject, in *triedPatt
 		found.Remark = "MLflow does not list every " + k.Title + " at once: what it matches is not shown."
 		return found, nil
 	}
-	all, whole, err := a.catalogue(ctx, k.Name)
+	all, err := a.MLflow.Listed(ctx, k.Name) // of a moment ago: somebody is typing, and MLflow is not read whole for each key
 	if err != nil {
 		return found, err
 	}
-	if !whole {
+	if len(all) > mostNames {
 		found.Remark = "There are more resources than were looked at."
 	}
-	found.of(t, k.Name, all)
+	found.of(t, k.Name, all[:min(len(all), mostNames)])
 	found.Rows = found.Rows[min(in.Body.Offset, len(found.Rows)):]
 	found.Rows = found.Rows[:min(in.Body.Limit, len(found.Rows))]
 	return found, nil
@@ -172,9 +164,10 @@ func (a *API) tryOn(ctx context.Context, p store.Principal, g authz.Grant) (t tr
 	return t, nil
 }
 
-// of holds a pattern against all of a kind.
-func (f *PatternPreview) of(t tried, k kind.Name, all []upstream.Item) {
+// of holds a pattern against all of a kind, which come in the order of their names.
+func (f *PatternPreview) of(t tried, k kind.Name, all []upstream.Listed) {
 	f.Of = len(all)
+	var same []PreviewRow
 	for _, item := range all {
 		on := authz.Resource{Kind: k, ID: item.ID, Name: item.Name}
 		before, after := t.level(t.now, on), t.level(t.Grants(), on)
@@ -182,24 +175,13 @@ func (f *PatternPreview) of(t tried, k kind.Name, all []upstream.Item) {
 		if row.Matches {
 			f.Matches++
 		}
-		if before != after {
+		switch {
+		case before != after:
 			f.Changes++
-		}
-		if row.Matches || before != after {
 			f.Rows = append(f.Rows, row)
+		case row.Matches:
+			same = append(same, row)
 		}
 	}
-	slices.SortStableFunc(f.Rows, func(x, y PreviewRow) int {
-		return cmp.Or(-compareBools(x.Before != x.After, y.Before != y.After), cmp.Compare(strings.ToLower(x.Name), strings.ToLower(y.Name)), cmp.Compare(x.ID, y.ID))
-	})
-}
-
-func compareBools(x, y bool) int {
-	switch {
-	case x == y:
-		return 0
-	case x:
-		return 1
-	}
-	return -1
+	f.Rows = append(f.Rows, same...)
 }

@@ -343,11 +343,8 @@ func (a *API) managedOf(ctx context.Context, s *identity.Subject, open []store.O
 // decidableRequest shows a request to who decides on it.
 func (a *API) decidableRequest(ctx context.Context, r store.Request) AccessRequest {
 	one := shownRequest(r, r.Resource)
-	if k, _ := kind.Of(r.Kind); k.ByID {
-		if name, err := a.names().ExperimentName(ctx, r.Resource); err == nil {
-			one.Name = name
-		}
-	}
+	k, _ := kind.Of(r.Kind)
+	one.Name = a.nameOf(ctx, k, r.Resource)
 	who := directory.User{ID: r.UserID, Username: r.Username, Admin: r.Admin, Active: r.Active}
 	if e, _, silent, err := a.unsure(ctx, who, r.Kind, r.Resource); err == nil && silent == nil {
 		one.Held = e.Level.String()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/identity"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/workspace"
 )
 
@@ -63,8 +64,8 @@ func (a *API) roles(r *registrar) {
 		if err != nil {
 			return roleDetails{}, err
 		}
-		sizes, err := a.Roles.RoleSizes(ctx)
-		return detailsOf(role, sizes[in.ID]), err
+		_, members, err := a.Roles.RoleMembers(ctx, in.ID, store.Page{Limit: 1})
+		return detailsOf(role, members), err
 	})
 	addPaged(r, "/permissions/roles/{role_id}/permissions", "What a role holds", cut(a.rolePermissions))
 	addPaged(r, "/permissions/roles/{role_id}/users", "Who is assigned a role", a.roleMembers)

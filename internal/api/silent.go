@@ -90,12 +90,12 @@ func (n *asking) Registered(ctx context.Context, name string) (is kind.Name, err
 	return is, err
 }
 
-// nameOf gives the name of what has an id beside it; "" where MLflow does not tell.
-func (n *asking) nameOf(ctx context.Context, k kind.Kind, id string) string {
+// nameOf gives the name of what has an id beside it; "" where MLflow does not tell, or there is none beside it.
+func (a *API) nameOf(ctx context.Context, k kind.Kind, id string) string {
 	if !k.ByID {
 		return ""
 	}
-	name, err := n.ExperimentName(ctx, id)
+	name, err := a.names().ExperimentName(ctx, id)
 	if err != nil {
 		return ""
 	}

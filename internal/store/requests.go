@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -245,10 +246,8 @@ func (db *DB) still(ctx context.Context, tx bun.Tx, seen Request, status ...Stat
 	case now.Lapsed || !now.Active || now.Resource != seen.Resource || now.Workspace != place(ctx, now.Kind):
 		return errs.New(errs.NotFound, "the request does not exist any more")
 	}
-	for _, one := range status {
-		if now.Status == one {
-			return nil
-		}
+	if slices.Contains(status, now.Status) {
+		return nil
 	}
 	return errs.New(errs.Conflict, "the request is %s already, by %s", now.Status, now.DecidedBy)
 }

@@ -5,12 +5,12 @@ import type { ColumnDef } from '@tanstack/react-table'
 import { useState } from 'react'
 import { api, body, page, Refusal, type Schema } from '../client'
 import { done } from '../parts/ask'
+import { FormFrame } from '../parts/form'
 import { Whom } from '../parts/give'
 import { PageLink } from '../parts/link'
 import { GiveToSeveral } from '../parts/several'
 import { Listing, paging, type Place, useChoice } from '../parts/table'
 import { PageTitle } from '../parts/title'
-import { Trouble } from '../parts/trouble'
 
 type Account = Schema['Account']
 
@@ -94,18 +94,11 @@ function NewAccount({ service, close }: { service: boolean; close: () => void })
     },
   })
   return (
-    <form onSubmit={(e) => { e.preventDefault(); make.mutate() }}>
-      <Stack>
-        <TextInput label="Username" description={service ? undefined : 'As the identity provider says it, so that the person gets this account by signing in'} required maxLength={255} value={username} onChange={(e) => setUsername(e.currentTarget.value)} data-autofocus />
-        <TextInput label="Name to show" maxLength={255} value={name} onChange={(e) => setName(e.currentTarget.value)} />
-        {service && <Whom label="Owner" optional value={owner} onChange={setOwner} />}
-        <Checkbox label="Administrator: may do everything" checked={admin} onChange={(e) => setAdmin(e.currentTarget.checked)} />
-        {make.error && <Trouble error={make.error} />}
-        <Group justify="end">
-          <Button variant="default" onClick={close}>Cancel</Button>
-          <Button type="submit" loading={make.isPending}>Make it</Button>
-        </Group>
-      </Stack>
-    </form>
+    <FormFrame by={make} label="Make it" close={close}>
+      <TextInput label="Username" description={service ? undefined : 'As the identity provider says it, so that the person gets this account by signing in'} required maxLength={255} value={username} onChange={(e) => setUsername(e.currentTarget.value)} data-autofocus />
+      <TextInput label="Name to show" maxLength={255} value={name} onChange={(e) => setName(e.currentTarget.value)} />
+      {service && <Whom label="Owner" optional value={owner} onChange={setOwner} />}
+      <Checkbox label="Administrator: may do everything" checked={admin} onChange={(e) => setAdmin(e.currentTarget.checked)} />
+    </FormFrame>
   )
 }

@@ -1,14 +1,14 @@
-import { Alert, Button, Group, Select, Stack, Text, Textarea, TextInput } from '@mantine/core'
+import { Alert, Select, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
 import { useTable } from '../facts'
 import { useChange } from '../parts/ask'
-import { endOf, Until } from '../parts/give'
+import { FormFrame } from '../parts/form'
+import { endOf, KindField, Until } from '../parts/give'
 import { PageLink } from '../parts/link'
 import { Outcome, useWanted } from '../parts/requests'
 import { PageTitle } from '../parts/title'
-import { Trouble } from '../parts/trouble'
 import { When } from '../parts/when'
 import { ask, mineOn } from '../requests'
 import { Withdraw } from './requests'
@@ -46,17 +46,13 @@ function Form(at: { kind?: string; id?: string; level?: string }) {
   return (
     <>
       {at.kind && at.id && <Before kind={at.kind} id={at.id} />}
-      <form onSubmit={(e) => { e.preventDefault(); send.mutate() }}>
-        <Stack>
-          <Select label="Kind" data={kinds.map((k) => ({ value: k.name, label: k.title }))} value={name} allowDeselect={false} onChange={(to) => to && setName(to)} />
-          <TextInput label={kind.parent ? `Id of the ${kind.parent}, a slash, and the name` : kind.by_id ? 'Id' : 'Name'} required maxLength={255} value={id} onChange={(e) => setID(e.currentTarget.value)} />
-          <Select label="Level" data={wanted} value={level} allowDeselect={false} onChange={(to) => to && setLevel(to)} />
-          <Textarea label="Reason" description="What you need it for" required maxLength={1000} rows={4} value={reason} onChange={(e) => setReason(e.currentTarget.value)} />
-          <Until value={until} onChange={setUntil} />
-          {send.error && <Trouble error={send.error} />}
-          <Group justify="end"><Button type="submit" loading={send.isPending}>Ask</Button></Group>
-        </Stack>
-      </form>
+      <FormFrame by={send} label="Ask">
+        <KindField value={name} onChange={(to) => setName(to.name)} />
+        <TextInput label={kind.parent ? `Id of the ${kind.parent}, a slash, and the name` : kind.by_id ? 'Id' : 'Name'} required maxLength={255} value={id} onChange={(e) => setID(e.currentTarget.value)} />
+        <Select label="Level" data={wanted} value={level} allowDeselect={false} onChange={(to) => to && setLevel(to)} />
+        <Textarea label="Reason" description="What you need it for" required maxLength={1000} rows={4} value={reason} onChange={(e) => setReason(e.currentTarget.value)} />
+        <Until value={until} onChange={setUntil} />
+      </FormFrame>
     </>
   )
 }

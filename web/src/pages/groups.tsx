@@ -1,15 +1,15 @@
-import { Button, Group, Modal, Stack, TextInput } from '@mantine/core'
+import { Button, Modal, Stack, TextInput } from '@mantine/core'
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
 import { useState } from 'react'
 import { api, body, page, type Schema } from '../client'
 import { done } from '../parts/ask'
+import { FormFrame } from '../parts/form'
 import { PageLink } from '../parts/link'
 import { GiveToSeveral } from '../parts/several'
 import { Listing, paging, useChoice } from '../parts/table'
 import { PageTitle } from '../parts/title'
-import { Trouble } from '../parts/trouble'
 
 const route = getRouteApi('/groups')
 
@@ -54,15 +54,8 @@ function NewGroup({ close }: { close: () => void }) {
     },
   })
   return (
-    <form onSubmit={(e) => { e.preventDefault(); make.mutate() }}>
-      <Stack>
-        <TextInput label="Name" description="As the identity provider says it, so that its members are in it when they sign in" required maxLength={255} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-        {make.error && <Trouble error={make.error} />}
-        <Group justify="end">
-          <Button variant="default" onClick={close}>Cancel</Button>
-          <Button type="submit" loading={make.isPending}>Make it</Button>
-        </Group>
-      </Stack>
-    </form>
+    <FormFrame by={make} label="Make it" close={close}>
+      <TextInput label="Name" description="As the identity provider says it, so that its members are in it when they sign in" required maxLength={255} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
+    </FormFrame>
   )
 }

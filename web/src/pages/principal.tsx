@@ -7,7 +7,8 @@ import { api, body, page, type Schema } from '../client'
 import { type Kind, useTable } from '../facts'
 import { Access, general, Remark, what } from '../parts/access'
 import { Ask, useChange } from '../parts/ask'
-import { endOf, LevelField, Until } from '../parts/give'
+import { FormFrame } from '../parts/form'
+import { endOf, KindField, LevelField, Until } from '../parts/give'
 import { HoldingsTable } from '../parts/holdings'
 import { PageLink } from '../parts/link'
 import { PatternFields } from '../parts/pattern'
@@ -177,26 +178,19 @@ function GiveTo({ to, close }: { to: Principal; close: () => void }) {
     after: close,
   })
   return (
-    <form onSubmit={(e) => { e.preventDefault(); add.mutate() }}>
-      <Stack>
-        <Select label="Kind" data={kinds.map((k) => ({ value: k.name, label: k.title }))} value={kind.name} allowDeselect={false} onChange={(name) => choose(kinds.find((k) => k.name === name) ?? kind)} />
-        {kind.patterns_segment && (
-          <Select label="On" data={[{ value: 'one', label: 'one of them' }, { value: 'pattern', label: 'all whose names match a pattern' }]} value={by} allowDeselect={false} onChange={(v) => { setBy(v === 'pattern' ? 'pattern' : 'one'); setOn('') }} />
-        )}
-        {by === 'pattern'
-          ? <PatternFields regex={on} priority={priority} onRegex={setOn} onPriority={setPriority} />
-          : <Which key={kind.name} kind={kind} value={on} onChange={setOn} />}
-        <InWorkspace kind={kind} pattern={by === 'pattern'} />
-        <LevelField value={level} onChange={setLevel} />
-        <Until value={until} onChange={setUntil} />
-        {by === 'pattern' && <Preview to={to} kind={kind} regex={on} priority={Number(priority)} permission={level} />}
-        {add.error && <Trouble error={add.error} />}
-        <Group justify="end">
-          <Button variant="default" onClick={close}>Cancel</Button>
-          <Button type="submit" loading={add.isPending} disabled={!on}>Give</Button>
-        </Group>
-      </Stack>
-    </form>
+    <FormFrame by={add} label="Give" close={close} disabled={!on}>
+      <KindField value={kind.name} onChange={choose} />
+      {kind.patterns_segment && (
+        <Select label="On" data={[{ value: 'one', label: 'one of them' }, { value: 'pattern', label: 'all whose names match a pattern' }]} value={by} allowDeselect={false} onChange={(v) => { setBy(v === 'pattern' ? 'pattern' : 'one'); setOn('') }} />
+      )}
+      {by === 'pattern'
+        ? <PatternFields regex={on} priority={priority} onRegex={setOn} onPriority={setPriority} />
+        : <Which key={kind.name} kind={kind} value={on} onChange={setOn} />}
+      <InWorkspace kind={kind} pattern={by === 'pattern'} />
+      <LevelField value={level} onChange={setLevel} />
+      <Until value={until} onChange={setUntil} />
+      {by === 'pattern' && <Preview to={to} kind={kind} regex={on} priority={Number(priority)} permission={level} />}
+    </FormFrame>
   )
 }
 

@@ -6,6 +6,7 @@ import { useMemo, useState } from 'react'
 import { api, body, page, type Schema } from '../client'
 import { useServer } from '../facts'
 import { Ask, useChange } from '../parts/ask'
+import { FormFrame } from '../parts/form'
 import { endOf, Until, Whom } from '../parts/give'
 import { PageLink } from '../parts/link'
 import { Unassign } from '../parts/roles'
@@ -86,17 +87,10 @@ function Describe({ role, close }: { role: Role; close: () => void }) {
     after: close,
   })
   return (
-    <form onSubmit={(e) => { e.preventDefault(); change.mutate() }}>
-      <Stack>
-        <TextInput label="Name" required maxLength={255} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-        <Textarea label="Description" maxLength={1024} autosize value={description} onChange={(e) => setDescription(e.currentTarget.value)} />
-        {change.error && <Trouble error={change.error} />}
-        <Group justify="end">
-          <Button variant="default" onClick={close}>Cancel</Button>
-          <Button type="submit" loading={change.isPending}>Save</Button>
-        </Group>
-      </Stack>
-    </form>
+    <FormFrame by={change} label="Save" close={close}>
+      <TextInput label="Name" required maxLength={255} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
+      <Textarea label="Description" maxLength={1024} autosize value={description} onChange={(e) => setDescription(e.currentTarget.value)} />
+    </FormFrame>
   )
 }
 
@@ -167,20 +161,13 @@ function Add({ role, close }: { role: number; close: () => void }) {
     if (!permissionsOn(to.value).includes(permission)) setPermission(permissionsOn(to.value)[0]!)
   }
   return (
-    <form onSubmit={(e) => { e.preventDefault(); give.mutate() }}>
-      <Stack>
-        <Select label="Kind" searchable data={types} value={type.value} allowDeselect={false} onChange={choose} />
-        {type.whole
-          ? <Text size="sm">{type.value === 'workspace' ? 'On the whole workspace: MANAGE gives everything in it, USE lets in and create.' : 'On all of them.'}</Text>
-          : <TextInput label="Id or name" description="As MLflow has it: the id of an experiment, the name of a model; * is all of them" required maxLength={512} value={on} onChange={(e) => setOn(e.currentTarget.value)} />}
-        <Select label="Level" description={permission === 'DENY' ? 'Refuses it, whatever else gives it' : undefined} data={permissionsOn(type.value)} value={permission} allowDeselect={false} onChange={(to) => to && setPermission(to)} />
-        {give.error && <Trouble error={give.error} />}
-        <Group justify="end">
-          <Button variant="default" onClick={close}>Cancel</Button>
-          <Button type="submit" loading={give.isPending}>Add</Button>
-        </Group>
-      </Stack>
-    </form>
+    <FormFrame by={give} label="Add" close={close}>
+      <Select label="Kind" searchable data={types} value={type.value} allowDeselect={false} onChange={choose} />
+      {type.whole
+        ? <Text size="sm">{type.value === 'workspace' ? 'On the whole workspace: MANAGE gives everything in it, USE lets in and create.' : 'On all of them.'}</Text>
+        : <TextInput label="Id or name" description="As MLflow has it: the id of an experiment, the name of a model; * is all of them" required maxLength={512} value={on} onChange={(e) => setOn(e.currentTarget.value)} />}
+      <Select label="Level" description={permission === 'DENY' ? 'Refuses it, whatever else gives it' : undefined} data={permissionsOn(type.value)} value={permission} allowDeselect={false} onChange={(to) => to && setPermission(to)} />
+    </FormFrame>
   )
 }
 
@@ -218,16 +205,9 @@ function Assign({ role, close }: { role: number; close: () => void }) {
     after: close,
   })
   return (
-    <form onSubmit={(e) => { e.preventDefault(); give.mutate() }}>
-      <Stack>
-        <Whom value={user} onChange={setUser} />
-        <Until value={until} onChange={setUntil} />
-        {give.error && <Trouble error={give.error} />}
-        <Group justify="end">
-          <Button variant="default" onClick={close}>Cancel</Button>
-          <Button type="submit" loading={give.isPending} disabled={!user}>Assign</Button>
-        </Group>
-      </Stack>
-    </form>
+    <FormFrame by={give} label="Assign" close={close} disabled={!user}>
+      <Whom value={user} onChange={setUser} />
+      <Until value={until} onChange={setUntil} />
+    </FormFrame>
   )
 }

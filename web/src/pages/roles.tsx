@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Stack, Text, Textarea, TextInput } from '@mantine/core'
+import { Button, Modal, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
@@ -6,10 +6,10 @@ import { useState } from 'react'
 import { api, body, openWorkspace, page } from '../client'
 import { useServer } from '../facts'
 import { useChange } from '../parts/ask'
+import { FormFrame } from '../parts/form'
 import { PageLink } from '../parts/link'
 import { Listing, paging } from '../parts/table'
 import { PageTitle } from '../parts/title'
-import { Trouble } from '../parts/trouble'
 import { WorkspaceField } from '../parts/workspace'
 import type { Role } from '../roles'
 
@@ -59,17 +59,10 @@ function NewRole({ close, made }: { close: () => void; made: (name: string) => v
     after: () => { close(); made(name) },
   })
   return (
-    <form onSubmit={(e) => { e.preventDefault(); make.mutate() }}>
-      <Stack>
-        <TextInput label="Name" required maxLength={255} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-        <Textarea label="Description" maxLength={1024} autosize value={description} onChange={(e) => setDescription(e.currentTarget.value)} />
-        {workspaces_enabled && <WorkspaceField label="Workspace" value={workspace} onChange={setWorkspace} />}
-        {make.error && <Trouble error={make.error} />}
-        <Group justify="end">
-          <Button variant="default" onClick={close}>Cancel</Button>
-          <Button type="submit" loading={make.isPending}>Make it</Button>
-        </Group>
-      </Stack>
-    </form>
+    <FormFrame by={make} label="Make it" close={close}>
+      <TextInput label="Name" required maxLength={255} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
+      <Textarea label="Description" maxLength={1024} autosize value={description} onChange={(e) => setDescription(e.currentTarget.value)} />
+      {workspaces_enabled && <WorkspaceField label="Workspace" value={workspace} onChange={setWorkspace} />}
+    </FormFrame>
   )
 }

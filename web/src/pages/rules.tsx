@@ -5,7 +5,8 @@ import type { ColumnDef } from '@tanstack/react-table'
 import { useMemo, useState } from 'react'
 import { api, body, Refusal, type Schema } from '../client'
 import { useServer } from '../facts'
-import { Ask, useChange } from '../parts/ask'
+import { Ask, Opens, useChange } from '../parts/ask'
+import { FormFrame } from '../parts/form'
 import { Level } from '../parts/level'
 import { doing, Rows } from '../parts/table'
 import { PageTitle } from '../parts/title'
@@ -73,14 +74,10 @@ function Enabled({ rule }: { rule: Rule }) {
 }
 
 function Edit({ rule, allowed }: { rule: Rule; allowed: string[] }) {
-  const [open, setOpen] = useState(false)
   return (
-    <>
-      <Button size="compact-sm" variant="light" onClick={() => setOpen(true)}>Edit</Button>
-      <Modal opened={open} onClose={() => setOpen(false)} title="Edit the rule" size="xl" closeOnClickOutside={false}>
-        {open && <Form rule={rule} allowed={allowed} close={() => setOpen(false)} />}
-      </Modal>
-    </>
+    <Opens label="Edit" title="Edit the rule" size="xl" closeOnClickOutside={false}>
+      {(close) => <Form rule={rule} allowed={allowed} close={close} />}
+    </Opens>
   )
 }
 
@@ -104,23 +101,16 @@ function Form({ rule, allowed, close }: { rule?: Rule; allowed: string[]; close:
     after: close,
   })
   return (
-    <form onSubmit={(e) => { e.preventDefault(); save.mutate() }}>
-      <Stack>
-        <TextInput label="Name" required maxLength={255} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-        <TextInput label="Groups" description="RE2; it matches the whole name of a group, and (?P<ws>…) in it the name of the workspace" required maxLength={255} value={pattern} onChange={(e) => setPattern(e.currentTarget.value)} />
-        <Select label="Level" data={allowed} value={permission} allowDeselect={false} onChange={(to) => to && setPermission(to)} />
-        <Select label="Mode" data={[{ value: 'report', label: 'Only say what it would give' }, { value: 'enforce', label: 'Give it, now and to groups that come later' }]} value={mode} allowDeselect={false} onChange={(to) => to && setMode(to)} />
-        <section aria-label="What it does" aria-busy={!seen && !preview.error}>
-          <Text fw={600} size="sm">{mode === 'enforce' ? 'What it does when it is saved' : 'What it would do'}</Text>
-          {preview.error ? <Trouble error={preview.error} /> : preview.data ? <Lines of={preview.data.changes ?? []} empty="Nothing: no group that is there has such a name." /> : <Text size="sm" role="status">Asking …</Text>}
-        </section>
-        {save.error && <Trouble error={save.error} />}
-        <Group justify="end">
-          <Button variant="default" onClick={close}>Cancel</Button>
-          <Button type="submit" loading={save.isPending} disabled={!seen}>Save</Button>
-        </Group>
-      </Stack>
-    </form>
+    <FormFrame by={save} label="Save" close={close} disabled={!seen}>
+      <TextInput label="Name" required maxLength={255} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
+      <TextInput label="Groups" description="RE2; it matches the whole name of a group, and (?P<ws>…) in it the name of the workspace" required maxLength={255} value={pattern} onChange={(e) => setPattern(e.currentTarget.value)} />
+      <Select label="Level" data={allowed} value={permission} allowDeselect={false} onChange={(to) => to && setPermission(to)} />
+      <Select label="Mode" data={[{ value: 'report', label: 'Only say what it would give' }, { value: 'enforce', label: 'Give it, now and to groups that come later' }]} value={mode} allowDeselect={false} onChange={(to) => to && setMode(to)} />
+      <section aria-label="What it does" aria-busy={!seen && !preview.error}>
+        <Text fw={600} size="sm">{mode === 'enforce' ? 'What it does when it is saved' : 'What it would do'}</Text>
+        {preview.error ? <Trouble error={preview.error} /> : preview.data ? <Lines of={preview.data.changes ?? []} empty="Nothing: no group that is there has such a name." /> : <Text size="sm" role="status">Asking …</Text>}
+      </section>
+    </FormFrame>
   )
 }
 

@@ -5,10 +5,10 @@ import { useState } from 'react'
 import { api, body, type Schema } from '../client'
 import { useServer, useTable } from '../facts'
 import { Ask } from '../parts/ask'
-import { endOf } from '../parts/give'
+import { FormFrame } from '../parts/form'
+import { dayOf, endOf } from '../parts/give'
 import { doing, Rows } from '../parts/table'
 import { PageTitle } from '../parts/title'
-import { Trouble } from '../parts/trouble'
 import { When } from '../parts/when'
 
 type Token = Schema['Personal']
@@ -76,7 +76,7 @@ function NewToken({ opened, close }: { opened: boolean; close: () => void }) {
   return (
     <Modal opened={opened} onClose={leave} title="New token" closeOnClickOutside={false} closeOnEscape={!make.data}>
       {make.data ? <Made token={make.data.token} close={leave} />
-        : opened && <TokenForm make={make.mutate} busy={make.isPending} error={make.error} close={leave} />}
+        : opened && <TokenForm make={make} close={leave} />}
     </Modal>
   )
 }
@@ -94,7 +94,7 @@ function Made({ token, close }: { token: string; close: () => void }) {
   )
 }
 
-function TokenForm({ make, busy, error, close }: { make: (wanted: Wanted) => void; busy: boolean; error: unknown; close: () => void }) {
+function TokenForm({ make, close }: { make: { mutate: (wanted: Wanted) => void; isPending: boolean; error: unknown }; close: () => void }) {
   const { kinds } = useTable()
   const most = useServer().token_lifetime_days
   const [name, setName] = useState('')
@@ -103,22 +103,15 @@ function TokenForm({ make, busy, error, close }: { make: (wanted: Wanted) => voi
   const [only, setOnly] = useState<string[]>([])
   function submit() {
     const scope = reading || only.length ? { read_only: reading || undefined, kinds: only.length ? only : undefined } : undefined
-    make({ name, expiration: endOf(until), scope })
+    make.mutate({ name, expiration: endOf(until), scope })
   }
   return (
-    <form onSubmit={(e) => { e.preventDefault(); submit() }}>
-      <Stack>
-        <TextInput label="Name" description="What it is for, such as nightly training" required maxLength={255} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-        <TextInput type="date" label="Last day" description={`At most ${most} days from now`} required value={until} min={day(0)} max={day(most)} onChange={(e) => setUntil(e.currentTarget.value)} />
-        <Checkbox label="For reading alone" checked={reading} onChange={(e) => setReading(e.currentTarget.checked)} />
-        <MultiSelect label="For these kinds alone" placeholder={only.length ? undefined : 'All kinds'} data={kinds.map((k) => ({ value: k.name, label: k.title }))} value={only} onChange={setOnly} />
-        {error != null && <Trouble error={error} />}
-        <Group justify="end">
-          <Button variant="default" onClick={close}>Cancel</Button>
-          <Button type="submit" loading={busy}>Make it</Button>
-        </Group>
-      </Stack>
-    </form>
+    <FormFrame by={{ ...make, mutate: submit }} label="Make it" close={close}>
+      <TextInput label="Name" description="What it is for, such as nightly training" required maxLength={255} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
+      <TextInput type="date" label="Last day" description={`At most ${most} days from now`} required value={until} min={day(0)} max={day(most)} onChange={(e) => setUntil(e.currentTarget.value)} />
+      <Checkbox label="For reading alone" checked={reading} onChange={(e) => setReading(e.currentTarget.checked)} />
+      <MultiSelect label="For these kinds alone" placeholder={only.length ? undefined : 'All kinds'} data={kinds.map((k) => ({ value: k.name, label: k.title }))} value={only} onChange={setOnly} />
+    </FormFrame>
   )
 }
 
@@ -126,5 +119,5 @@ function TokenForm({ make, busy, error, close }: { make: (wanted: Wanted) => voi
 function day(ahead: number) {
   const at = new Date()
   at.setDate(at.getDate() + ahead)
-  return `${at.getFullYear()}-${String(at.getMonth() + 1).padStart(2, '0')}-${String(at.getDate()).padStart(2, '0')}`
+  return dayOf(at.toISOString())
 }

@@ -4,7 +4,8 @@ import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
 import { useState } from 'react'
 import { api, body, type Schema } from '../client'
-import { Ask, useChange } from '../parts/ask'
+import { Ask, Opens, useChange } from '../parts/ask'
+import { FormFrame } from '../parts/form'
 import { doing, Listing, paging } from '../parts/table'
 import { PageTitle } from '../parts/title'
 import { Trouble } from '../parts/trouble'
@@ -67,14 +68,10 @@ function host(address: string) {
 }
 
 function Edit({ webhook }: { webhook: Webhook }) {
-  const [open, setOpen] = useState(false)
   return (
-    <>
-      <Button size="compact-sm" variant="light" onClick={() => setOpen(true)}>Edit</Button>
-      <Modal opened={open} onClose={() => setOpen(false)} title="Edit the webhook" closeOnClickOutside={false}>
-        {open && <Form webhook={webhook} close={() => setOpen(false)} />}
-      </Modal>
-    </>
+    <Opens label="Edit" title="Edit the webhook" closeOnClickOutside={false}>
+      {(close) => <Form webhook={webhook} close={close} />}
+    </Opens>
   )
 }
 
@@ -95,21 +92,14 @@ function Form({ webhook, close }: { webhook?: Webhook; close: () => void }) {
     after: close,
   })
   return (
-    <form autoComplete="off" onSubmit={(e) => { e.preventDefault(); save.mutate() }}>
-      <Stack>
-        <TextInput label="Name" required maxLength={256} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-        <TextInput label="Address" description="It begins with https://" required maxLength={2048} value={url} onChange={(e) => setURL(e.currentTarget.value)} />
-        <MultiSelect label="On" required searchable data={happenings} value={events} onChange={setEvents} />
-        <TextInput label="Description" maxLength={500} value={description} onChange={(e) => setDescription(e.currentTarget.value)} />
-        <PasswordInput label="Secret" autoComplete="new-password" description={webhook ? 'Empty: it stays what it is. It is never shown.' : 'Calls are signed with it. It is never shown again.'} value={secret} onChange={(e) => setSecret(e.currentTarget.value)} visibilityToggleButtonProps={{ 'aria-label': 'Show what is typed' }} />
-        <Select label="State" data={[{ value: 'ACTIVE', label: 'active' }, { value: 'DISABLED', label: 'disabled' }]} value={status} allowDeselect={false} onChange={(to) => to && setStatus(to)} />
-        {save.error && <Trouble error={save.error} />}
-        <Group justify="end">
-          <Button variant="default" onClick={close}>Cancel</Button>
-          <Button type="submit" loading={save.isPending} disabled={events.length === 0}>{webhook ? 'Save' : 'Make it'}</Button>
-        </Group>
-      </Stack>
-    </form>
+    <FormFrame by={save} label={webhook ? 'Save' : 'Make it'} close={close} disabled={events.length === 0} plain>
+      <TextInput label="Name" required maxLength={256} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
+      <TextInput label="Address" description="It begins with https://" required maxLength={2048} value={url} onChange={(e) => setURL(e.currentTarget.value)} />
+      <MultiSelect label="On" required searchable data={happenings} value={events} onChange={setEvents} />
+      <TextInput label="Description" maxLength={500} value={description} onChange={(e) => setDescription(e.currentTarget.value)} />
+      <PasswordInput label="Secret" autoComplete="new-password" description={webhook ? 'Empty: it stays what it is. It is never shown.' : 'Calls are signed with it. It is never shown again.'} value={secret} onChange={(e) => setSecret(e.currentTarget.value)} visibilityToggleButtonProps={{ 'aria-label': 'Show what is typed' }} />
+      <Select label="State" data={[{ value: 'ACTIVE', label: 'active' }, { value: 'DISABLED', label: 'disabled' }]} value={status} allowDeselect={false} onChange={(to) => to && setStatus(to)} />
+    </FormFrame>
   )
 }
 

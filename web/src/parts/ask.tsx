@@ -71,6 +71,18 @@ function failed(error: unknown) {
   notifications.show({ color: 'red', message: error instanceof Error ? error.message : String(error), closeButtonProps: { 'aria-label': 'Close' } })
 }
 
+/** A button that opens a dialog. What is in it is made anew each time. */
+export function Opens({ label, name, children, ...dialog }: { label: string; name?: string; title: string; size?: string; closeOnClickOutside?: boolean; children: (close: () => void) => ReactNode }) {
+  const [open, setOpen] = useState(false)
+  const close = () => setOpen(false)
+  return (
+    <>
+      <Button size="compact-sm" variant="light" aria-label={name} onClick={() => setOpen(true)}>{label}</Button>
+      <Modal opened={open} onClose={close} {...dialog}>{open && children(close)}</Modal>
+    </>
+  )
+}
+
 type Asked<R> = {
   title: string
   children: ReactNode

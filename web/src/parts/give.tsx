@@ -1,11 +1,11 @@
-import { Autocomplete, Button, Group, SegmentedControl, Select, Stack, TextInput } from '@mantine/core'
+import { Autocomplete, SegmentedControl, Select, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { keepPreviousData, useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, body } from '../client'
-import { useTable } from '../facts'
+import { type Kind, useTable } from '../facts'
 import type { Given, Principal } from '../permissions'
-import { Trouble } from './trouble'
+import { FormFrame } from './form'
 
 const found = 10
 
@@ -46,38 +46,28 @@ export function LevelField({ value, onChange, label = 'Level' }: { value: string
   return <Select label={label} data={levels} value={value} allowDeselect={false} onChange={(level) => level && onChange(level)} />
 }
 
+/** A field for a kind. */
+export function KindField({ value, onChange }: { value: string; onChange: (kind: Kind) => void }) {
+  const { kinds } = useTable()
+  return <Select label="Kind" data={kinds.map((k) => ({ value: k.name, label: k.title }))} value={value} allowDeselect={false} onChange={(name) => onChange(kinds.find((k) => k.name === (name ?? value))!)} />
+}
+
 /** A form that gives somebody a level. */
 export function GiveForm({ run, close }: { run: (to: Principal, given: Given) => Promise<unknown>; close: () => void }) {
   const [side, setSide] = useState('user')
   const [name, setName] = useState('')
   const [level, setLevel] = useState('READ')
   const [until, setUntil] = useState('')
-  const [error, setError] = useState<unknown>()
-  const [busy, setBusy] = useState(false)
-  async function submit() {
-    setBusy(true)
-    try {
-      await run(side === 'user' ? { user: name } : { group: name }, { permission: level, ...(until ? { expires_at: endOf(until) } : {}) })
-      close()
-    } catch (e) {
-      setError(e)
-    } finally {
-      setBusy(false)
-    }
-  }
+  const give = useMutation({
+    mutationFn: () => run(side === 'user' ? { user: name } : { group: name }, { permission: level, ...(until ? { expires_at: endOf(until) } : {}) }),
+    onSuccess: close,
+  })
   return (
-    <form onSubmit={(e) => { e.preventDefault(); void submit() }}>
-      <Stack>
-        <SegmentedControl aria-label="Whom" value={side} onChange={(to) => { setSide(to); setName('') }} data={[{ value: 'user', label: 'A user' }, { value: 'group', label: 'A group' }]} />
-        <Whom key={side} groups={side === 'group'} value={name} onChange={setName} />
-        <LevelField value={level} onChange={setLevel} />
-        <Until value={until} onChange={setUntil} />
-        {error !== undefined && <Trouble error={error} />}
-        <Group justify="end">
-          <Button variant="default" onClick={close}>Cancel</Button>
-          <Button type="submit" loading={busy} disabled={!name}>Give</Button>
-        </Group>
-      </Stack>
-    </form>
+    <FormFrame by={give} label="Give" close={close} disabled={!name}>
+      <SegmentedControl aria-label="Whom" value={side} onChange={(to) => { setSide(to); setName('') }} data={[{ value: 'user', label: 'A user' }, { value: 'group', label: 'A group' }]} />
+      <Whom key={side} groups={side === 'group'} value={name} onChange={setName} />
+      <LevelField value={level} onChange={setLevel} />
+      <Until value={until} onChange={setUntil} />
+    </FormFrame>
   )
 }

@@ -1,5 +1,5 @@
 import { Badge, Modal, Stack, Table, Text, UnstyledButton, VisuallyHidden } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
+import { queryOptions, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, body, inWorkspace, type Schema } from '../client'
 import { useKind } from '../facts'
@@ -36,13 +36,17 @@ const reasons: Record<string, string> = {
   deactivated: 'The account is deactivated: it may do nothing.',
 }
 
-/** The effective level on a resource, and every grant that was considered, in order. */
-export function Explanation({ user, kind, id, workspace }: Question) {
-  const title = useKind(kind)?.title ?? kind
-  const query = useQuery({
+/** How somebody's level on a resource comes about. */
+export const explanation = ({ user, kind, id, workspace }: Question) =>
+  queryOptions({
     queryKey: ['explain', user, kind, id, workspace],
     queryFn: () => body(api.GET('/api/2.0/mlflow/permissions/explain', { params: { query: { user, kind, id } }, headers: inWorkspace(workspace) })),
   })
+
+/** The effective level on a resource, and every grant that was considered, in order. */
+export function Explanation(question: Question) {
+  const title = useKind(question.kind)?.title ?? question.kind
+  const query = useQuery(explanation(question))
   if (query.error) return <Trouble error={query.error} retry={() => query.refetch()} />
   if (!query.data) return <Text role="status">Asking …</Text>
   const found = query.data

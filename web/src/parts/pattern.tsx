@@ -1,12 +1,12 @@
-import { Button, Group, Modal, NumberInput, Stack, TextInput } from '@mantine/core'
+import { NumberInput, TextInput } from '@mantine/core'
 import { useState } from 'react'
 import type { Schema } from '../client'
 import type { Kind } from '../facts'
 import { changePattern, nameOf, type Pattern, type Principal } from '../permissions'
-import { useChange } from './ask'
+import { Opens, useChange } from './ask'
+import { FormFrame } from './form'
 import { dayOf, endOf, LevelField, Until } from './give'
 import { Preview } from './preview'
-import { Trouble } from './trouble'
 
 /** The fields of a pattern itself. */
 export function PatternFields({ regex, priority, onRegex, onPriority }: { regex: string; priority: number | string; onRegex: (to: string) => void; onPriority: (to: number | string) => void }) {
@@ -21,14 +21,10 @@ export function PatternFields({ regex, priority, onRegex, onPriority }: { regex:
 
 /** A button that opens a pattern to be changed. */
 export function EditPattern({ to, kind, of }: { to: Principal; kind: Kind; of: Schema['Holding'] }) {
-  const [open, setOpen] = useState(false)
   return (
-    <>
-      <Button size="compact-sm" variant="light" aria-label={`Edit the pattern ${of.regex}`} onClick={() => setOpen(true)}>Edit</Button>
-      <Modal opened={open} onClose={() => setOpen(false)} title={`Change a pattern of ${nameOf(to)}`} size="lg">
-        {open && <PatternForm to={to} kind={kind} of={of} close={() => setOpen(false)} />}
-      </Modal>
-    </>
+    <Opens label="Edit" name={`Edit the pattern ${of.regex}`} title={`Change a pattern of ${nameOf(to)}`} size="lg">
+      {(close) => <PatternForm to={to} kind={kind} of={of} close={close} />}
+    </Opens>
   )
 }
 
@@ -47,18 +43,11 @@ function PatternForm({ to, kind, of, close }: { to: Principal; kind: Kind; of: S
     after: close,
   })
   return (
-    <form onSubmit={(e) => { e.preventDefault(); change.mutate() }}>
-      <Stack>
-        <PatternFields regex={regex} priority={priority} onRegex={setRegex} onPriority={setPriority} />
-        <LevelField value={level} onChange={setLevel} />
-        <Until value={until} onChange={setUntil} />
-        <Preview to={to} kind={kind} id={of.id} regex={regex} priority={Number(priority)} permission={level} />
-        {change.error && <Trouble error={change.error} />}
-        <Group justify="end">
-          <Button variant="default" onClick={close}>Leave it</Button>
-          <Button type="submit" loading={change.isPending}>Change it</Button>
-        </Group>
-      </Stack>
-    </form>
+    <FormFrame by={change} label="Change it" close={close} leave="Leave it">
+      <PatternFields regex={regex} priority={priority} onRegex={setRegex} onPriority={setPriority} />
+      <LevelField value={level} onChange={setLevel} />
+      <Until value={until} onChange={setUntil} />
+      <Preview to={to} kind={kind} id={of.id} regex={regex} priority={Number(priority)} permission={level} />
+    </FormFrame>
   )
 }

@@ -1,13 +1,12 @@
 import { Alert, Badge, Button, Card, Group, Select, Skeleton, Stack, Text, TextInput, Title } from '@mantine/core'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useRef, useState } from 'react'
-import { api, body } from '../client'
 import { useKind, useMe, useTable } from '../facts'
 import { change, take } from '../permissions'
 import { type AccessRequest, approve, managed, refuse, reopen } from '../requests'
 import { useChange } from './ask'
-import { endOf, Until } from './give'
-import { Level } from './level'
+import { dayOf, endOf, Until } from './give'
+import { explanation, Level } from './level'
 import { PageButton, PageLink } from './link'
 import { More } from './table'
 import { Trouble } from './trouble'
@@ -39,12 +38,6 @@ export function ToDecide({ of, empty }: { of?: { kind: string; id: string }; emp
       </Group>
     </Stack>
   )
-}
-
-const dayOf = (at?: string) => {
-  if (!at) return ''
-  const day = new Date(at)
-  return `${day.getFullYear()}-${String(day.getMonth() + 1).padStart(2, '0')}-${String(day.getDate()).padStart(2, '0')}`
 }
 
 function Decide({ request: r }: { request: AccessRequest }) {
@@ -113,28 +106,18 @@ export function Outcome({ of: r }: { of: AccessRequest }) {
   )
 }
 
-/** One's own level on a resource; undefined where it is not known yet, null where one may not even read it. */
-export function useOwnLevel(kind: string, id: string) {
-  const own = useOwn(kind, id)
-  return own && own.permission
-}
-
-/** What one may do with a resource, and what it is called; null where that is nothing. */
+/** What one may do with a resource, and what it is called; undefined where it is not known yet, null where one may not even read it. */
 export function useOwn(kind: string, id: string) {
   const { username: user } = useMe()
-  const query = useQuery({
-    queryKey: ['explain', user, kind, id, undefined],
-    queryFn: () => body(api.GET('/api/2.0/mlflow/permissions/explain', { params: { query: { user, kind, id } } })),
-  })
-  if (query.error) return null
-  return query.data
+  const query = useQuery(explanation({ user, kind, id }))
+  return query.error ? null : query.data
 }
 
 /** Leads to where one asks for more than one has. */
 export function AskLink({ kind, id }: { kind: string; id: string }) {
-  const own = useOwnLevel(kind, id)
+  const own = useOwn(kind, id)
   const wanted = useWanted()
-  const next = wanted[own ? wanted.indexOf(own) + 1 : 0]
+  const next = wanted[own ? wanted.indexOf(own.permission) + 1 : 0]
   if (own === undefined || !next) return null
   return <PageButton to="/ask" search={{ kind, id, level: next }} variant="default" size="sm">Ask for access</PageButton>
 }

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Select, Stack } from '@mantine/core'
+import { Button, Modal, Select } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import type { ColumnDef } from '@tanstack/react-table'
@@ -6,10 +6,10 @@ import { useMemo, useState } from 'react'
 import { api, body, inWorkspace, page, type Schema } from '../client'
 import { assign, unassign } from '../roles'
 import { useChange } from './ask'
+import { FormFrame } from './form'
 import { endOf, Until } from './give'
 import { PageLink } from './link'
 import { doing, Listing, paging, type Place } from './table'
-import { Trouble } from './trouble'
 import { When } from './when'
 
 /** The roles that a user is assigned. */
@@ -54,17 +54,10 @@ function AssignTo({ user, close }: { user: string; close: () => void }) {
     after: close,
   })
   return (
-    <form onSubmit={(e) => { e.preventDefault(); give.mutate() }}>
-      <Stack>
-        <RoleField value={role} onChange={setRole} />
-        <Until value={until} onChange={setUntil} />
-        {give.error && <Trouble error={give.error} />}
-        <Group justify="end">
-          <Button variant="default" onClick={close}>Cancel</Button>
-          <Button type="submit" loading={give.isPending} disabled={!role}>Assign</Button>
-        </Group>
-      </Stack>
-    </form>
+    <FormFrame by={give} label="Assign" close={close} disabled={!role}>
+      <RoleField value={role} onChange={setRole} />
+      <Until value={until} onChange={setUntil} />
+    </FormFrame>
   )
 }
 

@@ -1,12 +1,12 @@
-import { Button, Group, Modal, Select, Stack, Text } from '@mantine/core'
-import { type ReactNode, useState } from 'react'
+import { Select, Text } from '@mantine/core'
+import { useState } from 'react'
 import type { Schema } from '../client'
 import { type Kind, useMe, useTable } from '../facts'
 import { backwards, bulk, type BulkChange, type Outcome, type Principal, together, undoable } from '../permissions'
-import { Ask, useChange } from './ask'
-import { endOf, GiveForm, LevelField, Until } from './give'
+import { Ask, Opens, useChange } from './ask'
+import { FormFrame } from './form'
+import { endOf, GiveForm, KindField, LevelField, Until } from './give'
 import { type Choice, Chosen } from './table'
-import { Trouble } from './trouble'
 import { Which } from './which'
 
 type Holding = Schema['Holding']
@@ -57,25 +57,13 @@ export function SeveralHeld({ choice }: { choice: Choice<Holding> }) {
   const changes = rows.map(of)
   return (
     <Chosen choice={choice} most={together}>
-      <ChangeSeveral choice={choice} />
+      <Opens label="Change …" title={`Change ${permissions(rows.length)}`}>{(close) => <ChangeForm choice={choice} close={close} />}</Opens>
       <Ask<Outcome[]> label="Take away …" title={`Take ${permissions(rows.length)} away?`} confirm="Take away" said={`${permissions(rows.length)} taken away`}
         run={() => bulk(changes)} undo={returnable(rows) ? (outcomes) => bulk(backwards(changes, outcomes)) : undefined} after={() => choice.choose(new Map())}>
         <Few names={rows.map(choice.name)} />
         <Beware rows={rows} />
       </Ask>
     </Chosen>
-  )
-}
-
-function ChangeSeveral({ choice }: { choice: Choice<Holding> }) {
-  const [open, setOpen] = useState(false)
-  return (
-    <>
-      <Button size="compact-sm" variant="light" onClick={() => setOpen(true)}>Change …</Button>
-      <Modal opened={open} onClose={() => setOpen(false)} title={`Change ${permissions(choice.chosen.size)}`}>
-        {open && <ChangeForm choice={choice} close={() => setOpen(false)} />}
-      </Modal>
-    </>
   )
 }
 
@@ -95,31 +83,13 @@ function ChangeForm({ choice, close }: { choice: Choice<Holding>; close: () => v
     after: () => { choice.choose(new Map()); close() },
   })
   return (
-    <form onSubmit={(e) => { e.preventDefault(); set.mutate() }}>
-      <Stack>
-        <Few names={rows.map(choice.name)} />
-        <Select label="Level" allowDeselect={false} value={level} onChange={(to) => setLevel(to ?? '')} data={[{ value: '', label: 'as each has it' }, ...levels]} />
-        <Select label="End" allowDeselect={false} value={end} onChange={(to) => setEnd(to ?? '')} data={[{ value: '', label: 'as each has it' }, { value: 'none', label: 'no end' }, { value: 'day', label: 'after a day' }]} />
-        {end === 'day' && <Until value={until} onChange={setUntil} />}
-        <Beware rows={rows} />
-        {set.error && <Trouble error={set.error} />}
-        <Group justify="end">
-          <Button variant="default" onClick={close}>Leave them</Button>
-          <Button type="submit" loading={set.isPending} disabled={!level && !end || end === 'day' && !until}>Change {permissions(rows.length)}</Button>
-        </Group>
-      </Stack>
-    </form>
-  )
-}
-
-/** Opens a form about what is chosen. */
-function About({ label, title, children }: { label: string; title: string; children: (close: () => void) => ReactNode }) {
-  const [open, setOpen] = useState(false)
-  return (
-    <>
-      <Button size="compact-sm" variant="light" onClick={() => setOpen(true)}>{label}</Button>
-      <Modal opened={open} onClose={() => setOpen(false)} title={title}>{open && children(() => setOpen(false))}</Modal>
-    </>
+    <FormFrame by={set} label={<>Change {permissions(rows.length)}</>} close={close} leave="Leave them" disabled={!level && !end || end === 'day' && !until}>
+      <Few names={rows.map(choice.name)} />
+      <Select label="Level" allowDeselect={false} value={level} onChange={(to) => setLevel(to ?? '')} data={[{ value: '', label: 'as each has it' }, ...levels]} />
+      <Select label="End" allowDeselect={false} value={end} onChange={(to) => setEnd(to ?? '')} data={[{ value: '', label: 'as each has it' }, { value: 'none', label: 'no end' }, { value: 'day', label: 'after a day' }]} />
+      {end === 'day' && <Until value={until} onChange={setUntil} />}
+      <Beware rows={rows} />
+    </FormFrame>
   )
 }
 
@@ -136,7 +106,7 @@ export function GiveOnSeveral<T>({ choice, kind, id }: { choice: Choice<T>; kind
   })
   return (
     <Chosen choice={choice} most={together}>
-      <About label="Give a permission on them …" title={`Give a permission on ${count.toLocaleString()}`}>
+      <Opens label="Give a permission on them …" title={`Give a permission on ${count.toLocaleString()}`}>
         {(close) => (
           <>
             <Few names={[...choice.chosen.values()].map(choice.name)} />
@@ -144,7 +114,7 @@ export function GiveOnSeveral<T>({ choice, kind, id }: { choice: Choice<T>; kind
             <GiveForm close={close} run={(to, given) => give.mutateAsync([...choice.chosen.values()].map((row) => ({ ...to, ...given, do: 'set' as const, kind: kind.name, resource: id(row) })))} />
           </>
         )}
-      </About>
+      </Opens>
     </Chosen>
   )
 }
@@ -153,9 +123,9 @@ export function GiveOnSeveral<T>({ choice, kind, id }: { choice: Choice<T>; kind
 export function GiveToSeveral<T>({ choice, whom }: { choice: Choice<T>; whom: (row: T) => Principal }) {
   return (
     <Chosen choice={choice} most={together}>
-      <About label="Give them a permission …" title={`Give ${choice.chosen.size.toLocaleString()} of them a permission`}>
+      <Opens label="Give them a permission …" title={`Give ${choice.chosen.size.toLocaleString()} of them a permission`}>
         {(close) => <ToSeveral choice={choice} whom={whom} close={close} />}
-      </About>
+      </Opens>
     </Chosen>
   )
 }
@@ -177,21 +147,13 @@ function ToSeveral<T>({ choice, whom, close }: { choice: Choice<T>; whom: (row: 
     after: () => { choice.choose(new Map()); close() },
   })
   return (
-    <form onSubmit={(e) => { e.preventDefault(); give.mutate() }}>
-      <Stack>
-        <Few names={rows.map(choice.name)} />
-        <Select label="Kind" data={kinds.map((k) => ({ value: k.name, label: k.title }))} value={kind.name} allowDeselect={false}
-          onChange={(name) => { setKind(kinds.find((k) => k.name === name) ?? kind); setResource('') }} />
-        <Which key={kind.name} kind={kind} value={resource} onChange={setResource} />
-        <LevelField value={level} onChange={setLevel} />
-        <Until value={until} onChange={setUntil} />
-        <Text size="sm">Whoever holds one there already has this one instead.</Text>
-        {give.error && <Trouble error={give.error} />}
-        <Group justify="end">
-          <Button variant="default" onClick={close}>Cancel</Button>
-          <Button type="submit" loading={give.isPending} disabled={!resource}>Give</Button>
-        </Group>
-      </Stack>
-    </form>
+    <FormFrame by={give} label="Give" close={close} disabled={!resource}>
+      <Few names={rows.map(choice.name)} />
+      <KindField value={kind.name} onChange={(to) => { setKind(to); setResource('') }} />
+      <Which key={kind.name} kind={kind} value={resource} onChange={setResource} />
+      <LevelField value={level} onChange={setLevel} />
+      <Until value={until} onChange={setUntil} />
+      <Text size="sm">Whoever holds one there already has this one instead.</Text>
+    </FormFrame>
   )
 }

@@ -1,1 +1,0 @@
-import{m as e}from"./index-BB7mUpGx.js";import{Pt as t}from"./client-C8wVN--W.js";var n=t(),r={fail:{color:`red`,variant:`light`,says:`does not work`},look:{color:`yellow`,variant:`filled`,says:`look at it`},ok:{color:`cyan`,variant:`light`,says:`well`}};function i({of:t}){let{says:i,...a}=r[t.state];return(0,n.jsx)(e,{miw:110,...a,children:i})}export{i as t};
