@@ -94,6 +94,18 @@ def test_the_menu_stays_while_mlflow_draws_itself_anew(world, vera):
     expect(vera.locator("mlflow-oidc-auth-menu")).to_have_count(1)
 
 
+def test_the_open_menu_stays_open_while_mlflow_draws_itself_anew(world, vera):
+    box = menu(vera)
+    vera.evaluate("document.querySelector('mlflow-oidc-auth-menu').remove()")
+    expect(vera.locator("mlflow-oidc-auth-menu")).to_have_count(1)
+    expect(box).to_be_visible()
+    # what of MLflow's is open takes the key for itself, as its libraries do
+    vera.evaluate("document.addEventListener('keydown', event => event.preventDefault(), {capture: true})")
+    vera.keyboard.press("Escape")
+    expect(box).to_be_hidden()
+    expect(entry(vera)).to_have_attribute("aria-expanded", "false")
+
+
 def test_signing_out_from_mlflows_page(world, vera):
     menu(vera).get_by_text("Sign out", exact=True).click()
     vera.wait_for_url(re.compile(re.escape(world.url) + "/login"))

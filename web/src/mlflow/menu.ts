@@ -21,27 +21,34 @@ export async function showMenu() {
   entry.setAttribute('aria-expanded', 'false')
   let shown = ''
   box.addEventListener('beforetoggle', (event) => {
-    if ((event as ToggleEvent).newState === 'open') fill(links)
+    const opens = (event as ToggleEvent).newState === 'open'
+    entry.setAttribute('aria-expanded', String(opens))
+    if (opens) fill(links)
     shown = open()
   })
   box.addEventListener('toggle', (event) => {
-    const opens = (event as ToggleEvent).newState === 'open'
-    entry.setAttribute('aria-expanded', String(opens))
-    if (!opens) return
+    if ((event as ToggleEvent).newState !== 'open') return
     adopt(element, wrap)
     beside(entry, box)
   })
-  box.addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape') return
-    box.hidePopover()
-    entry.focus() // where MLflow has moved the focus meanwhile, the browser does not lead back
-  })
+  // Before all of MLflow's: what of it is open listens for the same key, and keeps the browser from closing anything else.
+  addEventListener(
+    'keydown',
+    (event) => {
+      if (event.key !== 'Escape' || !box.matches(':popover-open')) return
+      event.preventDefault()
+      event.stopImmediatePropagation()
+      box.hidePopover()
+      entry.focus() // where MLflow has moved the focus meanwhile, the browser does not lead back
+    },
+    { capture: true },
+  )
   onMove(() => {
     if (!box.matches(':popover-open') || shown === open()) return // MLflow changes its filters in the address too
     shown = open()
     fill(links)
   })
-  keep(element, wrap)
+  keep(element, wrap, entry, box)
 }
 
 /** What the menu is about. */
@@ -103,8 +110,9 @@ function anchor() {
 }
 
 /** Keeps the menu where it belongs, whatever MLflow draws anew. Where there is no such place it is in the corner. */
-function keep(element: HTMLElement, wrap: HTMLElement) {
+function keep(element: HTMLElement, wrap: HTMLElement, entry: HTMLElement, box: HTMLElement) {
   const put = () => {
+    const wasOpen = entry.ariaExpanded === 'true' // the browser closes, and tells nobody, what is taken out of the page
     const by = anchor()
     const line = by?.closest('li') ?? by
     const inHeader = !!by?.closest('header')
@@ -116,9 +124,11 @@ function keep(element: HTMLElement, wrap: HTMLElement) {
       if (line) line.after(element)
       else document.body.append(element)
       if (focused instanceof HTMLElement) focused.focus()
+      if (wasOpen && !box.matches(':popover-open')) box.showPopover()
     }
     wrap.classList.toggle('narrow', !!line && !inHeader && element.clientWidth > 0 && element.clientWidth < 90)
     adopt(element, wrap)
+    if (box.matches(':popover-open')) beside(entry, box)
   }
   let due = false
   const soon = () => {
