@@ -48,9 +48,10 @@ status=0
 # Both at once: most of the time either waits for an MLflow that keeps one processor busy.
 go test -race "${without_race[@]}" -json -timeout 40m ./... >"$results/go.json" &
 go=$!
-.venv/bin/python -m pytest -q --junitxml "$results/python.xml" test/e2e || status=$?
+.venv/bin/python -m pytest -q -m 'not alone' --junitxml "$results/python.xml" test/e2e || status=$?
 wait "$go" || status=$?
 # What is small, or left out, with the race detector on: an import, a million grants, and lists, at their full size.
 go test -count=1 -json -timeout 15m -run 'TestLargeDatabaseOfThePlugin|TestMillionGrants|TestListsAtScale' ./internal/importer ./internal/directory ./internal/api >>"$results/go.json" || status=$?
-go run ./scripts/testcount "$results/go.json" "$results/python.xml"
+.venv/bin/python -m pytest -q -m alone --junitxml "$results/alone.xml" test/e2e || status=$? # what measures, with nothing beside it
+go run ./scripts/testcount "$results/go.json" "$results/python.xml" "$results/alone.xml"
 exit "$status"

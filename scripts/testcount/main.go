@@ -1,4 +1,4 @@
-// Command testcount reads the output of go test -json and the JUnit file of pytest. It prints which Go tests failed (pytest has
+// Command testcount reads the output of go test -json and the JUnit files of pytest. It prints which Go tests failed (pytest has
 // printed its own), and closes with the number of tests.
 package main
 
@@ -18,8 +18,8 @@ func (c count) String() string {
 }
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: testcount GO_JSON JUNIT_XML")
+	if len(os.Args) < 3 {
+		fmt.Fprintln(os.Stderr, "usage: testcount GO_JSON JUNIT_XML...")
 		os.Exit(2)
 	}
 	inGo, err := readGo(os.Args[1])
@@ -27,10 +27,14 @@ func main() {
 		fmt.Fprintln(os.Stderr, "testcount:", err)
 		os.Exit(1)
 	}
-	inPython, err := readJUnit(os.Args[2])
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "testcount:", err)
-		os.Exit(1)
+	var inPython count
+	for _, path := range os.Args[2:] {
+		c, err := readJUnit(path)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "testcount:", err)
+			os.Exit(1)
+		}
+		inPython = count{inPython.passed + c.passed, inPython.failed + c.failed, inPython.skipped + c.skipped}
 	}
 	fmt.Println("go:", inGo)
 	fmt.Println("python:", inPython)

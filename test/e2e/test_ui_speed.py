@@ -41,6 +41,7 @@ def measured(world, chromium, state, place, machine):
                 "layout shift": round(seen["jump"], 3), "scripts, KB": round(seen["bytes"] / 1000)}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", MACHINES)
 def test_pages_are_there_at_once(world, chromium, name):
     with signed_in(world, chromium, "Ada Admin") as page:
