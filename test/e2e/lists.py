@@ -34,10 +34,10 @@ LATENCY = """() => { window.late = []; document.addEventListener('keydown', () =
 def fill(directory):
     with sqlite3.connect(directory / "mlflow.db", timeout=60) as db:
         (first,) = db.execute("SELECT MAX(experiment_id) + 1 FROM experiments").fetchone()
-        now = int(time.time() * 1000) - 100_000_000
+        now = int(time.time() * 1000)  # newer than the samples: of a list that is known, only what has changed since is read
         ids = range(first, first + EXPERIMENTS)
         db.executemany("INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time) VALUES (?, ?, ?, 'active', ?, ?)",
-                       ((i, f"project-{i % 100}/run {i - first}", f"mlflow-artifacts:/{i}", now + i, now + i) for i in ids))
+                       ((i, f"project-{i % 100}/run {i - first}", f"mlflow-artifacts:/{i}", now + i * 1000, now + i * 1000) for i in ids))
     (users,) = [path for path in directory.rglob("*.db") if path.name != "mlflow.db"]
     with sqlite3.connect(users, timeout=60) as db:
         made = "'2026-01-01 00:00:00'"
@@ -46,7 +46,7 @@ def fill(directory):
         db.executemany(account, ((f"robot-{i}", f"Robot {i}", True) for i in range(SERVICES)))
         db.executemany("INSERT INTO gw_groups (name, folded) VALUES (?, ?)", [(f"Team-{i}", f"team-{i}") for i in range(GROUPS)] + [("Everybody", "everybody")])
         db.execute("INSERT INTO gw_memberships (user_id, group_id, managed_by) SELECT u.id, g.id, 'manual' FROM gw_users AS u JOIN gw_groups AS g"
-                   f" ON g.name = 'Everybody' OR g.name = CONCAT('Team-', u.id % {GROUPS}) WHERE u.username LIKE 'person-%'")
+                   f" ON g.name = 'Everybody' OR g.name = 'Team-' || (u.id % {GROUPS}) WHERE u.username LIKE 'person-%'")
         (holder,) = db.execute("SELECT id FROM gw_users WHERE username = 'person-7'").fetchone()
         db.executemany("INSERT INTO gw_grants (user_id, kind, workspace, resource, level) VALUES (?, 'experiment', '', ?, 'READ')", ((holder, str(i)) for i in ids[:HELD]))
 
@@ -81,7 +81,7 @@ def main():
             path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
             browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
             with opened(browser) as page:
-                page.set_default_timeout(120_000)
+                page.set_default_timeout(20_000)
                 sign_in(page, "Ada Admin", world.url + "/oidc/ui/")
                 page.get_by_role("button", name="Sign out", exact=True).wait_for()
                 began = time.monotonic()

@@ -50,8 +50,8 @@ def visit(world, page, place, heading):
     expect(page.get_by_role("heading", level=2, name=heading)).to_be_visible()
 
 
-def accessible(page, level=2):
-    """Fails where a program sees a fault in the page that is open, or where it is wider than the screen."""
+def accessible(page, level=2, name=None):
+    """Fails where a program sees a fault in the page that is open, or where it is wider than the screen. Its picture may have a name."""
     page.get_by_role("heading", level=level).first.wait_for()
     expect(page.locator("[aria-busy=true]")).to_have_count(0)
     # what fades in has the contrast of neither state
@@ -68,19 +68,23 @@ def accessible(page, level=2):
     faults = [(f["id"], [n["html"][:300] + " " + n["failureSummary"][-200:] for n in f["nodes"]]) for f in found["violations"]]
     assert not faults, f"{page.url}: {faults}"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} is wider than the screen"
-    if folder := os.environ.get("PICTURES"):
-        picture(page, pathlib.Path(folder))
+    picture(page, name)
 
 
 def named(place):
     """The file of a page's picture, by its place below the pages of permissions."""
-    return re.sub(r"[^a-z0-9]+", "-", place.lower()).strip("-") + ".png" if place else "home.png"
+    return slug(place) + ".png" if place else "home.png"
 
 
-def picture(page, folder):
-    """Keeps what is seen of a page, in few colours, if it is as wide as in the documentation."""
-    if page.viewport_size["width"] != 1200 or page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"):
+def slug(text):
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def picture(page, name=None):
+    """Keeps what is seen of a page in light colours, where that is asked for: as wide as in the documentation, if the page is one of permissions."""
+    folder = os.environ.get("PICTURES")
+    if not folder or page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") or not name and page.viewport_size["width"] != 1200:
         return
     place = page.evaluate("(location.pathname + location.search).replace(/^.*[/]oidc[/]ui[/]/, '')")
     seen = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(64)
-    seen.save(folder / named(place), optimize=True)
+    seen.save(pathlib.Path(folder) / (name + ".png" if name else named(place)), optimize=True)

@@ -221,7 +221,7 @@ def test_pages_are_for_everybody(world, ada, width, scheme):
 
 
 def test_each_page_is_in_the_documentation():
-    """`PICTURES=docs/images pytest test/e2e -k everybody` takes the pictures anew."""
+    """`PICTURES=docs/images pytest test/e2e -k "everybody or signin"` takes the pictures anew."""
     there = {file.name for file in (ROOT / "docs/images").iterdir()}
     assert {named(place) for place in PLACES} <= there
     shown = set(re.findall(r"images/([^)]+)\)", (ROOT / "docs/pages.md").read_text() + (ROOT / "README.md").read_text()))

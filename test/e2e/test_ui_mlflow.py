@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import TimeoutError, expect
 
 from browser import opened, sign_in
-from pages import AXE, HOSTILE
+from pages import AXE, HOSTILE, picture
 from world import ADA
 
 RUNS = "experiments/1/runs"  # no guide of MLflow's lies over it
@@ -229,6 +229,8 @@ def test_the_menu_is_for_everybody(world, vera, dark):
     expect(entry(vera)).to_have_attribute("aria-expanded", "true")
     vera.wait_for_function("dark => (document.querySelector('mlflow-oidc-auth-menu').shadowRoot.querySelector('.dark') !== null) === dark", arg=dark)
     sound(vera, "mlflow-oidc-auth-menu")
+    if not dark:
+        picture(vera, "menu")
     vera.keyboard.press("Tab")
     expect(vera.locator("mlflow-oidc-auth-menu").get_by_text("Permissions of this experiment")).to_be_focused()
     vera.keyboard.press("Escape")

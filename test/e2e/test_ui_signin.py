@@ -1,13 +1,12 @@
 """The pages around signing in, in a real browser: what they say when it goes wrong, and the way on from there."""
 
-import os
 import re
 
 import pytest
 from playwright.sync_api import expect
 
 from browser import opened, sign_in
-from pages import accessible
+from pages import accessible, slug
 from world import ADA, FRED, Gateway, free_port
 
 PROVIDER = "Sign in with the development provider"
@@ -43,9 +42,7 @@ def says(page, title, *words):
         expect(page.get_by_text(text)).to_be_visible()
     for colours in ("dark", "light"):
         page.emulate_media(color_scheme=colours)
-        accessible(page, level=1)
-        if folder := os.environ.get("SCREENSHOTS"):
-            page.screenshot(path=f"{folder}/{title} {colours}.png", full_page=True)
+        accessible(page, level=1, name="sign-in-" + slug(title))
 
 
 def test_the_sign_in_page_by_keyboard_leads_back_to_where_one_was(world, page):
