@@ -33,6 +33,11 @@ def test_ui_below_a_path(below, chromium):  # noqa: F811
         expect(page.get_by_text("forecast/demand")).to_have_count(0)
         page.wait_for_timeout(2000)  # what the page asks for
         assert {cookie["path"].rstrip("/") for cookie in page.context.cookies()} == {"/ml/flow"}
+        page.locator("mlflow-oidc-auth-menu button").first.click()
+        leads = page.locator("mlflow-oidc-auth-menu").get_by_text("Permissions of this experiment")
+        expect(leads).to_have_attribute("href", re.compile("^/ml/flow/oidc/ui/resources/experiment/[0-9]+$"))
+        leads.click()
+        expect(page.get_by_role("heading", level=2, name="vision/digits")).to_be_visible()
         page.goto(below.url + "/logout")
         page.get_by_role("button", name="Sign out").click()
         page.wait_for_url(re.compile(re.escape(below.url) + r"/login\?state="))

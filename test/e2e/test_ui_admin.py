@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from browser import opened, sign_in
 from pages import HOSTILE, accessible, signed_in, visit
 from world import ADA, FRED, World, free_port
 
@@ -454,3 +455,12 @@ def test_pages_of_workspaces_are_for_everybody(spaces, ada_in_spaces, width, sch
         page.get_by_role("button", name="Menu").click()
         expect(page.get_by_role("combobox", name="Workspace", exact=True)).to_be_visible()
         accessible(page)
+
+
+def test_the_menu_of_mlflows_pages_leads_into_the_workspace_that_is_open(spaces, chromium):
+    with opened(chromium) as page:
+        sign_in(page, "Ada Admin", f"{spaces.url}/#/experiments?workspace=acme")
+        page.locator("mlflow-oidc-auth-menu button").first.click()
+        page.locator("mlflow-oidc-auth-menu").get_by_text("Permissions of this workspace").click()
+        expect(page).to_have_url(spaces.url + "/oidc/ui/resources/workspace/acme?workspace=acme")
+        expect(page.get_by_role("heading", level=2, name="acme")).to_be_visible()
