@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -67,6 +68,7 @@ func Serve(ctx context.Context, c *config.Config, mlflowArgs []string, output io
 	if err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what making all this took, and is needed no more
 	log.Info("serving", "address", scheme+listener.Addr().String()+a.MLflow.Prefix(), "upstream", c.Upstream)
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
