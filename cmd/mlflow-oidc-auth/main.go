@@ -16,6 +16,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/app"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/operate"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/release"
 )
 
 func main() {
@@ -37,7 +38,7 @@ func main() {
 
 func command() *cobra.Command {
 	root := &cobra.Command{Use: "mlflow-oidc-auth", Short: "Single sign-on and per-resource permissions in front of MLflow",
-		SilenceUsage: true, SilenceErrors: true}
+		Version: release.Version, SilenceUsage: true, SilenceErrors: true}
 	given := map[string]*string{}
 	for o := range config.All() {
 		if o.Secret {

@@ -15,8 +15,9 @@ const module = "github.com/mlflow-oidc/mlflow-oidc-auth/"
 // arrows are the imports inside the project that each package may have. They point inward: what decides knows nothing of
 // HTTP, storage or MLflow, and what stores or reaches MLflow knows nothing of the pipeline that uses it.
 var arrows = map[string][]string{
-	"cmd/mlflow-oidc-auth": {"internal/app", "internal/client", "internal/config", "internal/operate"},
+	"cmd/mlflow-oidc-auth": {"internal/app", "internal/client", "internal/config", "internal/operate", "internal/release"},
 
+	"internal/release":  {},
 	"internal/client":   {},
 	"internal/errs":     {},
 	"internal/kind":     {},

@@ -19,6 +19,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login/oidc"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/filesystem"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/redis"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/upstream"
@@ -352,6 +353,9 @@ func (p patient) sessionFinding(ctx context.Context) finding {
 			return broken(what, "start Redis, or correct REDIS_HOST, REDIS_PORT and the rest", "%v", cause(err))
 		}
 		return well(what, "in Redis, which answers")
+	}
+	if err := filesystem.Supported(); err != nil {
+		return broken(what, "set SESSION_TYPE to database or redis", "%v", err)
 	}
 	info, err := os.Stat(c.Session.Dir)
 	switch {

@@ -55,6 +55,9 @@ const longestSocket = 103
 func Start(o Options) (*Server, error) { return start(o, pause) }
 
 func start(o Options, pause func(context.Context, time.Duration)) (*Server, error) {
+	if err := supported(); err != nil {
+		return nil, err
+	}
 	for _, arg := range o.Args {
 		if name := option(arg); slices.Contains(ours, name) {
 			return nil, fmt.Errorf("%s cannot be given: the gateway decides where MLflow listens; use LISTEN_ADDR for the gateway's own address", name)
@@ -160,7 +163,7 @@ func (s *Server) run(ctx context.Context) error {
 	}
 	command := exec.Command(s.Command, s.arguments()...)
 	command.Env = environment(os.Environ())
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	lead(command)
 	output, theirs, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("starting MLflow: %w", err)
@@ -181,20 +184,19 @@ func (s *Server) run(ctx context.Context) error {
 
 // watch waits until the server exits or has to. Workers can outlive it; they end with it, for they hold the old socket.
 func (s *Server) watch(ctx context.Context, pid int, exited <-chan error, copied <-chan struct{}, output *os.File) error {
-	group := -pid
 	var err error
 	select {
 	case err = <-exited:
 	case <-ctx.Done():
-		_ = syscall.Kill(group, syscall.SIGTERM) // it may be gone already
+		tell(pid, syscall.SIGTERM)
 		select {
 		case <-copied: // nobody is left to write
 		case <-time.After(s.Grace):
 		}
-		_ = syscall.Kill(group, syscall.SIGKILL) // before it is waited for: until then the group's number is its own
+		tell(pid, syscall.SIGKILL) // before it is waited for: until then the group's number is its own
 		err = <-exited
 	}
-	_ = syscall.Kill(group, syscall.SIGKILL)            // what is left of the group; none is the usual case
+	tell(pid, syscall.SIGKILL)                          // what is left of the group
 	_ = output.SetReadDeadline(time.Now().Add(drained)) // what left the group may hold the pipe for ever
 	<-copied
 	return err
@@ -217,10 +219,10 @@ func (s *Server) copy(from io.Reader) {
 }
 
 // withheld are what MLflow does not get: the gateway's own settings, for MLflow runs code of its users, who must not read
-// them; what decides where it listens; and MLFLOW_TRACKING_…, with which job workers call the server back, and which must
-// not lead anywhere else.
-var withheld = []string{"SECRET_KEY", "OIDC_", "SESSION_", "REDIS_", "LISTEN_ADDR", "MLFLOW_UPSTREAM", "PUBLIC_URL", "TLS_",
-	"MLFLOW_TRACKING_", "MLFLOW_HOST=", "MLFLOW_PORT=", "MLFLOW_UVICORN_OPTS=", "MLFLOW_GUNICORN_OPTS="}
+// them; what decides where it listens, and by which names it is called, which is localhost alone; and MLFLOW_TRACKING_…, with
+// which job workers call the server back, and which must not lead anywhere else.
+var withheld = []string{"SECRET_KEY", "OIDC_", "AUTH_PROVIDERS", "IMPORT_DB_URI", "SESSION_", "REDIS_", "LISTEN_ADDR", "MLFLOW_UPSTREAM", "PUBLIC_URL", "TLS_",
+	"MLFLOW_TRACKING_", "MLFLOW_HOST=", "MLFLOW_PORT=", "MLFLOW_UVICORN_OPTS=", "MLFLOW_GUNICORN_OPTS=", "MLFLOW_SERVER_ALLOWED_HOSTS="}
 
 func environment(all []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(entry string) bool {

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
@@ -35,6 +34,9 @@ const sweepEvery = 10 * time.Minute
 // Open opens the folder and makes it when it is not there. A folder into which others can write is refused: they could
 // make sessions.
 func Open(dir, prefix string, log *slog.Logger, now func() time.Time) (*Store, error) {
+	if err := Supported(); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of sessions: %w", err)
 	}
@@ -94,10 +96,7 @@ func (s *Store) locked(do func() error) error {
 		return err
 	}
 	defer dir.Close() // which unlocks
-	for err = syscall.EINTR; errors.Is(err, syscall.EINTR); {
-		err = syscall.Flock(int(dir.Fd()), syscall.LOCK_EX)
-	}
-	if err != nil {
+	if err := hold(dir); err != nil {
 		return fmt.Errorf("locking the folder of sessions: %w", err)
 	}
 	return do()
