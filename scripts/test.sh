@@ -9,6 +9,8 @@ command -v go >/dev/null || { echo "test.sh: Go 1.26 or newer is needed on PATH"
   build-essential=gcc,cc curl=curl procps=ps chromium=chromium,chromium-browser,google-chrome # the race detector needs a C compiler
 if [ ! -x .venv/bin/python ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then ./scripts/debian.sh python3-venv=; fi
 export TEST_DATABASES=required # a test that finds no server fails, where it would be skipped
+# What is compiled for a run without the race detector is compiled as packages are, and so once.
+export CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} -trimpath"
 unset PYTHONDONTWRITEBYTECODE # MLflow is started some thirty times, and compiled once
 
 # What only computes is compiled without the race detector, which takes half of the time there and says nothing of this program:
@@ -39,14 +41,14 @@ python=$!
 providers=$!
 ./scripts/web.sh --check & # and with that, what the tests of the pages need
 web=$!
-go vet -race "${without_race[@]}" ./...
+CGO_ENABLED=1 go vet -race "${without_race[@]}" ./...
 wait "$python"
 wait "$providers"
 wait "$web"
 
 status=0
 # Both at once: most of the time either waits for an MLflow that keeps one processor busy.
-go test -race "${without_race[@]}" -json -timeout 40m ./... >"$results/go.json" &
+CGO_ENABLED=1 go test -race "${without_race[@]}" -json -timeout 40m ./... >"$results/go.json" &
 go=$!
 .venv/bin/python -m pytest -q -m 'not alone' --junitxml "$results/python.xml" test/e2e || status=$?
 wait "$go" || status=$?

@@ -42,9 +42,10 @@ class Terminal:
         self.file = folder / "credentials.json"
         # As pip would install it: the metadata of the package beside its source.
         project = tomllib.loads((ROOT / "python/pyproject.toml").read_text())["project"]
-        metadata = folder / "mlflow_oidc_auth-0.1.0.dist-info"
+        version = (ROOT / "internal/release/version.txt").read_text().strip()
+        metadata = folder / f"mlflow_oidc_auth-{version}.dist-info"
         metadata.mkdir()
-        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {version}\n")
         (metadata / "entry_points.txt").write_text("".join(
             f"[{group}]\n" + "".join(f"{name} = {at}\n" for name, at in points.items()) for group, points in project["entry-points"].items()))
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_TRACKING", "SSH_"))} | {

@@ -65,12 +65,12 @@ def descendants(pid):
 class Gateway:
     """A gateway beside that of the development server, before the same MLflow, in the skinny way; with settings in its .env."""
 
-    def __init__(self, world, directory, settings):
+    def __init__(self, world, directory, settings, program=ROOT / "bin/mlflow-oidc-auth"):
         self.log = directory / "gateway.log"
         (directory / ".env").write_text("\n".join(f"{name}={value}" for name, value in settings.items()))
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [ROOT / "bin/mlflow-oidc-auth", "serve"], cwd=directory, stdout=output, stderr=subprocess.STDOUT,
+                [program, "serve"], cwd=directory, stdout=output, stderr=subprocess.STDOUT,
                 env={"LISTEN_ADDR": "127.0.0.1:0", "SECRET_KEY": secrets.token_urlsafe(32)} | os.environ | {"MLFLOW_UPSTREAM": f"unix://{world.socket()}"})
         eventually(lambda: "msg=serving" in self.log.read_text() or self.process.poll() is not None, "the gateway serves")
         assert self.process.poll() is None, self.log.read_text()
