@@ -236,7 +236,7 @@ func problem(status int, message string, details []error) *Problem {
 	faults := []fault{}
 	for _, detail := range details {
 		one := fault{[]string{"body"}, detail.Error(), "value_error"}
-		if at, ok := detail.(*huma.ErrorDetail); ok && at.Location != "" {
+		if at, ok := errors.AsType[*huma.ErrorDetail](detail); ok && at.Location != "" {
 			one.Where, one.What = strings.Split(at.Location, "."), at.Message
 			message += "; " + at.Location + ": " + at.Message
 		} else {

@@ -94,8 +94,11 @@ type lines struct {
 	encoder *json.Encoder
 }
 
+// Write writes an event.
 func (l lines) Write(e Entry) error { return l.encoder.Encode(e.Shown()) }
-func (l lines) Flush() error        { return l.to.Flush() }
+
+// Flush writes what waits.
+func (l lines) Flush() error { return l.to.Flush() }
 
 var columns = []string{"id", "time", "name", "by", "account", "group", "kind", "resource", "workspace", "request_id", "client", "agent", "actor", "user_id",
 	"provider", "subject", "credential", "token", "route", "path", "cause", "reason", "count", "before", "after"}
@@ -105,6 +108,7 @@ type cells struct {
 	table *csv.Writer
 }
 
+// Write writes an event.
 func (c cells) Write(e Entry) error {
 	row := []string{strconv.FormatInt(e.ID, 10), e.At.UTC().Format(timeForm), string(e.Name), e.By, e.Account, e.Group, e.Kind, e.Resource, e.Workspace, e.Request, e.Client,
 		e.Agent, e.Actor, number(e.UserID), e.Provider, e.Subject, e.Credential, e.Token, e.Route, e.Path, e.Cause, e.Reason, number(int64(e.Count)), e.Before.json(), e.After.json()}
@@ -114,6 +118,7 @@ func (c cells) Write(e Entry) error {
 	return c.table.Write(row)
 }
 
+// Flush writes what waits.
 func (c cells) Flush() error {
 	c.table.Flush()
 	return errors.Join(c.table.Error(), c.to.Flush())

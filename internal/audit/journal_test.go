@@ -185,7 +185,9 @@ func TestAttackFloodOfRefusals(t *testing.T) {
 				for _, line := range strings.Split(log.String(), "\n") {
 					if _, count, ok := strings.Cut(line, "are in the log alone\" count="); ok {
 						n := 0
-						fmt.Sscan(count, &n)
+						if _, err := fmt.Sscan(count, &n); err != nil {
+							t.Error(err)
+						}
 						said += n
 					}
 				}

@@ -41,10 +41,11 @@ func ParseOrder(names []string) ([]Source, error) {
 		if at < 0 {
 			return nil, fmt.Errorf("source %q is not one of %s", name, strings.Join(sourceNames[:], ", "))
 		}
-		if slices.Contains(order, Source(at)) {
+		source := Source(at) //nolint:gosec // there are a few
+		if slices.Contains(order, source) {
 			return nil, fmt.Errorf("source %q is named twice", name)
 		}
-		order = append(order, Source(at))
+		order = append(order, source)
 	}
 	if len(order) == 0 {
 		return nil, fmt.Errorf("no source is named; at least one of %s is needed", strings.Join(sourceNames[:], ", "))

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 func run(m *testing.M) int {
 	folder, err := os.MkdirTemp("", "bench")
 	if err == nil {
-		defer os.RemoveAll(folder)
+		defer os.RemoveAll(folder) //nolint:errcheck // it is a temporary one
 		world, err = bench.Start(context.Background(), folder)
 	}
 	if err != nil {

@@ -415,7 +415,7 @@ func recycle(c *Config, v string) error {
 func groupPlugin(c *Config, v string) error {
 	c.OIDC.EntraGroups = v == EntraPlugin
 	if v != "" && !c.OIDC.EntraGroups {
-		return fmt.Errorf("Python plugins cannot be loaded; it must be empty or %s", EntraPlugin)
+		return fmt.Errorf("Python plugins cannot be loaded; it must be empty or %s", EntraPlugin) //nolint:staticcheck // a name
 	}
 	return nil
 }

@@ -111,7 +111,7 @@ func (r Rule) check(kind string, known workloadKind) []error {
 	for _, claim := range sortedKeys(r.Begins) {
 		// team/app begins team/app-of-somebody-else
 		if begin := r.Begins[claim]; len(begin) < 2 || !strings.HasSuffix(begin, "/") && !strings.HasSuffix(begin, ":") {
-			wrong = append(wrong, fmt.Errorf("claims_begin: %s is %q: it must end in / or :", claim, begin))
+			wrong = append(wrong, fmt.Errorf("claims_begin: %s is %q: it must end in / or :", claim, begin)) //nolint:staticcheck // what it must end in
 		}
 		if _, both := r.Claims[claim]; both {
 			wrong = append(wrong, fmt.Errorf("%s is in claims and in claims_begin", claim))

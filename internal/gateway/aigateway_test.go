@@ -286,6 +286,9 @@ func TestInvocationStreams(t *testing.T) {
 		}
 		second = second || strings.Contains(lines.Text(), "second")
 	}
+	if err := lines.Err(); err != nil {
+		t.Error(err)
+	}
 	if !first || !second {
 		t.Fatalf("%d: the events came through: first %v, second while the first was read %v", answer.StatusCode, first, second)
 	}

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -273,7 +274,7 @@ func (c *cast) make(t *testing.T, route policy.Route, handler http.Handler) (nam
 	who := c.second.Through(handler)
 	got, err := who.Try(d.request(t, who))
 	if err != nil || got.Status != http.StatusOK {
-		return name, "", "", fmt.Errorf("making a %s: %d %s %v", route.Creates, got.Status, got.Body, err)
+		return name, "", "", errors.Join(fmt.Errorf("making a %s: %d %s", route.Creates, got.Status, got.Body), err)
 	}
 	var said map[string]any
 	if err := json.Unmarshal(got.Body, &said); err != nil {

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -30,7 +31,7 @@ func (s *scene) wire(t *testing.T, raw string) (statuses []int) {
 	for {
 		answer, err := http.ReadResponse(answers, nil)
 		if err != nil {
-			if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+			if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 				t.Errorf("the connection is neither answered nor closed, after %v", statuses)
 			}
 			return statuses

@@ -22,7 +22,7 @@ func (o *Origin) NameRequest(r *http.Request) string {
 			name = append(append(name, given[0]...), '.')
 		}
 	}
-	return string(strconv.AppendUint(name, rand.Uint64(), 36))
+	return string(strconv.AppendUint(name, rand.Uint64(), 36)) //nolint:gosec // a name, and no secret
 }
 
 // harmless tells whether a name can stand anywhere: in a log, in an address, on a page.

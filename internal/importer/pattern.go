@@ -91,7 +91,7 @@ func (t *translator) none() {
 // group copies how a group begins. What RE2 has no word for, it refuses itself.
 func (t *translator) group() error {
 	if strings.HasPrefix(t.rest, "(?<") && !strings.HasPrefix(t.rest, "(?<=") && !strings.HasPrefix(t.rest, "(?<!") {
-		return fmt.Errorf("Python has no group that begins with %.4s", t.rest)
+		return fmt.Errorf("Python has no group that begins with %.4s", t.rest) //nolint:staticcheck // a name
 	}
 	if rest := strings.TrimLeft(t.rest[2:], "aiLmsux-U"); strings.ContainsAny(t.rest[2:len(t.rest)-len(rest)], "aLuxU") {
 		return fmt.Errorf("its flags have no counterpart in RE2")
@@ -136,7 +136,7 @@ func (t *translator) escape(inClass bool) error {
 	case 'Z':
 		t.put(`\z`, 2)
 	case 'z', 'p', 'P', 'Q', 'E', 'C', 'X', 'K', 'G', 'R', 'h', 'H':
-		return fmt.Errorf(`Python does not know \%c`, c)
+		return fmt.Errorf(`Python does not know \%c`, c) //nolint:staticcheck // a name
 	case 'u', 'U':
 		size := map[byte]int{'u': 4, 'U': 8}[c]
 		if len(t.rest) < 2+size || strings.Trim(t.rest[2:2+size], "0123456789abcdefABCDEF") != "" {
@@ -145,7 +145,7 @@ func (t *translator) escape(inClass bool) error {
 		t.put(`\x{`+t.rest[2:2+size]+`}`, 2+size)
 	case 'x':
 		if strings.HasPrefix(t.rest[2:], "{") {
-			return fmt.Errorf(`Python does not know \x{`)
+			return fmt.Errorf(`Python does not know \x{`) //nolint:staticcheck // a name
 		}
 		t.take(2)
 	default:

@@ -21,12 +21,12 @@ func Manual() *cobra.Command {
 			_, err := io.WriteString(c.OutOrStdout(), manPage(c.Root(), pages))
 			return err
 		}
-		if err := os.MkdirAll(*dir, 0o755); err != nil {
+		if err := os.MkdirAll(*dir, 0o755); err != nil { //nolint:gosec // for all to read
 			return err
 		}
 		for _, page := range pages {
 			name := filepath.Join(*dir, strings.ReplaceAll(page.CommandPath(), " ", "-")+".1")
-			if err := os.WriteFile(name, []byte(manPage(page, []*cobra.Command{page})), 0o644); err != nil {
+			if err := os.WriteFile(name, []byte(manPage(page, []*cobra.Command{page})), 0o644); err != nil { //nolint:gosec // for all to read
 				return err
 			}
 		}

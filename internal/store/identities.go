@@ -158,11 +158,11 @@ func (db *DB) create(ctx context.Context, b directory.Bearer) error {
 		login.Groups, login.Admin = nil, false
 	}
 	return db.update(ctx, func(ctx context.Context, tx bun.Tx) error {
-		user, err := db.byIdentity(ctx, tx, b.Identity)
-		if !errs.Is(err, errs.NotFound) { // another request was first
+		if _, err := db.byIdentity(ctx, tx, b.Identity); !errs.Is(err, errs.NotFound) { // another request was first
 			return err
 		}
-		if user, err = db.introduce(ctx, tx, login); err != nil {
+		user, err := db.introduce(ctx, tx, login)
+		if err != nil {
 			return err
 		}
 		_, err = db.says(ctx, tx, user, login, b.Issued.UTC())

@@ -47,7 +47,7 @@ func (db *DB) remember(ctx context.Context, tx bun.Tx, source string, before, af
 		}
 	}
 	for some := range slices.Chunk(old, rowsAtOnce) {
-		if _, err := tx.NewDelete().Table("gw_imported").Where("source = ? AND item IN (?)", source, bun.In(some)).Exec(ctx); err != nil {
+		if _, err := tx.NewDelete().Table("gw_imported").Where("source = ? AND item IN (?)", source, bun.List(some)).Exec(ctx); err != nil {
 			return err
 		}
 	}

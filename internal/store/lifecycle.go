@@ -28,7 +28,7 @@ func (db *DB) shared(ctx context.Context, tx bun.Tx, k kind.Name, resource strin
 	except := append([]string{""}, db.share.Except...) // SQL has no empty list
 	_, err := tx.NewRaw("INSERT INTO gw_grants (group_id, kind, workspace, resource, level) SELECT DISTINCT m.group_id, ?, ?, ?, ? FROM gw_memberships AS m "+
 		"JOIN gw_groups AS g ON g.id = m.group_id WHERE m.user_id = ? AND g.name NOT IN (?)",
-		k.Kept(), place(ctx, k), resource, db.share.Level.String(), userID, bun.In(except)).Exec(ctx)
+		k.Kept(), place(ctx, k), resource, db.share.Level.String(), userID, bun.List(except)).Exec(ctx)
 	return err
 }
 

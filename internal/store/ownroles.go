@@ -174,7 +174,7 @@ func onResource(ctx context.Context, tx bun.Tx, k kind.Name, resource string) ([
 		}
 	}
 	var rows []rolePermissionRow
-	q := tx.NewSelect().Model(&rows).Where("p.resource_type IN (?) AND p.resource = ?", bun.In(types), resource)
+	q := tx.NewSelect().Model(&rows).Where("p.resource_type IN (?) AND p.resource = ?", bun.List(types), resource)
 	if !kind.Everywhere(k) {
 		in := workspace.Stored(ctx)
 		if in == "" {

@@ -138,7 +138,7 @@ func (db *DB) RoleOf(ctx context.Context, permission int64) (directory.Role, err
 func (db *DB) Roles(ctx context.Context, workspaces ...string) ([]directory.Role, error) {
 	return db.roles(ctx, db.read, func(q *bun.SelectQuery) *bun.SelectQuery {
 		if len(workspaces) > 0 {
-			q = q.Where("r.workspace IN (?)", bun.In(workspaces))
+			q = q.Where("r.workspace IN (?)", bun.List(workspaces))
 		}
 		return q
 	})
@@ -169,7 +169,7 @@ func (db *DB) withPermissions(ctx context.Context, from bun.IDB, rows []roleRow)
 	if len(ids) == 0 {
 		return all, nil
 	}
-	if err := from.NewSelect().Model(&permissions).Where("p.role_id IN (?)", bun.In(ids)).Order("p.id").Scan(ctx); err != nil {
+	if err := from.NewSelect().Model(&permissions).Where("p.role_id IN (?)", bun.List(ids)).Order("p.id").Scan(ctx); err != nil {
 		return nil, db.coded(err, "")
 	}
 	for _, p := range permissions {

@@ -60,10 +60,9 @@ func Connect(ctx context.Context, o Options) (*DB, error) {
 	}
 	db := &DB{engine: e, write: bun.NewDB(write, e.dialect()), turn: make(chan struct{}, 1), keeps: o.Audit, clock: time.Now,
 		now: func() time.Time { return time.Now().UTC().Truncate(time.Second) }}
-	db.write.AddQueryHook(counter{&db.queries})
+	db.write = db.write.WithQueryHook(counter{&db.queries})
 	if db.read = db.write; read != write {
-		db.read = bun.NewDB(read, e.dialect())
-		db.read.AddQueryHook(counter{&db.queries})
+		db.read = bun.NewDB(read, e.dialect()).WithQueryHook(counter{&db.queries})
 	}
 	return db, nil
 }

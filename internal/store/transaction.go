@@ -92,7 +92,7 @@ func (db *DB) transaction(ctx context.Context, work func(ctx context.Context, tx
 			return db.coded(err, "")
 		}
 		select {
-		case <-time.After(rand.N(time.Millisecond << attempt)):
+		case <-time.After(rand.N(time.Millisecond << attempt)): //nolint:gosec // no secret
 		case <-ctx.Done():
 			return db.coded(err, "")
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -530,7 +531,7 @@ func TestEveryColumnIsInEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 		columns, err := rows.Columns()
-		if err != nil || rows.Close() != nil {
+		if err = errors.Join(err, rows.Err(), rows.Close()); err != nil { //nolint:sqlclosecheck // there are more to come
 			t.Fatal(err)
 		}
 		known := strings.Fields(named + " " + strings.ReplaceAll(shown[table], ";", " "))

@@ -67,7 +67,7 @@ func play(how string) {
 		if err != nil {
 			panic(err)
 		}
-		go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:gosec // a stand-in
+		go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:gosec,errcheck // a stand-in
 			if r.URL.Path == "/environment" {
 				fmt.Fprint(w, strings.Join(os.Environ(), "\n"))
 				return

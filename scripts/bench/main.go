@@ -40,7 +40,7 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder)
+	defer os.RemoveAll(folder) //nolint:errcheck // it is a temporary one
 	world, err := bench.Start(ctx, folder)
 	if err != nil {
 		return err

@@ -81,7 +81,7 @@ func (p *Provider) discovered(ctx context.Context) (*found, error) {
 	}
 	if p.running == nil {
 		p.running = &discovery{done: make(chan struct{})}
-		go p.rediscover(p.running)
+		go p.rediscover(p.running) //nolint:gosec // for all who wait, and not for this request alone
 	}
 	running := p.running
 	p.mu.Unlock()

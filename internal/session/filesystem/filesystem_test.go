@@ -82,7 +82,9 @@ func TestSweepLeavesForeignFilesAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock.Advance(2 * time.Minute)
-	s.sweep()
+	if err := s.sweep(); err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string]bool{s.file(expired): false, s.file(live): true, foreign: true} {
 		if _, err := os.Stat(path); (err == nil) != want {
 			t.Errorf("%s: %v, want it there: %v", path, err, want)
