@@ -34,14 +34,14 @@ environments() {
   ./scripts/plugin.sh || [ $? = 3 ] # without a Python for it, nothing is compared, and the test says so
 }
 
-# All at once: most of it waits for the network. What is compiled for vet is what the tests need too.
+# All at once: most of it waits for the network. What is compiled to be looked at is what the tests need too.
 environments &
 python=$!
 ./scripts/providers.sh &
 providers=$!
 ./scripts/web.sh --check & # and with that, what the tests of the pages need
 web=$!
-CGO_ENABLED=1 go vet -race "${without_race[@]}" ./...
+CGO_ENABLED=1 ./scripts/lint.sh -race "${without_race[@]}" 2> >(tee "$results/lint" >&2)
 wait "$python"
 wait "$providers"
 wait "$web"
@@ -55,5 +55,6 @@ wait "$go" || status=$?
 # What is small, or left out, with the race detector on: an import, a million grants, and lists, at their full size.
 go test -count=1 -json -timeout 15m -run 'TestLargeDatabaseOfThePlugin|TestMillionGrants|TestListsAtScale' ./internal/importer ./internal/directory ./internal/api >>"$results/go.json" || status=$?
 .venv/bin/python -m pytest -q -m alone --junitxml "$results/alone.xml" test/e2e || status=$? # what measures, with nothing beside it
+grep "NOT CHECKED" "$results/lint" >&2 || true # again, where it is seen
 go run ./scripts/testcount "$results/go.json" "$results/python.xml" "$results/alone.xml"
 exit "$status"

@@ -1,0 +1,5 @@
+package faulty
+
+import "testing"
+
+func TestUsesWhatNothingElseDoes(*testing.T) { tests() }
