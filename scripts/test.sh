@@ -41,7 +41,8 @@ python=$!
 providers=$!
 ./scripts/web.sh --check & # and with that, what the tests of the pages need
 web=$!
-CGO_ENABLED=1 ./scripts/lint.sh -race "${without_race[@]}" 2> >(tee "$results/lint" >&2)
+CGO_ENABLED=1 ./scripts/lint.sh -race "${without_race[@]}"
+./scripts/vuln.sh 2> >(tee "$results/vuln" >&2)
 wait "$python"
 wait "$providers"
 wait "$web"
@@ -55,6 +56,6 @@ wait "$go" || status=$?
 # What is small, or left out, with the race detector on: an import, a million grants, and lists, at their full size.
 go test -count=1 -json -timeout 15m -run 'TestLargeDatabaseOfThePlugin|TestMillionGrants|TestListsAtScale' ./internal/importer ./internal/directory ./internal/api >>"$results/go.json" || status=$?
 .venv/bin/python -m pytest -q -m alone --junitxml "$results/alone.xml" test/e2e || status=$? # what measures, with nothing beside it
-grep "NOT CHECKED" "$results/lint" >&2 || true # again, where it is seen
+grep "NOT CHECKED" "$results/vuln" >&2 || true # again, where it is seen
 go run ./scripts/testcount "$results/go.json" "$results/python.xml" "$results/alone.xml"
 exit "$status"
