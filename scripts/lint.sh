@@ -7,6 +7,6 @@ cd "$(dirname "$0")/.."
 if [ "${1:-}" = --all ]; then exec go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...; fi
 
 mkdir -p build
-go build -C scripts/lint -o ../../build/ .
+CGO_ENABLED=0 go build -C scripts/lint -o ../../build/ .
 go vet "$@" -vettool="$PWD/build/lint" -json ./... | build/lint
-go test -C scripts/lint . >&2
+CGO_ENABLED=0 go test -C scripts/lint . >&2

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 mkdir -p build
-go build -C scripts/lint -o ../../build/ golang.org/x/vuln/cmd/govulncheck
+CGO_ENABLED=0 go build -C scripts/lint -o ../../build/ golang.org/x/vuln/cmd/govulncheck
 status=0
 said=$(build/govulncheck ${VULNDB:+-db "$VULNDB"} ./cmd/mlflow-oidc-auth 2>&1) || status=$?
 if [ "$status" != 0 ]; then printf '%s\n' "$said" >&2; fi
