@@ -9,6 +9,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
+LICENCES = ("LICENSE", "LICENCE", "COPYING", "NOTICE")
 PROGRAM = "./cmd/mlflow-oidc-auth"
 
 # By Go's name of a platform: the tags of wheels that are for it. The program needs no C library, and macOS 12 by Go's own word.
@@ -23,6 +24,8 @@ TAGS = {
 
 class CustomBuildHook(BuildHookInterface):
     """The hook by the name that hatchling looks for."""
+
+    environment = None  # of Go; the one of this process until the platform is known
 
     def initialize(self, version, build_data):
         if self.target_name != "wheel":
@@ -50,7 +53,7 @@ class CustomBuildHook(BuildHookInterface):
 
     def _go(self, *arguments):
         try:
-            return subprocess.run(["go", *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, env=getattr(self, "environment", None)).stdout
+            return subprocess.run(["go", *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, env=self.environment).stdout
         except FileNotFoundError as problem:
             raise RuntimeError("Go is needed on PATH to build the program") from problem
 
@@ -60,14 +63,15 @@ class CustomBuildHook(BuildHookInterface):
     def _licences(self):
         """Gives the licences of all that the program is built of, which ask to go along with it."""
         modules = {"Go": self._go("env", "GOROOT").strip()}
-        for line in self._go("list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}\t{{.Dir}}{{end}}{{end}}", PROGRAM).splitlines():
+        module = "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}\t{{.Dir}}{{end}}{{end}}"
+        for line in self._go("list", "-deps", "-f", module, PROGRAM).splitlines():
             name, _, folder = line.partition("\t")
             if name:
                 modules[name] = folder
         texts = []
         for name, folder in sorted(modules.items()):
-            found = sorted(path for path in pathlib.Path(folder).iterdir() if path.name.upper().startswith(("LICENSE", "LICENCE", "COPYING", "NOTICE")) and path.is_file())
-            if not found:
+            found = sorted(path for path in pathlib.Path(folder).iterdir() if path.is_file() and path.name.upper().startswith(LICENCES))
+            if not found and name != "Go":  # some packagers of Go keep it elsewhere
                 raise RuntimeError(f"{name} has no licence in {folder}")
             texts += [f"{name}: {path.name}\n\n{path.read_text(encoding='utf-8')}\n{'-' * 80}\n" for path in found]
         return "\n".join(texts)

@@ -21,7 +21,7 @@ case ${1:-} in
   '') platforms=("$(go env GOHOSTOS)/$(go env GOHOSTARCH)") ;;
   all) platforms=(linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64) ;;
 esac
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1577836800}
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1580601600}
 umask 022
 mkdir -p build/wheels
 new=$(mktemp -d build/wheels/new.XXXXXX)

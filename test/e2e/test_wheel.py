@@ -81,10 +81,10 @@ def test_same_sources_give_the_same_bytes(wheel, tmp_path):
     there = tmp_path / "elsewhere"
     kept = os.umask(0o077)
     try:
-        listed = run("git", "ls-files", "-co", "--exclude-standard", "cmd", "internal", "python", "scripts", "go.mod", "go.sum", "LICENSE", cwd=ROOT)
-        for name in listed.splitlines():
-            (there / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, there / name, follow_symlinks=False)
+        for name in ("cmd", "internal", "python", "scripts"):
+            shutil.copytree(ROOT / name, there / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("go.mod", "go.sum", "LICENSE"):
+            shutil.copy(ROOT / name, there)
         (there / "build").mkdir()
         (there / "build/hatch").symlink_to(ROOT / "build/hatch")
         again = build(there)
@@ -231,7 +231,8 @@ print(run.info.experiment_id, mlflow.get_run(run.info.run_id).data.metrics["loss
 
 
 def test_somebody_signs_in_and_works_and_a_stranger_does_not(site, full, chromium, tmp_path):
-    working = PLAIN | {"MLFLOW_TRACKING_URI": site.url, "MLFLOW_TRACKING_AUTH": "oidc", "MLFLOW_OIDC_CREDENTIALS_FILE": str(tmp_path / "credentials.json")}
+    working = PLAIN | {"MLFLOW_TRACKING_URI": site.url, "MLFLOW_TRACKING_AUTH": "oidc",
+                       "MLFLOW_OIDC_CREDENTIALS_FILE": str(tmp_path / "credentials.json")}
     refused = subprocess.run([full.python, "-c", WORK], capture_output=True, text=True, env=working)
     assert refused.returncode != 0 and "mlflow-oidc-auth login" in refused.stderr
 
@@ -356,12 +357,14 @@ def test_options_reach_mlflow_as_they_were_given(command, store):
 
 def test_what_the_environment_says_reaches_mlflow_by_the_environment(command, store):
     port = free_port()
-    came = command(environment={"MLFLOW_PORT": str(port), "MLFLOW_BACKEND_store_URI": store, "MLFLOW_WORKERS": "2", "MLFLOW_SERVER_ALLOWED_HOSTS": "mlflow.example.com"})
+    came = command(environment={"MLFLOW_PORT": str(port), "MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_WORKERS": "2",
+                                "MLFLOW_SERVER_ALLOWED_HOSTS": "mlflow.example.com"})
     assert f"address=http://127.0.0.1:{port} " in came.said
     assert came.asked[:-1] == ["server", "--uvicorn-opts"]
-    assert {f"MLFLOW_BACKEND_store_URI={store}", "MLFLOW_WORKERS=2"} <= set(came.environment)
+    assert {f"MLFLOW_BACKEND_STORE_URI={store}", "MLFLOW_WORKERS=2"} <= set(came.environment)
     # MLflow would answer no request that comes under another name, and the gateway's come under localhost.
-    assert not [line for line in came.environment if line.startswith(("MLFLOW_SERVER_ALLOWED_HOSTS", "MLFLOW_PORT", "MLFLOW_TRACKING", "MLFLOW_REGISTRY", "SECRET"))]
+    assert not [line for line in came.environment if line.startswith((
+        "MLFLOW_SERVER_ALLOWED_HOSTS", "MLFLOW_PORT", "MLFLOW_TRACKING", "MLFLOW_REGISTRY", "SECRET"))]
 
 
 def test_address_of_the_file_counts_where_the_command_line_says_none(command, store):
@@ -405,6 +408,21 @@ def test_setting_that_is_wrong_ends_the_command(command, store):
 def test_exit_code_is_the_gateways(command, store):
     came = command("--backend-store-uri", store, "--port", "1", SECRET_KEY="short")
     assert came.code == 1 and came.asked is None and "mlflow-oidc-auth: SECRET_KEY" in came.said
+
+
+@pytest.mark.parametrize("content", [None, "no program"])
+def test_attack_program_that_is_gone_or_broken(command, store, full, content):
+    """MLflow must not be served instead."""
+    program, kept = full.bin / "mlflow-oidc-auth", full.bin / "kept"
+    program.rename(kept)
+    try:
+        if content:
+            program.write_text(content)
+            program.chmod(0o755)
+        came = command("--backend-store-uri", store)
+    finally:
+        kept.replace(program)
+    assert came.code == 1 and came.asked is None and "the gateway cannot be started" in came.said
 
 
 @pytest.mark.parametrize("server", [

@@ -87,8 +87,8 @@ def arguments_of(context):
         value, spelled = context.params.get(option.name), max(option.opts, key=len)
         if option.name in REFUSED and value not in (None, False):
             given = option.envvar if came_from(context, option.name) == "ENVIRONMENT" else spelled
-            raise click.UsageError(f"{given} cannot be used with --app-name {NAME}: the gateway serves, and MLflow behind it, where the gateway alone "
-                                   f"reaches it. {REFUSED[option.name]} The gateway's own command for the rest is: {instead(context)}")
+            raise click.UsageError(f"{given} cannot be used with --app-name {NAME}: the gateway serves, and MLflow behind it, where the gateway "
+                                   f"alone reaches it. {REFUSED[option.name]} The gateway's own command for the rest is: {instead(context)}")
         if option.name in OURS or not typed(context, option.name):
             continue
         if option.name in NEEDLESS:
