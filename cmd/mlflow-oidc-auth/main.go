@@ -81,6 +81,14 @@ func command() *cobra.Command {
 				}
 				return app.Doctor(c.Context(), settings, c.OutOrStdout())
 			}},
+		&cobra.Command{Use: "health", Short: "Ask the gateway that runs here whether it can serve requests; the exit code is 1 where not", Args: cobra.NoArgs,
+			RunE: func(c *cobra.Command, _ []string) error {
+				settings, err := load(c)
+				if err != nil {
+					return err
+				}
+				return app.Healthy(c.Context(), settings, c.OutOrStdout())
+			}},
 		&cobra.Command{Use: "client-keys", Short: "Print the public keys (JWKS) by which the gateway proves itself to identity providers", Args: cobra.NoArgs,
 			RunE: func(c *cobra.Command, _ []string) error {
 				settings, err := load(c)
