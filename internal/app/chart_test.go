@@ -74,8 +74,10 @@ func TestChartsValueFilesAreSettings(t *testing.T) {
 	for _, file := range append(files, filepath.Join(chart, "values.yaml")) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			var values chartValues
-			if err := yaml.Unmarshal([]byte(readFile(t, file)), &values); err != nil {
-				t.Fatal(err)
+			for _, layer := range []string{filepath.Join(chart, "values.yaml"), file} { // a map keeps what the next does not say
+				if err := yaml.Unmarshal([]byte(readFile(t, layer)), &values); err != nil {
+					t.Fatal(err)
+				}
 			}
 			known := map[string]bool{}
 			for o := range config.All() {
