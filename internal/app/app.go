@@ -25,6 +25,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/supervise"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/terminal"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/token"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/ui"
@@ -48,6 +49,10 @@ type App struct {
 	closers  []func() error
 	uses     *token.Uses
 	journal  *audit.Journal // nil: events are in the log alone
+
+	watch     watch
+	metricsAt net.Listener // nil: metrics are nowhere
+	restarts  func() int64 // of MLflow; nil: it is not ours
 }
 
 // New builds the gateway from its settings. Close takes it down again.
@@ -55,9 +60,12 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger) (*App, error) 
 	return newApp(ctx, c, nil, log)
 }
 
-// newApp builds the gateway in front of an MLflow of whose trash a cleaner takes care; nil where it is somebody else's.
-func newApp(ctx context.Context, c *config.Config, cleaner api.Cleaner, log *slog.Logger) (*App, error) {
-	a := &App{settings: c, cleaner: cleaner, log: log}
+// newApp builds the gateway in front of an MLflow of its own, or, where that is nil, of somebody else's.
+func newApp(ctx context.Context, c *config.Config, own *supervise.Server, log *slog.Logger) (*App, error) {
+	a := &App{settings: c, log: slog.New(correlated{log.Handler()})}
+	if own != nil {
+		a.cleaner, a.restarts = cleaner{own}, own.Restarts
+	}
 	if err := a.build(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -66,7 +74,10 @@ func newApp(ctx context.Context, c *config.Config, cleaner api.Cleaner, log *slo
 
 func (a *App) build(ctx context.Context) error {
 	c := a.settings
-	var err error
+	err := a.openTelemetry(ctx)
+	if err != nil {
+		return err
+	}
 	if a.Store, err = store.Connect(ctx, databaseOptions(c)); err != nil {
 		return inDatabase(c, err)
 	}
@@ -77,7 +88,7 @@ func (a *App) build(ctx context.Context) error {
 	a.Store.OnChange(a.Cache.Invalidate)
 	a.Store.ShareNew(store.Share{Level: c.GroupsOfCreator, Except: ofEverybody(c)})
 	if a.MLflow, err = upstream.New(upstream.Options{Address: c.Upstream, SocketPrefix: c.SocketPrefix, ConnectTimeout: c.ConnectTimeout,
-		Workspaces: c.Workspaces.Enabled, Log: a.log}); err != nil {
+		Workspaces: c.Workspaces.Enabled, Log: a.log, Watch: a.watch.watcher(), Cached: a.cached()}); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, func() error { a.MLflow.Close(); return nil })
@@ -113,11 +124,12 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.uses = token.NewUses(a.Store, a.log, time.Now)
-	auth, err := token.New(token.Options{Sessions: a.Sessions, People: a.Cache, Verifier: issuers, Asking: providers.introspector(), Recorder: people, Failures: limits.credentials,
+	known, err := token.New(token.Options{Sessions: a.Sessions, Cached: a.cached(), People: a.Cache, Verifier: issuers, Asking: providers.introspector(), Recorder: people, Failures: limits.credentials,
 		Upgrades: a.Store, Uses: a.uses, Client: origin.Client, Audit: events, Log: a.log, Now: time.Now})
 	if err != nil {
 		return err
 	}
+	auth := authenticator{known}
 	rules := authz.Rules{Default: c.Default, RestrictCreation: c.RestrictCreation, Workspaces: c.Workspaces.Enabled}
 	a.Gateway = gateway.Options{MLflow: a.MLflow, Auth: auth, Grants: a.Cache, Lifecycle: a.Store, Owners: a.Store, Managers: a.Store, Denied: denied(origin.Prefix), Sealer: keys, Rules: rules,
 		Origin: origin, Audit: events, Log: a.log, Report: gateway.Report(c.Report), MaxJSON: c.MaxJSON, MaxFiltered: c.MaxFiltered,
@@ -127,26 +139,29 @@ func (a *App) build(ctx context.Context) error {
 		return fmt.Errorf("setting up the pages: %w", err)
 	}
 	a.Gateway.Script = script(pages, c.Pages)
+	a.watchRequests(origin)
 	proxy, err := gateway.New(a.Gateway)
 	if err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
 	in := login.New(login.Options{Choices: providers.choices(), AutoRedirect: c.OIDC.AutoRedirect, Landing: landing(c.Pages), People: people, Sessions: a.Sessions, Keys: keys, Origin: origin,
-		Renewal: renewal, Failures: limits.logouts, Authenticate: auth.Authenticate, Audit: events, Log: a.log, Now: time.Now})
+		Renewal: renewal, Failures: limits.logouts, Authenticate: auth.Authenticate, Ended: a.signedIn(), Audit: events, Log: a.log, Now: time.Now})
 	in.Mount(mux)
-	administration := api.New(api.Options{Store: a.Store, Identities: a.Store, Roles: a.Store, Passwords: auth, Locals: a.Store, Requests: a.Store, Providers: providers, MLflow: a.MLflow, Grants: a.Cache, Sessions: a.Sessions, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
+	administration := api.New(api.Options{Store: a.Store, Identities: a.Store, Roles: a.Store, Passwords: known, Locals: a.Store, Requests: a.Store, Providers: providers, MLflow: a.MLflow, Grants: a.Cache, Sessions: a.Sessions, Rules: rules, Authenticate: auth.Authenticate, Origin: origin,
 		Cookie: c.Session.Cookie, TokenLifetime: c.TokenLifetime, FreshFor: c.StepUp, Cleaner: a.cleaner, Attacher: attacher, Doctor: a.checkup(), Trials: in, Journal: a.reader(), Audit: events, Log: a.log, Now: time.Now})
 	in.Judge = administration.Judge
 	administration.Mount(mux)
 	terminal.New(terminal.Options{Store: a.Store, Sealer: keys, Failures: limits.credentials, Origin: origin, Authenticate: auth.Authenticate,
-		Prove: auth.Prove, ExchangeFor: exchangeFor(c), TokenLifetime: c.Terminal.Token, Lifetime: c.Terminal.Login, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
+		Prove: known.Prove, ExchangeFor: exchangeFor(c), TokenLifetime: c.Terminal.Token, Lifetime: c.Terminal.Login, Audit: events, Log: a.log, Now: time.Now}).Mount(mux)
 	a.mountHealth(mux)
 	a.mountUI(mux, origin.Prefix, pages, auth.Authenticate)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteError(w, r, a.log, errs.New(errs.NotFound, "there is no %s %s", r.Method, r.URL.Path))
 	})
-	a.handler = named(origin, a.under(origin.Prefix, mux, split(mux, proxy)))
+	own := a.watch.ours(mux)
+	a.handler = a.watch.over(named(origin, a.under(origin.Prefix, own, split(own, proxy))))
+	a.measure()
 	return nil
 }
 
@@ -210,6 +225,8 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	go func() { defer close(kept); a.keepAudit(watch) }()
 	used := make(chan struct{})
 	go func() { defer close(used); a.uses.Run(watch) }()
+	measured := make(chan struct{})
+	go func() { defer close(measured); a.serveMetrics(watch) }()
 	warned := make(chan struct{})
 	go func() { defer close(warned); a.warnUnenforced(watch) }()
 	defer func() {
@@ -219,6 +236,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 		<-used
 		<-warned
 		<-kept
+		<-measured
 	}()
 	if a.settings.Workspaces.Enabled {
 		go a.compareWorkspaces(watch)

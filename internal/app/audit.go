@@ -16,13 +16,21 @@ import (
 // events is where events go: to the log, and to the database where they are kept. What the store changes it keeps itself, and
 // so it is for the log alone here.
 func (a *App) events() audit.Recorder {
-	log := audit.NewLog(a.log)
-	a.Store.OnEvent(log.Record)
+	var log audit.Recorder = audit.NewLog(a.log)
+	a.Store.OnEvent(a.counted(log).Record)
 	if a.settings.AuditDays == 0 {
-		return log
+		return a.counted(log)
 	}
 	a.journal = audit.NewJournal(a.log, a.Store, time.Now)
-	return a.journal
+	return a.counted(a.journal)
+}
+
+// counted has events counted, where anything is.
+func (a *App) counted(events audit.Recorder) audit.Recorder {
+	if a.watch.metrics == nil {
+		return events
+	}
+	return counting{events, a.watch.metrics.Event}
 }
 
 // reader is what administrators search; nil where nothing is kept.

@@ -30,12 +30,16 @@ func (a *App) limits() (limits, error) {
 		if common != nil {
 			replica = redislimit.New(common, a.settings.Session.KeyPrefix+"failures:"+name+":", a.settings.FailuresMinute)
 		}
-		return limit.NewFailures(here, replica, a.log, time.Now), err
+		bound := limit.NewFailures(here, replica, a.log, time.Now)
+		if a.watch.metrics != nil {
+			bound.Refused = a.watch.metrics.Limited(name)
+		}
+		return bound, err
 	}
-	credentials, err := of("credentials")
+	credentials, err := of(limitCredentials)
 	if err != nil {
 		return limits{}, err
 	}
-	logouts, err := of("logouts")
+	logouts, err := of(limitLogouts)
 	return limits{credentials, logouts}, err
 }

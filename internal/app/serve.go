@@ -13,7 +13,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/api"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
@@ -43,7 +42,7 @@ func Serve(ctx context.Context, c *config.Config, mlflowArgs []string, output io
 		return fmt.Errorf("listening on LISTEN_ADDR %s: %w", c.Listen, err)
 	}
 	defer listener.Close()
-	var own api.Cleaner
+	var own *supervise.Server
 	if c.Upstream == "" {
 		if c.SocketPrefix, err = prefixOf(mlflowArgs); err != nil {
 			return err
@@ -51,16 +50,15 @@ func Serve(ctx context.Context, c *config.Config, mlflowArgs []string, output io
 		if c.Workspaces.Enabled {
 			mlflowArgs = append(slices.Clone(mlflowArgs), "--enable-workspaces")
 		}
-		server, err := supervise.Start(supervise.Options{Command: c.MLflowCommand, Args: mlflowArgs, Log: log, Output: output, Grace: c.Grace})
-		if err != nil {
+		if own, err = supervise.Start(supervise.Options{Command: c.MLflowCommand, Args: mlflowArgs, Log: log, Output: output, Grace: c.Grace}); err != nil {
 			return err
 		}
 		defer func() {
-			if err := server.Stop(); err != nil {
+			if err := own.Stop(); err != nil {
 				log.Warn("MLflow's folder could not be removed", "error", err)
 			}
 		}()
-		c.Upstream, own = server.Address(), cleaner{server}
+		c.Upstream = own.Address()
 	} else if len(mlflowArgs) > 0 {
 		return errors.New("arguments after -- are for the MLflow server of full mode, and MLFLOW_UPSTREAM names another one; leave one of the two out")
 	}

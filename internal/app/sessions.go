@@ -49,6 +49,9 @@ func (a *App) openSessions(origin *httpx.Origin, renewal *login.Renewal, events 
 		Replaced: func(ctx context.Context, old session.Record) {
 			events.Record(ctx, audit.Event{Name: audit.SessionEnded, UserID: old.UserID, Provider: old.Provider, Subject: old.Subject, Cause: "replaced", Count: 1})
 		}}
+	if cached := a.cached(); cached != nil {
+		o.Cached = cached(cacheSessions)
+	}
 	if renewal != nil { // a nil in an interface would not be one
 		o.Renewer = renewal
 	}

@@ -271,6 +271,9 @@ func cleaned(value any, most int) any {
 	return clean(fmt.Sprint(value), most)
 }
 
+// Line gives what others have sent as one short line.
+func Line(value string) string { return clean(value, most) }
+
 const most = 200 // characters of a value of a line
 
 // clean gives a value as one short line of characters that can be seen: others send part of it, and it must not look like
@@ -316,6 +319,18 @@ func originOf(ctx context.Context) Origin {
 		return from()
 	}
 	return Origin{}
+}
+
+// RequestOf is the name of the request that the context is of; "" where it is of none.
+func RequestOf(ctx context.Context) string { return originOf(ctx).Request }
+
+// Names are those of all events.
+func Names() []string {
+	all := make([]string, len(meanings))
+	for i, m := range meanings {
+		all[i] = string(m.name)
+	}
+	return all
 }
 
 // Author is who has changes happen, and why.

@@ -41,6 +41,7 @@ type Journal struct {
 	queue chan Entry
 	syncs chan chan struct{}
 	lost  atomic.Int64
+	total atomic.Int64 // lost since the start
 }
 
 // NewJournal makes a journal; nothing is kept later but while Run runs.
@@ -159,7 +160,14 @@ func (j *Journal) flush(ctx context.Context, b *batch) {
 // tell says how many events are in the log alone.
 func (j *Journal) tell(ctx context.Context, b *batch) {
 	if lost := j.lost.Swap(0) + b.left; lost > 0 {
+		j.total.Add(lost)
 		b.left = 0
 		j.say.WarnContext(ctx, "events were not stored, and are in the log alone", "count", lost)
 	}
 }
+
+// Waiting is how many events wait to be stored, but those that could not be stored the last time.
+func (j *Journal) Waiting() int { return len(j.queue) }
+
+// Lost is how many events are in the log alone, as far as that has been told.
+func (j *Journal) Lost() int64 { return j.total.Load() }

@@ -44,6 +44,9 @@ type Config struct {
 	RequestTimeout time.Duration
 	LogLevel       slog.Level
 	LogJSON        bool
+	AccessLog      bool
+	Metrics        string // where they are read; empty: nowhere
+	Traces         Traces
 	Secrets        []string
 	Database       database.Address
 	Pool           Pool
@@ -280,7 +283,7 @@ func (c *Config) checkPairs() error {
 	if err := c.OIDC.Assertion.described(); err != nil {
 		wrong = append(wrong, fmt.Errorf("OIDC_CLIENT_KEY_FILE: %w", err))
 	}
-	return errors.Join(wrong...)
+	return errors.Join(append(wrong, c.Traces.check()...)...)
 }
 
 // words are what secrets of examples are made of.

@@ -159,7 +159,23 @@ func settings(t *testing.T) map[string]setting {
 			right: map[string]any{"DEBUG": slog.LevelDebug, "debug": slog.LevelDebug, "WARNING": slog.LevelWarn, "WARN": slog.LevelWarn, "ERROR": slog.LevelError, "CRITICAL": slog.LevelError + 4},
 			wrong: []string{"", "verbose", "10"}, message: "it must be DEBUG, INFO, WARNING, ERROR or CRITICAL"},
 		"LOG_FORMAT": {field: func(c *Config) any { return c.LogJSON }, unset: false, right: map[string]any{"json": true, "text": false}, wrong: []string{"", "xml"}, message: "it must be text or json"},
-		"SECRET_KEY": {field: func(c *Config) any { return c.Secrets }, unset: []string(nil), right: map[string]any{"new, old": []string{"new", "old"}, "a b": []string{"a b"}}},
+		"ACCESS_LOG": yesNo(false, func(c *Config) *bool { return &c.AccessLog }),
+		"METRICS_ADDR": {field: func(c *Config) any { return c.Metrics }, unset: "", right: map[string]any{"": "", ":9090": ":9090", "127.0.0.1:0": "127.0.0.1:0"},
+			wrong: []string{"9090", "127.0.0.1", "::1:80"}, message: "it must be host:port, such as 127.0.0.1:8080 or :8080"},
+		"OTEL_EXPORTER_OTLP_ENDPOINT":        endpoint("/v1/traces"),
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": endpoint(""),
+		"OTEL_EXPORTER_OTLP_PROTOCOL":        textual("http/protobuf", func(c *Config) *string { return &c.Traces.Protocol }),
+		"OTEL_EXPORTER_OTLP_HEADERS":         listed(func(c *Config) any { return c.Traces.Headers }),
+		"OTEL_EXPORTER_OTLP_TRACES_HEADERS":  listed(func(c *Config) any { return c.Traces.OwnHeaders }),
+		"OTEL_EXPORTER_OTLP_CERTIFICATE":     textual("", func(c *Config) *string { return &c.Traces.CAFile }),
+		"OTEL_TRACES_SAMPLER": {field: func(c *Config) any { return [2]any{c.Traces.FollowsClient, c.Traces.Ratio()} }, unset: [2]any{true, 1.0},
+			right: map[string]any{"": [2]any{true, 1.0}, "always_off": [2]any{false, 0.0}, "traceidratio": [2]any{false, 1.0}, "parentbased_always_off": [2]any{true, 0.0}},
+			wrong: []string{"parentbased_", "jaeger_remote", "parentbased_parentbased_always_on", "ALWAYS_ON"}, message: "it must be always_on, always_off or traceidratio, or parentbased_ and one of them"},
+		"OTEL_TRACES_SAMPLER_ARG": {field: func(c *Config) any { return c.Traces.Argument }, unset: 1.0, right: map[string]any{"": 1.0, "0": 0.0, "0.25": 0.25, "1": 1.0},
+			wrong: []string{"-0.1", "1.1", "NaN", "Inf", "x", "endpoint=http://x"}, message: "it must be a number from 0 to 1"},
+		"OTEL_SERVICE_NAME":        needed("mlflow-oidc-auth", func(c *Config) *string { return &c.Traces.Service }),
+		"OTEL_RESOURCE_ATTRIBUTES": listed(func(c *Config) any { return c.Traces.Attributes }),
+		"SECRET_KEY":               {field: func(c *Config) any { return c.Secrets }, unset: []string(nil), right: map[string]any{"new, old": []string{"new", "old"}, "a b": []string{"a b"}}},
 		"OIDC_USERS_DB_URI": {field: func(c *Config) any { return c.Database }, unset: database.File("auth.db"),
 			right: map[string]any{"sqlite:///auth.db": database.File("auth.db"), "sqlite:////var/lib/a.db": database.File("/var/lib/a.db"), "sqlite:///a.db?timeout=5": database.File("a.db"),
 				"postgresql+psycopg2://u:p@h/d": database.Address{Engine: database.PostgreSQL, Host: "h", User: "u", Password: "p", Name: "d"}},
@@ -403,8 +419,11 @@ func TestSecretsAreNeverShown(t *testing.T) {
 			env[o.Name] = "hunter2-of-" + o.Name
 		}
 	}
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"} {
+		env[name] = "authorization=Bearer hunter2"
+	}
 	env["AUTH_PROVIDERS"] = `[{"id":"x","client_id":"c","discovery_url":"https://x.example","client_secret":"hunter2"}]`
-	if len(env) != 5 {
+	if len(env) != 7 {
 		t.Errorf("%d options are secret", len(env))
 	}
 	env["MLFLOW_UPSTREAM"] = "http://user:hunter2@mlflow:5000"

@@ -39,13 +39,36 @@ type Cache struct {
 	seen       atomic.Int64 // the counter's last value
 	began      time.Time
 	now        func() time.Time
-	readAt     atomic.Int64 // when it was read, in nanoseconds since the beginning: a wall clock can be set back
+	cached     map[string]func(hit bool) // is told of look-ups, by cache; nil: nobody is
+	readAt     atomic.Int64              // when it was read, in nanoseconds since the beginning: a wall clock can be set back
 
 	grants     *otter.Cache[int64, entry[*authz.Grants]]
 	tokens     *otter.Cache[[32]byte, entry[TokenOwner]]
 	identities *otter.Cache[Identity, entry[User]]
 	names      *otter.Cache[string, entry[User]]
 	passwords  *otter.Cache[[32]byte, entry[Password]] // by a hash of the name, which somebody claims, at any length
+}
+
+// The names of what is kept in memory.
+const (
+	cacheGrants     = "grants"
+	cacheTokens     = "tokens"
+	cacheIdentities = "identities"
+	cacheAccounts   = "accounts"
+	cachePasswords  = "passwords"
+)
+
+// Caches are all of them.
+func Caches() []string {
+	return []string{cacheGrants, cacheTokens, cacheIdentities, cacheAccounts, cachePasswords}
+}
+
+// Tell has somebody told of each look-up in memory, before the first one.
+func (c *Cache) Tell(of func(cache string) func(hit bool)) {
+	c.cached = map[string]func(bool){}
+	for _, name := range Caches() {
+		c.cached[name] = of(name)
+	}
 }
 
 type entry[T any] struct {
@@ -106,12 +129,23 @@ func (c *Cache) look(ctx context.Context) {
 	c.readAt.Store(int64(started))
 }
 
-func (c *Cache) fresh() bool { return int64(time.Since(c.began))-c.readAt.Load() < int64(fresh) }
+func (c *Cache) fresh() bool { return c.Age() < fresh }
+
+// Age is how old the last reading of the change counter is.
+func (c *Cache) Age() time.Duration { return time.Since(c.began) - time.Duration(c.readAt.Load()) }
+
+// Changes counts how often memory was given up, since something changed.
+func (c *Cache) Changes() int64 { return c.generation.Load() }
 
 // cached gives a value from memory if nothing can have changed since it was read, else from the database.
-func cached[K comparable, T any](c *Cache, in *otter.Cache[K, entry[T]], key K, load func() (T, error)) (T, error) {
+func cached[K comparable, T any](c *Cache, name string, in *otter.Cache[K, entry[T]], key K, load func() (T, error)) (T, error) {
 	generation := c.generation.Load()
-	if known, ok := in.GetIfPresent(key); ok && known.generation == generation && c.fresh() {
+	known, ok := in.GetIfPresent(key)
+	ok = ok && known.generation == generation && c.fresh()
+	if c.cached != nil {
+		c.cached[name](ok)
+	}
+	if ok {
 		return known.value, nil
 	}
 	value, err := load()
@@ -123,22 +157,22 @@ func cached[K comparable, T any](c *Cache, in *otter.Cache[K, entry[T]], key K, 
 
 // UserByIdentity finds the user that a provider knows by a subject.
 func (c *Cache) UserByIdentity(ctx context.Context, id Identity) (User, error) {
-	return cached(c, c.identities, id, func() (User, error) { return c.source.UserByIdentity(ctx, id) })
+	return cached(c, cacheIdentities, c.identities, id, func() (User, error) { return c.source.UserByIdentity(ctx, id) })
 }
 
 // ByName finds a user by name.
 func (c *Cache) ByName(ctx context.Context, username string) (User, error) {
-	return cached(c, c.names, username, func() (User, error) { return c.source.User(ctx, username) })
+	return cached(c, cacheAccounts, c.names, username, func() (User, error) { return c.source.User(ctx, username) })
 }
 
 // ByToken finds whose access token has the hash.
 func (c *Cache) ByToken(ctx context.Context, hash [32]byte) (TokenOwner, error) {
-	return cached(c, c.tokens, hash, func() (TokenOwner, error) { return c.source.UserByToken(ctx, hash) })
+	return cached(c, cacheTokens, c.tokens, hash, func() (TokenOwner, error) { return c.source.UserByToken(ctx, hash) })
 }
 
 // PasswordOf finds the hash of a user's secret that came from a predecessor.
 func (c *Cache) PasswordOf(ctx context.Context, username string) (Password, error) {
-	return cached(c, c.passwords, sha256.Sum256([]byte(username)), func() (Password, error) { return c.source.PasswordOf(ctx, username) })
+	return cached(c, cachePasswords, c.passwords, sha256.Sum256([]byte(username)), func() (Password, error) { return c.source.PasswordOf(ctx, username) })
 }
 
 // CarriedOf finds a user's token with a name that came from a predecessor. It is asked for once: at its first use such a token becomes
@@ -161,10 +195,10 @@ func (c *Cache) Of(ctx context.Context, userID int64) (*authz.Grants, error) {
 		}
 		return authz.Compile(c.order, rows), nil
 	}
-	all, err := cached(c, c.grants, userID, load)
+	all, err := cached(c, cacheGrants, c.grants, userID, load)
 	if err == nil && !all.Until().IsZero() && !c.now().Before(all.Until()) { // the database leaves out what has ended
 		c.grants.Invalidate(userID)
-		all, err = cached(c, c.grants, userID, load)
+		all, err = cached(c, cacheGrants, c.grants, userID, load)
 	}
 	if err != nil {
 		return nil, err

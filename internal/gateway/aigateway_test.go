@@ -31,12 +31,12 @@ type gatewayScene struct {
 
 func newGatewayScene(t *testing.T) *gatewayScene {
 	t.Helper()
-	return newGatewaySceneOn(t, mlflowtest.Shared(t))
+	return newGatewaySceneOn(t, mlflowtest.Shared(t), nil)
 }
 
-func newGatewaySceneOn(t *testing.T, mlflow *mlflowtest.Server) *gatewayScene {
+func newGatewaySceneOn(t *testing.T, mlflow *mlflowtest.Server, settings map[string]string) *gatewayScene {
 	t.Helper()
-	w := world.New(t, mlflow.Address, nil)
+	w := world.New(t, mlflow.Address, settings)
 	s := &gatewayScene{World: w, mlflow: mlflow, owner: w.Person(t, "owner", world.Members), attacker: w.Person(t, "attacker", world.Members)}
 	s.theirs, s.own = s.owner.MakeWork(t), s.attacker.MakeWork(t)
 	return s

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/mlflowtest"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/otlptest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/world"
 )
 
@@ -198,9 +200,10 @@ func TestRenameWhatIsBeingDeleted(t *testing.T) {
 }
 
 // TestWriteIntoTheVictimsTraceByItsParent names the victim's trace as the one that MLflow's own tracing of an invocation goes
-// on with. MLflow itself then writes into it.
+// on with. MLflow itself then writes into it. The gateway traces requests itself here, and goes on with what the client names.
 func TestWriteIntoTheVictimsTraceByItsParent(t *testing.T) {
-	s := newGatewaySceneOn(t, mlflowtest.New(t, "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING=false"))
+	receiver := otlptest.New(t)
+	s := newGatewaySceneOn(t, mlflowtest.New(t, "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING=false"), map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.URL})
 	s.provider(t)
 	s.owner.JSON(t, http.MethodPost, ai+"endpoints/update", fields{"endpoint_id": s.theirs.EndpointID, "usage_tracking": true, "experiment_id": s.theirs.Experiment})
 	victims := world.NewTrace() // whoever may use the endpoint has nothing to do with it
@@ -239,5 +242,11 @@ func TestWriteIntoTheVictimsTraceByItsParent(t *testing.T) {
 	_ = answer.Body.Close()
 	if after := spans(); answer.StatusCode != http.StatusOK || after == before {
 		t.Errorf("MLflow itself writes nothing (%d, %d spans): it is no attack", answer.StatusCode, after)
+	}
+	s.Restart(t) // which sends what waits
+	if !slices.ContainsFunc(receiver.Spans(), func(one otlptest.Span) bool {
+		return one.Name == "POST /gateway/mlflow/v1/chat/completions" && one.Trace == strings.TrimPrefix(victims, "tr-")
+	}) {
+		t.Error("the gateway did not trace the request: the header may have been left out for that alone")
 	}
 }

@@ -71,6 +71,8 @@ type Options struct {
 
 	Report Report
 
+	Watch func(context.Context) *Passage // where the way of a request is noted; nil: nobody watches any
+
 	Script string // the address of the script that the page of MLflow's UI gets; empty: the page stays as it is
 
 	Routes []policy.Route // nil: the route table
@@ -104,6 +106,7 @@ type call struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	began   time.Time
+	passage *Passage // nil: nobody watches
 	match   policy.Match
 	read    *extract.Request
 	subject *identity.Subject
@@ -120,34 +123,43 @@ type call struct {
 
 // ServeHTTP decides a request and forwards it.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	passage := g.passage(r.Context())
 	if problem := httpx.CheckHeaders(r); problem != "" {
 		g.Audit.Record(r.Context(), audit.Event{Name: audit.RequestRefused, Route: r.Method + " " + r.URL.Path, Reason: problem})
+		passage.decided(Invalid)
 		httpx.WriteError(w, r, g.Log, errs.New(errs.Invalid, "%s", problem))
 		return
 	}
 	path, err := httpx.CanonicalPath(r)
 	if err != nil {
 		g.Audit.Record(r.Context(), audit.Event{Name: audit.RequestRefused, Route: r.Method + " " + r.URL.Path, Reason: err.Error()})
+		passage.decided(DecisionOf(err))
 		httpx.WriteError(w, r, g.Log, err)
 		return
 	}
 	match, ok := g.matcher.Match(r.Method, path.Decoded)
+	passage.lap(Matching)
 	if !ok && g.Report.Unknown {
-		g.unknown(w, r, path)
+		g.unknown(w, r, path, passage)
 		return
 	}
 	if !ok {
+		passage.decided(Denied)
 		g.Audit.Record(r.Context(), audit.Event{Name: audit.RequestRefused, Route: r.Method + " " + path.Decoded, Reason: "no route"})
 		g.refuse(w, r, notKnown(r.Method+" "+path.Decoded), nothingToAskFor)
 		return
 	}
+	passage.matched(match.Route)
 	credential, err := callers(r, match.Route)
 	if err != nil {
+		passage.refused(Authenticating, err)
 		httpx.WriteError(w, r, g.Log, err)
 		return
 	}
 	subject, err := g.Auth.Authenticate(credential)
+	passage.lap(Authenticating)
 	if err != nil || subject == nil {
+		passage.unknown(err)
 		g.challenge(w, r, err)
 		return
 	}
@@ -157,12 +169,13 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if match.Route.Effect != "" { // the store records who has grants change
 		r = r.WithContext(audit.By(r.Context(), audit.Author{By: subject.Username, Actor: subject.Actor, Cause: string(match.Route.Effect)}))
 	}
-	c := &call{gateway: g, w: w, r: r, began: time.Now(), match: match, subject: subject, credential: credential}
+	c := &call{gateway: g, w: w, r: r, began: time.Now(), passage: passage, match: match, subject: subject, credential: credential}
 	err = c.place()
 	if err == nil {
 		err = c.serve(path)
 	}
 	if err != nil {
+		passage.failed(err)
 		if errs.Is(err, errs.Denied) || errs.Is(err, errs.NotFound) {
 			g.Audit.Record(r.Context(), c.refusal(subject, err.Error()))
 		}
@@ -205,6 +218,7 @@ func (c *call) serve(path httpx.Path) error {
 		return err
 	}
 	c.read = read
+	c.passage.lap(Reading)
 	// What had to come to decide has come. What streams, in or out, may take longer than a request may take to come; and the
 	// server would take the end of that time for the client hanging up.
 	if err := http.NewResponseController(c.w).SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
@@ -232,6 +246,7 @@ func (c *call) serve(path httpx.Path) error {
 			return err
 		}
 	}
+	c.passage.granted()
 	if !c.subject.Admin && c.gateway.rehearses(c.subject) {
 		return c.rehearse()
 	}
@@ -270,6 +285,9 @@ func safe(method string) bool {
 func (c *call) prepare() *http.Request {
 	out := c.gateway.MLflow.Prepare(c.r, c.read.Path, c.read.Query, c.gateway.Origin.Client(c.r))
 	out.Method = c.match.Route.Method // of HEAD MLflow would read the body in place of the query (_get_request_message), and answer for all there is
+	if c.match.Route.Joins {
+		out = out.WithContext(upstream.Untold(out.Context()))
+	}
 	if key := providers(c.r, c.match.Route); key != "" {
 		out.Header.Set("Authorization", key)
 	}
@@ -321,19 +339,21 @@ func (c *call) forward() error {
 	}
 	if c.extends() {
 		whole(out)
-		effect = then(effect, c.gateway.extend)
+		effect = then(effect, c.passage.timed(Rewriting, c.gateway.extend))
 	}
 	if c.r.Method == http.MethodHead {
 		effect = then(effect, withoutBody)
 	}
 	if c.match.Route.Effect != "" {
 		// MLflow goes on when the client hangs up, and what it then has done must still be followed by the effect.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), effectWithin)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(out.Context()), effectWithin)
 		defer cancel()
 		out = out.WithContext(ctx)
 	}
 	w, effect := c.follow(out, effect)
-	c.gateway.MLflow.Forward(w, out, effect)
+	c.passage.lap(Deciding)
+	c.gateway.MLflow.Forward(w, out, c.passage.answered(effect))
+	c.passage.handedOn()
 	return nil
 }
 
@@ -346,6 +366,8 @@ func withoutBody(answer *http.Response) error {
 
 // answerJSON answers with JSON that was put together here.
 func (c *call) answerJSON(body []byte) error {
+	c.passage.lap(Rewriting)
+	defer c.passage.lap(Answering)
 	c.w.Header().Set("Content-Type", "application/json")
 	c.w.Header().Set("X-Content-Type-Options", "nosniff")
 	c.w.WriteHeader(http.StatusOK)

@@ -49,6 +49,7 @@ func (c *call) graphql() error {
 }
 
 func (c *call) filterGraphQL(operation *graphql.Operation, body []byte) error {
+	c.passage.lap(Deciding)
 	raw, err := c.gateway.MLflow.Ask(c.r.Context(), http.MethodPost, "/graphql", nil, body, c.gateway.MaxFiltered)
 	if err != nil {
 		return err

@@ -162,7 +162,7 @@ func TestRunAJobOnWhatIsForeign(t *testing.T) {
 // TestJobsOnMLflow needs a server that takes jobs. What members submit on their own work is theirs; MLflow itself takes it
 // from anybody on anything.
 func TestJobsOnMLflow(t *testing.T) {
-	s := newGatewaySceneOn(t, mlflowtest.New(t, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=true"))
+	s := newGatewaySceneOn(t, mlflowtest.New(t, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=true"), nil)
 	body := func(work world.Work, endpoint string) fields {
 		return fields{"experiment_id": work.Experiment, "trace_ids": []any{work.Trace}, "serialized_scorer": judge("gateway:/" + endpoint)}
 	}

@@ -49,7 +49,7 @@ func (g *Gateway) extend(answer *http.Response) error {
 	}
 	extended, ok := insert(page, g.element)
 	if len(page) > mostPage || !ok {
-		g.Log.Warn("MLflow's page does not look as it should, and so has no menu", "bytes", len(page))
+		g.Log.WarnContext(answer.Request.Context(), "MLflow's page does not look as it should, and so has no menu", "bytes", len(page))
 		answer.Body = struct {
 			io.Reader
 			io.Closer

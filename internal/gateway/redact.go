@@ -144,9 +144,9 @@ func (c *call) onAnswer() (func(*http.Response) error, error) {
 		return nil, err
 	}
 	if c.strict != nil {
-		return then(effect, c.compared), nil
+		return then(c.passage.timed(Following, effect), c.passage.timed(Rewriting, c.compared)), nil
 	}
-	return then(effect, c.narrowing()), nil
+	return then(c.passage.timed(Following, effect), c.passage.timed(Rewriting, c.narrowing())), nil
 }
 
 // then does one thing to an answer, and then another; either may be nil.

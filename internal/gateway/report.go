@@ -13,6 +13,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/rewrite"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/upstream"
 )
 
 // Report says what is only reported, and not refused: for those who put the gateway in front of an MLflow that many use, and
@@ -55,12 +56,13 @@ func (c *call) overlook(err error) error {
 func (c *call) reported(reason string) {
 	e := c.refusal(c.subject, reason)
 	e.Name = audit.WouldRefuse
+	c.passage.decided(Reported)
 	c.gateway.Audit.Record(c.r.Context(), e)
 }
 
 // rehearse forwards a request whose decisions are only reported, and reports what would have been left out of the answer.
 func (c *call) rehearse() error {
-	strict := &call{gateway: c.gateway, w: c.w, r: c.r, began: c.began, match: c.match, read: c.read, subject: c.subject, grants: c.grants, targets: c.targets}
+	strict := &call{gateway: c.gateway, w: c.w, r: c.r, began: c.began, passage: c.passage, match: c.match, read: c.read, subject: c.subject, grants: c.grants, targets: c.targets}
 	c.subject = c.gateway.eased(c.subject)
 	switch filter := c.match.Route.Filter; filter {
 	case policy.GraphQLFields:
@@ -124,9 +126,11 @@ func (c *call) compared(answer *http.Response) error {
 }
 
 // unknown forwards a request that is in no row of the table, of whoever is signed in.
-func (g *Gateway) unknown(w http.ResponseWriter, r *http.Request, path httpx.Path) {
+func (g *Gateway) unknown(w http.ResponseWriter, r *http.Request, path httpx.Path, passage *Passage) {
 	subject, err := g.Auth.Authenticate(r)
+	passage.lap(Authenticating)
 	if err != nil || subject == nil {
+		passage.unknown(err)
 		g.challenge(w, r, err)
 		return
 	}
@@ -137,11 +141,15 @@ func (g *Gateway) unknown(w http.ResponseWriter, r *http.Request, path httpx.Pat
 	event := audit.Event{Name: audit.WouldRefuse, By: subject.Username, UserID: subject.UserID, Actor: subject.Actor, Credential: subject.Credential.String(), Route: route, Reason: "no route"}
 	if err != nil {
 		event.Name = audit.RequestRefused
+		passage.decided(DecisionOf(err))
 		g.Audit.Record(r.Context(), event)
 		httpx.WriteError(w, r, g.Log, err)
 		return
 	}
 	g.Audit.Record(r.Context(), event)
 	w.Header().Set(reportHeader, "true")
-	g.MLflow.Forward(w, g.MLflow.Prepare(r, path, r.URL.Query(), g.Origin.Client(r)), nil)
+	passage.decided(Reported)
+	out := g.MLflow.Prepare(r, path, r.URL.Query(), g.Origin.Client(r))
+	g.MLflow.Forward(w, out.WithContext(upstream.Untold(out.Context())), passage.answered(nil))
+	passage.handedOn()
 }

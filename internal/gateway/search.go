@@ -25,6 +25,7 @@ func (c *call) list() error {
 	if selection.Exact && selection.All && len(selection.IDs) == 0 {
 		return c.forward()
 	}
+	c.passage.lap(Deciding)
 	purpose, err := c.tokenPurpose(list)
 	if err != nil {
 		return err

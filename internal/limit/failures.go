@@ -30,6 +30,8 @@ type Failures struct {
 	log     *slog.Logger
 	now     func() time.Time
 
+	Refused func() // is told of each attempt that may not be made; nil: nobody is
+
 	restUntil atomic.Int64 // until when the other counter is not asked, since it did not answer
 	quietTill atomic.Int64 // until when that is not said again
 }
@@ -58,6 +60,9 @@ func (f *Failures) Allowed(ctx context.Context, client, account string) error {
 	}
 	if wait <= 0 {
 		return nil
+	}
+	if f.Refused != nil {
+		f.Refused()
 	}
 	return errs.Later(wait, "too many failed attempts; try again in a minute")
 }

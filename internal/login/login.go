@@ -61,7 +61,8 @@ type Options struct {
 	Failures     Failures // of logouts that the provider did not send
 	Origin       *httpx.Origin
 	Authenticate func(*http.Request) (*identity.Subject, error)
-	Judge        Judge // of trials
+	Judge        Judge                            // of trials
+	Ended        func(provider string, err error) // is told how each sign-in ended, nil for a session; nil: nobody is
 	Audit        audit.Recorder
 	Log          *slog.Logger
 	Now          func() time.Time
@@ -209,10 +210,18 @@ func (l *Login) start(w http.ResponseWriter, r *http.Request) {
 		err = l.keep(w, r, s)
 	}
 	if err != nil {
+		l.ended(s, err)
 		l.fail(w, r, s, err)
 		return
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// ended tells how a sign-in ended.
+func (l *Login) ended(s state, err error) {
+	if l.Ended != nil && s.Trial == "" {
+		l.Ended(s.Provider, err)
+	}
 }
 
 // providers lists where one can sign in, for whoever makes a page of it.
@@ -281,13 +290,14 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	record := session.Record{UserID: user.ID, Provider: login.Identity.Provider, Subject: login.Identity.Subject,
 		AtIssuer: tokens.Session, IssuedAt: tokens.IssuedAt, ShownAt: tokens.ShownAt, Client: l.Origin.Client(r)}
-	if record, err = l.sealed(record, tokens); err == nil {
+	if record, err = l.sealed(r.Context(), record, tokens); err == nil {
 		err = l.Sessions.Start(w, r, record)
 	}
 	if err != nil {
 		l.refuse(w, r, s, about, err)
 		return
 	}
+	l.ended(s, nil)
 	about.Name, about.Account, about.UserID = audit.SignedIn, user.Username, user.ID
 	l.Audit.Record(r.Context(), about)
 	about.Name = audit.SessionMade
@@ -296,9 +306,9 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 }
 
 // sealed puts the tokens that are needed later into a record.
-func (l *Login) sealed(record session.Record, tokens directory.Tokens) (session.Record, error) {
+func (l *Login) sealed(ctx context.Context, record session.Record, tokens directory.Tokens) (session.Record, error) {
 	if l.Renewal != nil {
-		return l.Renewal.sealed(record, tokens)
+		return l.Renewal.sealed(ctx, record, tokens)
 	}
 	var err error
 	if tokens.ID != "" {
@@ -423,6 +433,7 @@ func (l *Login) status(w http.ResponseWriter, r *http.Request) {
 
 // refuse answers a sign-in that ends without a session.
 func (l *Login) refuse(w http.ResponseWriter, r *http.Request, s state, about audit.Event, err error) {
+	l.ended(s, err)
 	about.Name, about.Reason = audit.SignInRefused, err.Error()
 	l.Audit.Record(r.Context(), about)
 	l.notSignedIn(w, r, s, about.Account, err)

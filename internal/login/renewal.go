@@ -61,7 +61,7 @@ func (v *Renewal) renew(ctx context.Context, record session.Record) (session.Rec
 	if login.Identity != (directory.Identity{Provider: record.Provider, Subject: record.Subject}) {
 		return record, errs.New(errs.Unauthenticated, "the identity provider answered about somebody else; sign in again")
 	}
-	fresh, err := v.sealed(record, tokens)
+	fresh, err := v.sealed(ctx, record, tokens)
 	if err != nil {
 		return record, err
 	}
@@ -82,7 +82,7 @@ func (v *Renewal) renew(ctx context.Context, record session.Record) (session.Rec
 
 // sealed puts a provider's tokens into a record, and says when they are renewed. Without a refresh token nobody can be asked,
 // and the session ends with what the provider said.
-func (v *Renewal) sealed(record session.Record, tokens directory.Tokens) (session.Record, error) {
+func (v *Renewal) sealed(ctx context.Context, record session.Record, tokens directory.Tokens) (session.Record, error) {
 	record.SealedToken, record.SealedRefresh = nil, nil
 	var err error
 	if tokens.ID != "" {
@@ -97,7 +97,7 @@ func (v *Renewal) sealed(record session.Record, tokens directory.Tokens) (sessio
 	}
 	record.RenewAt = record.TrustedUntil
 	if tokens.Refresh == "" {
-		v.Log.Warn("the identity provider gave no refresh token, so the session ends with its token", "user_id", record.UserID, "at", record.TrustedUntil)
+		v.Log.WarnContext(ctx, "the identity provider gave no refresh token, so the session ends with its token", "user_id", record.UserID, "at", record.TrustedUntil)
 		return record, nil
 	}
 	life := max(0, record.TrustedUntil.Sub(now))

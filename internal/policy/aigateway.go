@@ -48,16 +48,16 @@ var aiGateway = []Route{
 // invocations are the routes that call a provider with an endpoint's secret. The raw proxy, whose path the caller chooses
 // and whose address can be read as an endpoint's called "proxy", has no row.
 var invocations = []Route{
-	post("/gateway/{endpoint_name}/mlflow/invocations", on(GatewayEndpointName, segment("endpoint_name"), kind.Use)).keyed(),
-	post("/gateway/gemini/v1beta/models/{endpoint_name}:generateContent", on(GatewayEndpointName, segment("endpoint_name"), kind.Use)).keyed(),
-	post("/gateway/gemini/v1beta/models/{endpoint_name}:streamGenerateContent", on(GatewayEndpointName, segment("endpoint_name"), kind.Use)).keyed().
+	post("/gateway/{endpoint_name}/mlflow/invocations", on(GatewayEndpointName, segment("endpoint_name"), kind.Use)).invokes(),
+	post("/gateway/gemini/v1beta/models/{endpoint_name}:generateContent", on(GatewayEndpointName, segment("endpoint_name"), kind.Use)).invokes(),
+	post("/gateway/gemini/v1beta/models/{endpoint_name}:streamGenerateContent", on(GatewayEndpointName, segment("endpoint_name"), kind.Use)).invokes().
 		query("alt=sse"), // as Google's clients ask for what MLflow answers with anyway
-	post("/gateway/mlflow/v1/chat/completions", on(GatewayEndpointName, body("model"), kind.Use)).keyed(),
-	post("/gateway/openai/v1/chat/completions", on(GatewayEndpointName, body("model"), kind.Use)).keyed(),
-	post("/gateway/openai/v1/embeddings", on(GatewayEndpointName, body("model"), kind.Use)).keyed(),
-	post("/gateway/openai/v1/responses", on(GatewayEndpointName, body("model"), kind.Use)).keyed(),
-	post("/gateway/openai/v1/responses/compact", on(GatewayEndpointName, body("model"), kind.Use)).keyed(),
-	post("/gateway/anthropic/v1/messages", on(GatewayEndpointName, body("model"), kind.Use)).keyed(),
-	post("/gateway/typesafe/v1/systemone", on(GatewayEndpointName, body("model"), kind.Use)).keyed(),
-	get("/gateway/mlflow/v1/models").signedIn("the answer holds only what the caller may use").filter(GatewayInvokable).keyed(),
+	post("/gateway/mlflow/v1/chat/completions", on(GatewayEndpointName, body("model"), kind.Use)).invokes(),
+	post("/gateway/openai/v1/chat/completions", on(GatewayEndpointName, body("model"), kind.Use)).invokes(),
+	post("/gateway/openai/v1/embeddings", on(GatewayEndpointName, body("model"), kind.Use)).invokes(),
+	post("/gateway/openai/v1/responses", on(GatewayEndpointName, body("model"), kind.Use)).invokes(),
+	post("/gateway/openai/v1/responses/compact", on(GatewayEndpointName, body("model"), kind.Use)).invokes(),
+	post("/gateway/anthropic/v1/messages", on(GatewayEndpointName, body("model"), kind.Use)).invokes(),
+	post("/gateway/typesafe/v1/systemone", on(GatewayEndpointName, body("model"), kind.Use)).invokes(),
+	get("/gateway/mlflow/v1/models").signedIn("the answer holds only what the caller may use").filter(GatewayInvokable).invokes(),
 }

@@ -167,6 +167,7 @@ type Route struct {
 
 	Query    string // the one query that is taken beside a JSON body; it names nothing
 	Keyed    bool   // MLflow hands the header Authorization on to a provider; the caller's own credential may be in X-MLflow-Authorization
+	Joins    bool   // MLflow's own tracing writes into the trace that the header traceparent names, and so it is told of none
 	Twice    bool   // MLflow serves it with Flask and with FastAPI
 	Threads  bool   // MLflow holds one of its few threads until the client has read all of the answer
 	Filter   Filter
@@ -266,5 +267,5 @@ func (r Route) query(q string) Route        { r.Query = q; return r }
 func (r Route) maker(l kind.Level) Route    { r.Maker = l; return r }
 func (r Route) reviewer(l kind.Level) Route { r.Reviewer = l; return r }
 func (r Route) page() Route                 { r.Page = true; return r }
-func (r Route) keyed() Route                { r.Keyed = true; return r }
+func (r Route) invokes() Route              { r.Keyed, r.Joins = true, true; return r } // an endpoint of the AI gateway
 func (r Route) because(why string) Route    { r.Why = why; return r }

@@ -80,6 +80,13 @@ func (m *Manager) List(ctx context.Context, most int) (found []Found, all bool, 
 	return found, all, err
 }
 
+// Count tells how many sessions of users there are.
+func (m *Manager) Count(ctx context.Context) (int, error) {
+	n := 0
+	err := m.Store.Each(ctx, func(Found) bool { n++; return true })
+	return n, err
+}
+
 // EndAll ends those of the sessions that a query names which the test picks, and says how many. In this process they end
 // at once, on every other replica within a second.
 func (m *Manager) EndAll(ctx context.Context, q Query, picks func(Found) bool) (int, error) {

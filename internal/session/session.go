@@ -80,6 +80,7 @@ type Options struct {
 	SameSite   http.SameSite
 	Secure     func(*http.Request) bool      // whether the cookie is for TLS alone
 	Renewer    Renewer                       // nil: the provider is not asked again
+	Cached     func(hit bool)                // is told of each look-up in memory; nil: nobody is
 	Replaced   func(context.Context, Record) // is told of a session that another sign-in of its browser ended; may be nil
 	Now        func() time.Time
 }
@@ -181,6 +182,9 @@ func (m *Manager) find(r *http.Request) (Record, Key, error) {
 	}
 	now := m.Now()
 	record, ok := m.cache.GetIfPresent(key)
+	if m.Cached != nil {
+		m.Cached(ok)
+	}
 	if !ok {
 		if record, err = m.Store.Load(r.Context(), key); err != nil {
 			return Record{}, "", err

@@ -3,6 +3,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,7 @@ type DB struct {
 
 	onChange atomic.Pointer[func()]
 	onEvent  atomic.Pointer[func(context.Context, audit.Event)]
+	onQuery  atomic.Pointer[func(operation string, took time.Duration, err error)]
 	keeps    bool // events in the table of them
 	queries  atomic.Int64
 }
@@ -60,9 +62,9 @@ func Connect(ctx context.Context, o Options) (*DB, error) {
 	}
 	db := &DB{engine: e, write: bun.NewDB(write, e.dialect()), turn: make(chan struct{}, 1), keeps: o.Audit, clock: time.Now,
 		now: func() time.Time { return time.Now().UTC().Truncate(time.Second) }}
-	db.write = db.write.WithQueryHook(counter{&db.queries})
+	db.write = db.write.WithQueryHook(counter{db})
 	if db.read = db.write; read != write {
-		db.read = bun.NewDB(read, e.dialect()).WithQueryHook(counter{&db.queries})
+		db.read = bun.NewDB(read, e.dialect()).WithQueryHook(counter{db})
 	}
 	return db, nil
 }
@@ -82,6 +84,17 @@ func (db *DB) OnChange(f func()) { db.onChange.Store(&f) }
 // OnEvent has a function called with each change after it is stored, for the log: in the table of events it is already.
 func (db *DB) OnEvent(f func(context.Context, audit.Event)) { db.onEvent.Store(&f) }
 
+// OnQuery has a function called after each statement, with its first word.
+func (db *DB) OnQuery(f func(operation string, took time.Duration, err error)) { db.onQuery.Store(&f) }
+
+// Stats are those of the pools of connections, by their names.
+func (db *DB) Stats() map[string]sql.DBStats {
+	if db.read == db.write {
+		return map[string]sql.DBStats{"all": db.write.Stats()}
+	}
+	return map[string]sql.DBStats{"write": db.write.Stats(), "read": db.read.Stats()}
+}
+
 // Queries counts the statements so far, for tests of the paths that must not need any.
 func (db *DB) Queries() int64 { return db.queries.Load() }
 
@@ -92,14 +105,24 @@ func (db *DB) Change(ctx context.Context) (int64, error) {
 	return value, db.coded(err, "the change counter")
 }
 
-type counter struct{ count *atomic.Int64 }
+type counter struct{ db *DB }
 
 // BeforeQuery counts a statement (bun.QueryHook).
 func (c counter) BeforeQuery(ctx context.Context, event *bun.QueryEvent) context.Context {
-	c.count.Add(1)
+	c.db.queries.Add(1)
 	guard(ctx, event)
 	return ctx
 }
 
-// AfterQuery does nothing (bun.QueryHook).
-func (counter) AfterQuery(context.Context, *bun.QueryEvent) {}
+// AfterQuery tells of a statement (bun.QueryHook). That there is no such row is no failure.
+func (c counter) AfterQuery(_ context.Context, event *bun.QueryEvent) {
+	tell := c.db.onQuery.Load()
+	if tell == nil {
+		return
+	}
+	err := event.Err
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	(*tell)(event.Operation(), time.Since(event.StartTime), err)
+}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -34,6 +35,8 @@ type Server struct {
 	stop  context.CancelFunc
 	done  chan struct{}
 	pause func(context.Context, time.Duration) // waits before the next start
+
+	restarts atomic.Int64
 }
 
 const (
@@ -119,6 +122,9 @@ func (s *Server) Address() string { return "unix://" + s.socket() }
 
 func (s *Server) socket() string { return filepath.Join(s.dir, "mlflow.sock") }
 
+// Restarts counts how often the server has ended by itself and was started again.
+func (s *Server) Restarts() int64 { return s.restarts.Load() }
+
 // Stop ends the server and all its workers.
 func (s *Server) Stop() error {
 	s.stop()
@@ -142,6 +148,7 @@ func (s *Server) keep(ctx context.Context) {
 		if s.pause(ctx, delay); ctx.Err() != nil {
 			return
 		}
+		s.restarts.Add(1)
 		delay = min(2*delay, mostDelay)
 	}
 }
@@ -220,8 +227,9 @@ func (s *Server) copy(from io.Reader) {
 
 // withheld are what MLflow does not get: the gateway's own settings, for MLflow runs code of its users, who must not read
 // them; what decides where it listens, and by which names it is called, which is localhost alone; and MLFLOW_TRACKING_…, with
-// which job workers call the server back, and which must not lead anywhere else.
-var withheld = []string{"SECRET_KEY", "OIDC_", "AUTH_PROVIDERS", "IMPORT_DB_URI", "SESSION_", "REDIS_", "LISTEN_ADDR", "MLFLOW_UPSTREAM", "PUBLIC_URL", "TLS_",
+// which job workers call the server back, and which must not lead anywhere else. OTEL_… are the gateway's: by them MLflow's own
+// tracing would send prompts and answers to where the gateway's traces go, in place of keeping them (mlflow/tracing/utils/otlp.py).
+var withheld = []string{"SECRET_KEY", "OIDC_", "AUTH_PROVIDERS", "IMPORT_DB_URI", "SESSION_", "REDIS_", "LISTEN_ADDR", "METRICS_ADDR", "OTEL_", "MLFLOW_UPSTREAM", "PUBLIC_URL", "TLS_",
 	"MLFLOW_TRACKING_", "MLFLOW_HOST=", "MLFLOW_PORT=", "MLFLOW_UVICORN_OPTS=", "MLFLOW_GUNICORN_OPTS=", "MLFLOW_SERVER_ALLOWED_HOSTS="}
 
 func environment(all []string) []string {

@@ -302,7 +302,8 @@ func TestSocketPathThatIsTooLong(t *testing.T) {
 func TestAttackSecretsInTheEnvironment(t *testing.T) {
 	for name, value := range map[string]string{"SECRET_KEY": "leak", "OIDC_CLIENT_SECRET": "leak", "OIDC_USERS_DB_URI": "leak", "REDIS_PASSWORD": "leak",
 		"AUTH_PROVIDERS": "leak", "AUTH_PROVIDERS_FILE": "leak", "IMPORT_DB_URI": "leak", "MLFLOW_SERVER_ALLOWED_HOSTS": "leak",
-		"SESSION_FILE_DIR": "leak", "MLFLOW_TRACKING_URI": "leak", "MLFLOW_TRACKING_PASSWORD": "leak", "MLFLOW_GUNICORN_OPTS": "leak",
+		"SESSION_FILE_DIR": "leak", "METRICS_ADDR": "leak", "OTEL_EXPORTER_OTLP_HEADERS": "leak", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "leak",
+		"MLFLOW_TRACKING_URI": "leak", "MLFLOW_TRACKING_PASSWORD": "leak", "MLFLOW_GUNICORN_OPTS": "leak",
 		"MLFLOW_HOST": "leak", "AWS_REGION": "passed", "MLFLOW_BACKEND_STORE_URI": "passed"} {
 		t.Setenv(name, value)
 	}

@@ -104,6 +104,7 @@ func (a *Authenticator) asked(r *http.Request, raw string, about audit.Event) (d
 		issuers, _ := a.Asking.Expects()
 		key = sha256.Sum256([]byte(strings.Join(issuers, " ") + "\x00" + raw))
 		said, known = a.answers.known(key, a.Now())
+		a.found(cacheOpaque, known)
 	}
 	if known && said.err == nil {
 		return said.bearer, nil

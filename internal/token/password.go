@@ -34,6 +34,7 @@ func (a *Authenticator) password(ctx context.Context, client, username, secret s
 		return directory.Password{}, err
 	}
 	ok, known := a.slow.known(p.Hash, secret)
+	a.found(cachePasswords, known)
 	if !known {
 		if err := a.Failures.Allowed(ctx, client, username); err != nil {
 			return directory.Password{}, err

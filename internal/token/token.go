@@ -67,6 +67,7 @@ type Options struct {
 	Failures Failures
 	Client   func(*http.Request) string
 	Audit    audit.Recorder
+	Cached   func(cache string) func(hit bool) // gives what is told of each look-up in a memory; nil: nobody
 	Log      *slog.Logger
 	Now      func() time.Time
 }
@@ -77,6 +78,24 @@ type Authenticator struct {
 	verified *otter.Cache[[32]byte, directory.Bearer]
 	answers  *answers
 	slow     *slow
+	cached   map[string]func(hit bool)
+}
+
+// The names of what is kept in memory of credentials.
+const (
+	cacheJWTs      = "jwts"
+	cacheOpaque    = "opaque_tokens"
+	cachePasswords = "password_checks"
+)
+
+// Caches are all of them.
+func Caches() []string { return []string{cacheJWTs, cacheOpaque, cachePasswords} }
+
+// found tells of a look-up in memory.
+func (a *Authenticator) found(cache string, hit bool) {
+	if tell := a.cached[cache]; tell != nil {
+		tell(hit)
+	}
 }
 
 // maxToken bounds a credential before it is parsed, in bytes.
@@ -97,7 +116,14 @@ func New(o Options) (*Authenticator, error) {
 		return nil, err
 	}
 	slow, err := newSlow()
-	return &Authenticator{o, cache, answers, slow}, err
+	a := &Authenticator{Options: o, verified: cache, answers: answers, slow: slow}
+	if o.Cached != nil {
+		a.cached = map[string]func(bool){}
+		for _, name := range Caches() {
+			a.cached[name] = o.Cached(name)
+		}
+	}
+	return a, err
 }
 
 // errBad is the one answer to every credential that is wrong, so that none tells whether an account exists.
@@ -329,14 +355,15 @@ func (a *Authenticator) Prove(r *http.Request, raw string) (Proof, error) {
 // ofIssuer gives what an issuer's token says, and what may be said of it: a JWT by its signature, and any other by the issuer's word.
 func (a *Authenticator) ofIssuer(r *http.Request, raw string) (directory.Bearer, audit.Event, error) {
 	about := audit.Event{Credential: "jwt"}
-	hash := sha256.Sum256([]byte(raw))
-	if known, ok := a.verified.GetIfPresent(hash); ok {
-		return known, about, nil
-	}
 	if strings.Count(raw, ".") != 2 { // not a signed JWT (RFC 7519 §3.1)
 		about.Credential = "opaque_token"
 		known, err := a.asked(r, raw, about)
 		return known, about, err
+	}
+	hash := sha256.Sum256([]byte(raw))
+	known, ok := a.verified.GetIfPresent(hash)
+	if a.found(cacheJWTs, ok); ok {
+		return known, about, nil
 	}
 	client := a.Client(r)
 	if err := a.Failures.Allowed(r.Context(), client, ""); err != nil { // a signature costs more than a look-up

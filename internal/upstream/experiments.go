@@ -181,7 +181,8 @@ func (m *MLflow) ExperimentNames(ctx context.Context, ids []string) (map[string]
 	names := make(map[string]string, len(ids))
 	var unknown []string
 	for _, id := range ids {
-		if name, ok := m.names.GetIfPresent(in(ctx, id)); ok {
+		name, ok := m.names.GetIfPresent(in(ctx, id))
+		if m.inNames.found(ok); ok {
 			names[id] = name
 		} else {
 			unknown = append(unknown, id)

@@ -70,10 +70,24 @@ type lookups struct {
 
 	kinds   *otter.Cache[place, kind.Name]        // of names of the model registry
 	prompts *otter.Cache[string, map[string]bool] // all of them, by the workspace that they are in
+
+	inOwned, inNames, inKinds told
 }
 
-func newLookups(m *MLflow) (lookups, error) {
+// told is told whether a look-up in memory has found something; nil: nobody is.
+type told func(hit bool)
+
+func (t told) found(hit bool) {
+	if t != nil {
+		t(hit)
+	}
+}
+
+func newLookups(m *MLflow, cached func(cache string) func(hit bool)) (lookups, error) {
 	l := lookups{mlflow: m, owned: map[policy.Ref]*otter.Cache[place, Owned]{}}
+	if cached != nil {
+		l.inOwned, l.inNames, l.inKinds = cached(cacheOwned), cached(cacheNames), cached(cacheKinds)
+	}
 	for ref, b := range belongings {
 		options := &otter.Options[place, Owned]{MaximumSize: b.most}
 		if b.lifetime > 0 {
@@ -105,7 +119,8 @@ func (l *lookups) Owned(ctx context.Context, ref policy.Ref, id string) (Owned, 
 	if !ok {
 		return Owned{}, errs.New(errs.Internal, "nothing says which experiment a %s belongs to", ref)
 	}
-	if known, ok := l.owned[ref].GetIfPresent(in(ctx, id)); ok {
+	known, ok := l.owned[ref].GetIfPresent(in(ctx, id))
+	if l.inOwned.found(ok); ok {
 		return known, nil
 	}
 	var query url.Values
@@ -196,7 +211,8 @@ type experiment struct {
 
 // ExperimentName gives the name of an experiment, which its patterns match.
 func (l *lookups) ExperimentName(ctx context.Context, id string) (string, error) {
-	if known, ok := l.names.GetIfPresent(in(ctx, id)); ok {
+	known, ok := l.names.GetIfPresent(in(ctx, id))
+	if l.inNames.found(ok); ok {
 		return known, nil
 	}
 	var answer experiment

@@ -12,7 +12,8 @@ import (
 
 // Registered says of which kind what has the name in the context's model registry is. It is trusted as long as an experiment's name.
 func (l *lookups) Registered(ctx context.Context, name string) (kind.Name, error) {
-	if known, ok := l.kinds.GetIfPresent(in(ctx, name)); ok {
+	known, ok := l.kinds.GetIfPresent(in(ctx, name))
+	if l.inKinds.found(ok); ok {
 		return known, nil
 	}
 	var answer struct {
@@ -40,7 +41,8 @@ func (l *lookups) ForgetRegistered(ctx context.Context, names ...string) {
 // Prompts gives the names of all prompts of the context's workspace, for whoever has to tell many names apart. They are trusted as long as one is.
 func (m *MLflow) Prompts(ctx context.Context) (map[string]bool, error) {
 	here := workspace.Of(ctx).Name
-	if known, ok := m.prompts.GetIfPresent(here); ok {
+	known, ok := m.prompts.GetIfPresent(here)
+	if m.inKinds.found(ok); ok {
 		return known, nil
 	}
 	all, err := m.All(ctx, kind.Prompt)

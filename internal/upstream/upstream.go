@@ -29,12 +29,24 @@ type Options struct {
 	ConnectTimeout time.Duration
 	Workspaces     bool // every request is in a workspace, which its context names
 	Log            *slog.Logger
+	Watch          Watcher                           // nil: nobody is told of requests to MLflow
+	Cached         func(cache string) func(hit bool) // gives what is told of each look-up in a memory; nil: nobody
 }
+
+// Caches are the names of what is remembered of MLflow's answers.
+func Caches() []string { return []string{cacheOwned, cacheNames, cacheKinds} }
+
+const (
+	cacheOwned = "mlflow_owners" // to which experiment runs, traces and the like belong
+	cacheNames = "mlflow_names"  // of experiments
+	cacheKinds = "mlflow_kinds"  // of names of the model registry
+)
 
 // MLflow is one MLflow server, which is reached through the gateway alone.
 type MLflow struct {
 	base       *url.URL // what requests are addressed to; for a socket its host is localhost
 	transport  *transport
+	asking     http.RoundTripper // the same, for the gateway's own requests
 	proxy      *httputil.ReverseProxy
 	log        *slog.Logger
 	workspaces bool
@@ -79,7 +91,11 @@ func New(o Options) (*MLflow, error) {
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
 	})}
-	if m.lookups, err = newLookups(m); err != nil {
+	var forwarding http.RoundTripper = m.transport
+	if m.asking = forwarding; o.Watch != nil {
+		m.asking, forwarding = &watched{m.transport, o.Watch, false}, &watched{m.transport, o.Watch, true}
+	}
+	if m.lookups, err = newLookups(m, o.Cached); err != nil {
 		return nil, err
 	}
 	if m.indexes, err = newIndexes(m); err != nil {
@@ -89,7 +105,7 @@ func New(o Options) (*MLflow, error) {
 		Rewrite: func(p *httputil.ProxyRequest) { // Prepare has made the request already; this one header is dropped before
 			p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
 		},
-		Transport:     m.transport,
+		Transport:     forwarding,
 		FlushInterval: -1, // streams stay streams
 		BufferPool:    newBuffers(),
 		ErrorLog:      slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
@@ -271,7 +287,7 @@ func (m *MLflow) exchange(ctx context.Context, method, path string, query url.Va
 	} else if m.workspaces { // it would be asked about the default one
 		return nil, errs.New(errs.Internal, "MLflow is asked in no workspace: %s", path)
 	}
-	answer, err := m.transport.RoundTrip(request)
+	answer, err := m.asking.RoundTrip(request)
 	if err != nil {
 		return nil, errs.Wrap(errs.BadGateway, err, "MLflow cannot be reached; try again shortly")
 	}

@@ -177,7 +177,7 @@ func (s *Store) key(name string) (session.Key, bool) {
 }
 
 // Load reads a record. A file that cannot be understood is no session, and is removed.
-func (s *Store) Load(_ context.Context, key session.Key) (session.Record, error) {
+func (s *Store) Load(ctx context.Context, key session.Key) (session.Record, error) {
 	var record session.Record
 	body, err := os.ReadFile(s.file(key))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -187,7 +187,7 @@ func (s *Store) Load(_ context.Context, key session.Key) (session.Record, error)
 		return record, unavailable(err)
 	}
 	if err := json.Unmarshal(body, &record); err != nil {
-		s.log.Error("a session's file cannot be read and is removed", "file", s.file(key), "error", err)
+		s.log.ErrorContext(ctx, "a session's file cannot be read and is removed", "file", s.file(key), "error", err)
 		_ = os.Remove(s.file(key)) // the next sweep tries again
 		return session.Record{}, session.ErrNotFound
 	}
