@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -31,15 +32,16 @@ type World struct {
 	Gateway     string // the gateway in front of it
 	Credentials []Credential
 
+	more    map[string]string // settings beside those that it needs
 	stub    *stub
 	asked   atomic.Int64 // requests to the provider
 	store   *store.DB
 	closers []func() error
 }
 
-// Start builds the world. The folder is for its database and sessions.
-func Start(ctx context.Context, folder string) (*World, error) {
-	w := &World{stub: newStub()}
+// Start builds the world. The folder is for its database and sessions; more settings may be given.
+func Start(ctx context.Context, folder string, more map[string]string) (*World, error) {
+	w := &World{stub: newStub(), more: more}
 	if err := w.build(ctx, folder); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
@@ -67,7 +69,7 @@ func (w *World) build(ctx context.Context, folder string) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	gateway, err := open(ctx, w.Direct, provider.Issuer, folder)
+	gateway, err := open(ctx, w.Direct, provider.Issuer, folder, w.more)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -133,7 +135,7 @@ func (w *World) provider() (*devidp.Provider, error) {
 }
 
 // open builds the gateway from settings as people give them, and from no others.
-func open(ctx context.Context, upstream, issuer, folder string) (*app.App, error) {
+func open(ctx context.Context, upstream, issuer, folder string, more map[string]string) (*app.App, error) {
 	values := map[string]string{
 		"MLFLOW_UPSTREAM":        upstream,
 		"SECRET_KEY":             "b3NvbWUtcmFuZG9tLWJ5dGVz-7f1",
@@ -145,6 +147,7 @@ func open(ctx context.Context, upstream, issuer, folder string) (*app.App, error
 		"OIDC_USE_REFRESH_TOKEN": "true", // so that the provider is asked for more than signing in
 		"SHUTDOWN_GRACE_SECONDS": "5",
 	}
+	maps.Copy(values, more)
 	settings, err := config.Load(func(name string) (string, bool) { v, ok := values[name]; return v, ok }, os.DevNull, nil)
 	if err != nil {
 		return nil, err

@@ -2,8 +2,10 @@ package bench_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -11,7 +13,8 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/bench"
 )
 
-var world *bench.World
+// world is a gateway as it is without more settings, watched one whose requests are counted.
+var world, watched *bench.World
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -19,14 +22,17 @@ func run(m *testing.M) int {
 	folder, err := os.MkdirTemp("", "bench")
 	if err == nil {
 		defer os.RemoveAll(folder) //nolint:errcheck // it is a temporary one
-		world, err = bench.Start(context.Background(), folder)
+		world, err = bench.Start(context.Background(), filepath.Join(folder, "plain"), nil)
+	}
+	if err == nil {
+		watched, err = bench.Start(context.Background(), filepath.Join(folder, "watched"), map[string]string{"METRICS_ADDR": "127.0.0.1:0"})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "the world could not be started:", err)
 		return 1
 	}
 	code := m.Run()
-	if err := world.Close(); err != nil {
+	if err := errors.Join(world.Close(), watched.Close()); err != nil {
 		fmt.Fprintln(os.Stderr, "the world could not be closed:", err)
 		return 1
 	}
@@ -34,8 +40,14 @@ func run(m *testing.M) int {
 }
 
 func TestWarmRequestsCostNoStatementNoLookupAndNoCallToTheProvider(t *testing.T) {
+	for name, world := range map[string]*bench.World{"": world, "counted, ": watched} {
+		warmRequestsCostNothing(t, name, world)
+	}
+}
+
+func warmRequestsCostNothing(t *testing.T, name string, world *bench.World) {
 	for _, credential := range world.Credentials {
-		t.Run(credential.Name, func(t *testing.T) {
+		t.Run(name+credential.Name, func(t *testing.T) {
 			var cost bench.Cost
 			for range 10 { // the events of signing in are stored a while later
 				var err error
@@ -56,6 +68,25 @@ func TestWarmRequestsCostNoStatementNoLookupAndNoCallToTheProvider(t *testing.T)
 				t.Errorf("%d warm requests became %d requests to MLflow, want as many", cost.Requests, cost.Upstream)
 			}
 		})
+	}
+}
+
+// Counting a request takes few objects, and nothing of it is looked up by its labels.
+func TestCountingCostsFewAllocations(t *testing.T) {
+	const most = 8 // the one that sees the request, its context, what is told when MLflow answers
+	for i, credential := range world.Credentials {
+		plain, err := world.Usage(t.Context(), world.Gateway, credential, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		counted, err := watched.Usage(t.Context(), watched.Gateway, watched.Credentials[i], 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %.1f objects and %.0f bytes more", credential.Name, counted.Objects-plain.Objects, counted.Bytes-plain.Bytes)
+		if more := counted.Objects - plain.Objects; more > most {
+			t.Errorf("%s: %.1f objects more, want at most %d", credential.Name, more, most)
+		}
 	}
 }
 
@@ -126,5 +157,15 @@ func BenchmarkRequest(b *testing.B) {
 				}
 			})
 		}
+	}
+	for _, credential := range watched.Credentials {
+		b.Run(credential.Name+"/gateway, counted", func(b *testing.B) {
+			client := watched.NewClient()
+			defer client.Close()
+			b.ReportAllocs()
+			if _, err := client.Send(b.Context(), watched.Gateway, credential, b.N); err != nil {
+				b.Fatal(err)
+			}
+		})
 	}
 }

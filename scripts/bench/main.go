@@ -19,6 +19,7 @@ type settings struct {
 	rounds   int
 	requests int
 	size     int64
+	metrics  bool
 }
 
 func main() {
@@ -26,6 +27,7 @@ func main() {
 	flag.IntVar(&s.rounds, "rounds", 30, "rounds of the comparison")
 	flag.IntVar(&s.requests, "requests", 200, "requests in each round, to each target, with each credential")
 	flag.Int64Var(&s.size, "size", 1<<30, "bytes of the artifact that is downloaded and uploaded")
+	flag.BoolVar(&s.metrics, "metrics", false, "with METRICS_ADDR set")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -41,7 +43,11 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 		return err
 	}
 	defer os.RemoveAll(folder) //nolint:errcheck // it is a temporary one
-	world, err := bench.Start(ctx, folder)
+	var more map[string]string
+	if s.metrics {
+		more = map[string]string{"METRICS_ADDR": "127.0.0.1:0"}
+	}
+	world, err := bench.Start(ctx, folder, more)
 	if err != nil {
 		return err
 	}
