@@ -46,6 +46,9 @@ func build(from, version, arch, binary string, at time.Time, to string) (string,
 		return "", fmt.Errorf("%s: %w", from, err)
 	}
 	info.Version, info.Arch = version, arch
+	if arch == "amd64" {
+		info.Deb.ArchVariant = "v1" // Go's GOAMD64, for every processor of this kind
+	}
 	nfpm.WithDefaults(info)
 	if err := nfpm.PrepareForPackager(info, "deb"); err != nil {
 		return "", err
@@ -66,7 +69,7 @@ func build(from, version, arch, binary string, at time.Time, to string) (string,
 func describe(said config.NFPM, program, binary string, at time.Time) (*nfpm.Info, error) {
 	known := config.NFPM{Formats: said.Formats, Maintainer: said.Maintainer, Homepage: said.Homepage, License: said.License, Section: said.Section,
 		Priority: said.Priority, Description: said.Description, MTime: said.MTime,
-		NFPMOverridables: config.NFPMOverridables{PackageName: said.PackageName, Dependencies: said.Dependencies, Suggests: said.Suggests,
+		NFPMOverridables: config.NFPMOverridables{FileNameTemplate: "{{ .ConventionalFileName }}", PackageName: said.PackageName, Dependencies: said.Dependencies, Suggests: said.Suggests,
 			Scripts: said.Scripts, Contents: said.Contents}}
 	if !reflect.DeepEqual(said, known) || said.MTime != "{{ .CommitDate }}" {
 		return nil, fmt.Errorf("nfpms says something that debian/main.go does not know")
