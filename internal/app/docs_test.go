@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/app"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
@@ -34,6 +35,7 @@ func TestDocsShowTheTablesOfTheSource(t *testing.T) {
 		{"settings.md", config.Markdown},
 		{"audit.md", audit.Markdown},
 		{"authorization.md", app.MarkdownRoutes},
+		{"observability.md", app.MarkdownTelemetry},
 	} {
 		t.Run(page.name, func(t *testing.T) {
 			path := filepath.Join(root, "docs", page.name)
@@ -104,6 +106,54 @@ func TestReadmeExamplesOfDotenvLoad(t *testing.T) {
 		}
 		if _, err := config.Load(nothing, path, nil); err != nil {
 			t.Errorf("%v in:\n%s", err, example[1])
+		}
+	}
+}
+
+// What an alert leads to is there, and says what to do; and no alert is explained that is none.
+func TestEachAlertHasARunbook(t *testing.T) {
+	var rules struct {
+		Groups []struct {
+			Rules []struct {
+				Alert, Expr string
+				Annotations struct {
+					Summary string
+					Runbook string `yaml:"runbook_url"`
+				}
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(readFile(t, filepath.Join(root, "deploy", "prometheus", "alerts.yaml"))), &rules); err != nil {
+		t.Fatal(err)
+	}
+	_, below, _ := strings.Cut(readFile(t, filepath.Join(root, "docs", "observability.md")), "\n## Alerts\n")
+	var explained, alerts []string
+	for _, heading := range regexp.MustCompile(`(?m)^### (\w+)$`).FindAllStringSubmatch(below, -1) {
+		explained = append(explained, heading[1])
+	}
+	for _, group := range rules.Groups {
+		for _, rule := range group.Rules {
+			alerts = append(alerts, rule.Alert)
+			if rule.Expr == "" || rule.Annotations.Summary == "" || !strings.HasSuffix(rule.Annotations.Runbook, "/docs/observability.md#"+strings.ToLower(rule.Alert)) {
+				t.Errorf("%s leads to %q", rule.Alert, rule.Annotations.Runbook)
+			}
+		}
+	}
+	if len(alerts) < 10 || !slices.Equal(alerts, explained) {
+		t.Errorf("the alerts are\n%q, explained are\n%q", alerts, explained)
+	}
+}
+
+// Each outcome of a sign-in that the source has a name for is explained.
+func TestOutcomesOfSignInsAreExplained(t *testing.T) {
+	page := readFile(t, filepath.Join(root, "docs", "observability.md"))
+	reasons := regexp.MustCompile(`Reason = "(\w+)"|(?m)^\t\w+ += "(\w+)"`).FindAllStringSubmatch(readFile(t, filepath.Join(root, "internal", "errs", "reason.go")), -1)
+	if len(reasons) < 12 {
+		t.Fatalf("the reasons are %q", reasons)
+	}
+	for _, reason := range reasons {
+		if name := reason[1] + reason[2]; !strings.Contains(page, "`"+name+"`") {
+			t.Errorf("%s is not explained", name)
 		}
 	}
 }

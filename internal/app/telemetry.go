@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -279,4 +280,21 @@ func (a *App) countAll(ctx context.Context) {
 	if err := a.Store.Sizes(ctx, a.watch.metrics.Entries); err != nil && ctx.Err() == nil {
 		a.log.DebugContext(ctx, "what is in the users database could not be counted", "error", err)
 	}
+}
+
+// MarkdownTelemetry writes the tables of what is measured.
+func MarkdownTelemetry(w io.Writer) error {
+	if err := metrics.Markdown(w); err != nil {
+		return err
+	}
+	text := "\n| step | |\n|---|---|\n"
+	for _, s := range gateway.Steps() {
+		text += fmt.Sprintf("| `%s` | %s |\n", s, s.Meaning())
+	}
+	text += "\n| decision | |\n|---|---|\n"
+	for _, d := range gateway.Decisions() {
+		text += fmt.Sprintf("| `%s` | %s |\n", d, d.Meaning())
+	}
+	_, err := io.WriteString(w, text)
+	return err
 }

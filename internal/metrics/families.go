@@ -56,7 +56,7 @@ var (
 	mostOpen     = family{"database_connections_max", gauge, "how many there may be; 0: any number", []string{"pool"}, nil}
 	waits        = family{"database_waits_total", counter, "statements that waited for a connection", []string{"pool"}, nil}
 	waited       = family{"database_wait_seconds_total", counter, "how long they waited in all", []string{"pool"}, nil}
-	signIns      = family{"sign_ins_total", counter, "sign-ins with a browser, by the provider's id in the settings; the outcomes are below", []string{"provider", "outcome"}, nil}
+	signIns      = family{"sign_ins_total", counter, "sign-ins with a browser, by the provider's id in the settings; the outcomes are those of SignInsFail, above", []string{"provider", "outcome"}, nil}
 	sessions     = family{"sessions", gauge, "sessions of browsers that have not ended, counted once a minute; replicas with a common store count the same ones", nil, nil}
 	limited      = family{"rate_limited_total", counter, "attempts that were refused unseen, since there were too many in vain: of `credentials`, or of `logouts` that an identity provider did not send",
 		[]string{"limit"}, nil}
