@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/otlptest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/world"
 )
@@ -113,6 +114,36 @@ func TestEachRequestIsCountedByItsRouteAndDecision(t *testing.T) {
 			t.Errorf("%s is not told", line)
 		}
 	}
+}
+
+// How a sign-in ends is counted by its provider, and what is refused since there was too much of it.
+func TestSignInsAndRefusedAttemptsAreCounted(t *testing.T) {
+	w := world.New(t, echo(t), map[string]string{"METRICS_ADDR": "127.0.0.1:0", "LOGIN_FAILURES_PER_MINUTE": "3"})
+	w.Browser(t, "ann", world.Members)
+	w.IDP.SetPerson(devidp.Person{Subject: "bob", Username: "bob", Email: "bob@example.com", Groups: []string{"others"}})
+	if _, _, err := devidp.SignIn(t.Context(), w.Nobody(t).HTTP, w.URL+"/login/start", "bob"); err != nil {
+		t.Fatal(err)
+	}
+	w.Nobody(t).Do(t, http.MethodGet, "/callback?state=made-up", nil)
+	told := func(lines ...string) {
+		t.Helper()
+		text := scrape(t, w)
+		for _, line := range lines {
+			if !strings.Contains(text, "mlflow_oidc_auth_"+line+"\n") {
+				t.Errorf("%s is not told", line)
+			}
+		}
+	}
+	told(`sign_ins_total{outcome="succeeded",provider="oidc"} 1`, `sign_ins_total{outcome="not_allowed",provider="oidc"} 1`, `sign_ins_total{outcome="no_cookie",provider="other"} 1`)
+	w.Issuer.Close()
+	w.Restart(t) // what is known of the provider is forgotten
+	w.Nobody(t).Do(t, http.MethodGet, "/login/start", nil)
+	for range 5 {
+		request := w.Nobody(t).Request(t, http.MethodGet, "/api/2.0/mlflow/experiments/get?experiment_id=1", nil)
+		request.SetBasicAuth("ann@example.com", "wrong")
+		w.Nobody(t).Send(t, request)
+	}
+	told(`sign_ins_total{outcome="provider_down",provider="oidc"} 1`, `rate_limited_total{limit="credentials"} 2`, `rate_limited_total{limit="logouts"} 0`)
 }
 
 // The attack: fill the memory of the gateway and of Prometheus with series, by making up whatever could be a label.

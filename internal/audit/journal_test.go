@@ -251,8 +251,8 @@ func TestWhatIsLostIsCounted(t *testing.T) {
 			j.Record(t.Context(), Event{Name: SessionMade})
 		}
 		end()
-		if !strings.Contains(log.String(), "are in the log alone\" count=5") {
-			t.Errorf("%s", log)
+		if !strings.Contains(log.String(), "are in the log alone\" count=5") || j.Lost() != 5 || j.Waiting() != 0 {
+			t.Errorf("%d are lost, %d wait: %s", j.Lost(), j.Waiting(), log)
 		}
 	})
 }

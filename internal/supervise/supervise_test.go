@@ -339,10 +339,14 @@ func TestStartsAgainLaterAndLater(t *testing.T) {
 
 func TestStartsAgainAfterACrash(t *testing.T) {
 	s, out := supervised(t, "serves", &pauses{most: 2})
+	before := s.Restarts()
 	if err := syscall.Kill(out.pid(t, "serving", 1), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	out.await(t, "serving", 2)
+	if n := s.Restarts(); before != 0 || n != 1 {
+		t.Errorf("it was started again %d times before the crash, and %d after it", before, n)
+	}
 	if ask(t, s, "/") == "" {
 		t.Error("no answer after the new start")
 	}

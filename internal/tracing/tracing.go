@@ -40,7 +40,7 @@ const (
 	queued   = 8192 // spans that wait to be sent; what comes then is dropped
 	atOnce   = 512
 	sendFor  = 10 * time.Second
-	stopFor  = 5 * time.Second
+	stopFor  = 3 * time.Second
 	quietFor = time.Minute // between two lines about what could not be sent
 )
 
