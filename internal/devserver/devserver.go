@@ -155,6 +155,11 @@ func serveProvider(o Options, gateways []string) (provider, func(), error) {
 	if err != nil {
 		return provider{}, nil, err
 	}
+	return serveAt(listener, gateways)
+}
+
+// serveAt serves it for gateways that are at these addresses.
+func serveAt(listener net.Listener, gateways []string) (provider, func(), error) {
 	random := make([]byte, 24)
 	_, _ = rand.Read(random) // never fails (crypto/rand)
 	p := provider{issuer: "http://" + listener.Addr().String(), secret: base64.RawURLEncoding.EncodeToString(random)}
