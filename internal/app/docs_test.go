@@ -76,36 +76,118 @@ func TestMarkdownRoutesLeaveOutNothingButTwins(t *testing.T) {
 	}
 }
 
+// pages are README.md and all that is in docs/, by their paths.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{"README.md": readFile(t, filepath.Join(root, "README.md"))}
+	err := filepath.WalkDir(filepath.Join(root, "docs"), func(path string, _ os.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".md" {
+			all[strings.TrimPrefix(path, root+"/")] = readFile(t, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 // dotenvBlock is a fenced example of a .env file.
 var dotenvBlock = regexp.MustCompile("(?s)```dotenv\n(.*?)```")
 
 // A reader copies these into a file: each must load, and name no setting that does not exist.
-func TestReadmeExamplesOfDotenvLoad(t *testing.T) {
-	examples := dotenvBlock.FindAllStringSubmatch(readFile(t, filepath.Join(root, "README.md")), -1)
-	if len(examples) == 0 {
-		t.Fatal("README.md has no example of a .env file")
-	}
+func TestExamplesOfDotenvLoad(t *testing.T) {
 	var names []string
 	for option := range config.All() {
 		names = append(names, option.Name)
 	}
 	nothing := func(string) (string, bool) { return "", false }
-	for _, example := range examples {
-		values, err := config.ParseDotenv(example[1], nothing)
-		if err != nil {
-			t.Errorf("%v in:\n%s", err, example[1])
-		}
-		for name := range values {
-			if !slices.Contains(names, name) {
-				t.Errorf("there is no setting %s, which is in:\n%s", name, example[1])
+	examples := 0
+	for page, text := range pages(t) {
+		for _, example := range dotenvBlock.FindAllStringSubmatch(text, -1) {
+			examples++
+			values, err := config.ParseDotenv(example[1], nothing)
+			if err != nil {
+				t.Errorf("%s: %v in:\n%s", page, err, example[1])
+			}
+			for name := range values {
+				if !slices.Contains(names, name) {
+					t.Errorf("%s: there is no setting %s, which is in:\n%s", page, name, example[1])
+				}
+			}
+			path := filepath.Join(t.TempDir(), ".env")
+			if err := os.WriteFile(path, []byte(example[1]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := config.Load(nothing, path, nil); err != nil {
+				t.Errorf("%s: %v in:\n%s", page, err, example[1])
 			}
 		}
-		path := filepath.Join(t.TempDir(), ".env")
-		if err := os.WriteFile(path, []byte(example[1]), 0o600); err != nil {
-			t.Fatal(err)
+	}
+	if examples < 10 {
+		t.Errorf("there are %d examples of a .env file", examples)
+	}
+}
+
+// A message that somebody searches for has to be there as the program says it: every one that the page has in a table is, but for what differs.
+func TestTroubleshootingQuotesTheSource(t *testing.T) {
+	var source strings.Builder
+	err := filepath.WalkDir(filepath.Join(root, "internal"), func(path string, _ os.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".go" && !strings.HasSuffix(path, "_test.go") {
+			source.WriteString(readFile(t, path))
 		}
-		if _, err := config.Load(nothing, path, nil); err != nil {
-			t.Errorf("%v in:\n%s", err, example[1])
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := strings.NewReplacer(`\\`, `\`, `" +`+"\n\t\t", "", `"+`+"\n\t\t", "").Replace(source.String())
+	_, tables, found := strings.Cut(readFile(t, filepath.Join(root, "docs", "troubleshooting.md")), "\n## The server does not start\n")
+	if !found {
+		t.Fatal("the page has no such chapter")
+	}
+	quotes := 0
+	for line := range strings.Lines(tables) {
+		cell, ok := strings.CutPrefix(line, "| `")
+		if !ok {
+			continue
+		}
+		cell, _, _ = strings.Cut(cell, " | ")
+		for _, quote := range spans("`" + cell) {
+			quotes++
+			for part := range strings.SplitSeq(quote, "…") {
+				if !strings.Contains(said, strings.Trim(part, " :")) { // errors are put together at colons
+					t.Errorf("nothing says %q, which is in %q", part, quote)
+				}
+			}
+		}
+	}
+	if quotes < 40 {
+		t.Errorf("there are %d messages", quotes)
+	}
+}
+
+// What keeps an attacker out is shown by tests; the page of what is defended names some, which have to be there.
+func TestSecurityNamesTestsThatAreThere(t *testing.T) {
+	names := regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllStringSubmatch(readFile(t, filepath.Join(root, "docs", "security.md")), -1)
+	if len(names) < 20 {
+		t.Errorf("the page names %d tests", len(names))
+	}
+	there := map[string]bool{}
+	err := filepath.WalkDir(filepath.Join(root, "internal"), func(path string, _ os.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, "_test.go") {
+			for _, found := range declared.FindAllStringSubmatch(readFile(t, path), -1) {
+				there[found[1]] = true
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if !there[name[1]] {
+			t.Errorf("there is no %s", name[1])
 		}
 	}
 }

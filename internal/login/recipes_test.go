@@ -17,16 +17,15 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
 )
 
-// recipe gives the settings that the README has below a heading, with changes, as the program reads them.
-func recipe(w *world, title string, changes map[string]string) config.OIDC {
+// recipe gives the settings that the page of a provider has first, with changes, as the program reads them.
+func recipe(w *world, provider string, changes map[string]string) config.OIDC {
 	w.t.Helper()
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/providers/" + provider + ".md")
 	w.must(err)
-	_, section, found := strings.Cut(string(readme), "\n### "+title+"\n")
-	_, block, fenced := strings.Cut(section, "```dotenv\n")
+	_, block, fenced := strings.Cut(string(page), "```dotenv\n")
 	block, _, closed := strings.Cut(block, "```")
-	if !found || !fenced || !closed {
-		w.t.Fatalf("the README has no recipe for %s", title)
+	if !fenced || !closed {
+		w.t.Fatalf("the page of %s has no settings", provider)
 	}
 	file := filepath.Join(w.t.TempDir(), ".env")
 	w.must(os.WriteFile(file, []byte(block), 0o600))
@@ -77,7 +76,7 @@ func TestRecipeOfOkta(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(w *world) {
-				w.follow(recipe(w, "Okta", c.changes), "openid", "profile", "email", "groups")
+				w.follow(recipe(w, "okta", c.changes), "openid", "profile", "email", "groups")
 				w.idp.SetUserInfo(claims{"sub": "00u1ann", "email": "Ann@Example.com", "email_verified": true, "name": "Ann Lee"})
 			})
 			person := ann
@@ -94,6 +93,47 @@ func TestRecipeOfOkta(t *testing.T) {
 			b.mustSignIn("00u1ann")
 			if who := b.whoami(); who != "ann@example.com admin=false" {
 				t.Errorf("signed in as %q", who)
+			}
+		})
+	}
+}
+
+// Google has no groups, and the address stands for one; Dex names teams by organization; Auth0 has the names of claims be addresses.
+func TestRecipesOfGoogleDexAndAuth0(t *testing.T) {
+	type claims = map[string]any
+	for name, c := range map[string]struct {
+		provider string
+		claims   claims
+		who      string // empty: nobody
+		groups   []string
+	}{
+		"Google":                       {"google", claims{"email": "Bob@example.com", "hd": "example.com", "groups": nil, "preferred_username": nil}, "bob@example.com admin=false", []string{"Bob@example.com"}},
+		"Google, an administrator":     {"google", claims{"email": "ann@example.com", "groups": nil}, "ann@example.com admin=true", []string{"ann@example.com"}},
+		"Google, of another domain":    {"google", claims{"email": "ann@example.com.evil.example", "groups": []string{"ann@example.com"}}, "", nil},
+		"Google, below the domain":     {"google", claims{"email": "ann@evil.example", "groups": nil}, "", nil},
+		"Dex":                          {"github", claims{"groups": []string{"our-org", "our-org:mlflow"}}, "ann@example.com admin=false", []string{"our-org", "our-org:mlflow"}},
+		"Dex, an administrator":        {"github", claims{"groups": []string{"our-org:mlflow-admin"}}, "ann@example.com admin=true", []string{"our-org:mlflow-admin"}},
+		"Dex, of another organization": {"github", claims{"groups": []string{"their-org:mlflow", "mlflow"}}, "", nil},
+		"Auth0":                        {"auth0", claims{"https://mlflow.example.com/groups": []string{"mlflow"}, "groups": nil}, "ann@example.com admin=false", []string{"mlflow"}},
+		"Auth0, without the action":    {"auth0", claims{"groups": []string{"mlflow"}}, "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(w *world) { w.follow(recipe(w, c.provider, nil), "openid", "profile", "email", "groups") })
+			person := ann
+			person.Claims = c.claims
+			w.idp.SetPerson(person)
+			b := w.browser()
+			got := b.signIn("s-ann")
+			if c.who == "" {
+				b.refused(got, http.StatusForbidden, "none of the groups")
+				w.nobody(b)
+				return
+			}
+			if who := b.whoami(); who != c.who {
+				t.Fatalf("signed in as %q: %s", who, got.body)
+			}
+			if diff := cmp.Diff(c.groups, w.groups(strings.Fields(c.who)[0])); diff != "" {
+				t.Error(diff)
 			}
 		})
 	}
@@ -126,7 +166,7 @@ func TestRecipeOfEntra(t *testing.T) {
 			g.page("", g.at("2"), "red", "blue")
 			g.page("2", "", "mlflow")
 			w := newWorld(t, func(w *world) {
-				o := recipe(w, "Microsoft Entra ID", c.changes)
+				o := recipe(w, "entra", c.changes)
 				o.GraphURL = g.URL
 				w.follow(o, "openid", "profile", "email", "User.Read", "GroupMember.Read.All")
 			})
@@ -161,7 +201,7 @@ func TestRecipeOfEntraForTenants(t *testing.T) {
 	g := newGraph(t)
 	g.page("", "", "mlflow")
 	w := newWorld(t, func(w *world) {
-		o := recipe(w, "Microsoft Entra ID", map[string]string{"OIDC_TENANTS": ours + "," + theirs, "OIDC_USE_REFRESH_TOKEN": "true",
+		o := recipe(w, "entra", map[string]string{"OIDC_TENANTS": ours + "," + theirs, "OIDC_USE_REFRESH_TOKEN": "true",
 			"OIDC_DISCOVERY_URL": "https://login.microsoftonline.com/organizations/v2.0/.well-known/openid-configuration"})
 		o.GraphURL = g.URL
 		w.follow(o, "openid", "profile", "email", "User.Read", "GroupMember.Read.All", "offline_access")

@@ -144,14 +144,14 @@ class Development(Site):
         page.get_by_role("button", name=re.compile(re.escape(person))).click()
 
 
-def recipe(title):
-    """Gives the settings that the README names below a heading."""
-    section = (ROOT / "README.md").read_text().split(f"\n### {title}\n")[1].split("\n### ")[0]
-    return dict(line.split("=", 1) for line in section.split("```dotenv\n")[1].split("```")[0].splitlines())
+def recipe(provider):
+    """Gives the settings that the page of a provider has first."""
+    page = (ROOT / f"docs/providers/{provider}.md").read_text()
+    return dict(line.split("=", 1) for line in page.split("```dotenv\n")[1].split("```")[0].splitlines())
 
 
 class Keycloak(Site):
-    """Keycloak, set up as the README says, with groups inside groups."""
+    """Keycloak, set up as its page says, with groups inside groups."""
 
     button = "Sign in with Keycloak"
     groups = {MEMBERS: "/mlflow", ADMINS: "/mlflow-admin", TEAM: "/teams/vision", VISITORS: "/visitors"}
@@ -171,7 +171,7 @@ class Keycloak(Site):
         self.root = f"http://localhost:{self.port}"
         self.issuer = f"{self.root}/realms/{self.realm}"
         self.await_answer(self.root + "/realms/master", 300)
-        settings = recipe("Keycloak")
+        settings = recipe("keycloak")
         at = settings["OIDC_DISCOVERY_URL"]
         settings["OIDC_DISCOVERY_URL"] = self.root + urllib.parse.urlsplit(at).path
         self.client_secret = settings["OIDC_CLIENT_SECRET"] = secrets.token_urlsafe()
