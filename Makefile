@@ -34,4 +34,4 @@ web: ## build the web pages into internal/ui/dist
 	./scripts/web.sh
 
 generate: ## write what is generated in docs/ anew
-	go test ./internal/app ./cmd/mlflow-oidc-auth -run TestDocs -update
+	go test ./internal/app ./internal/api ./cmd/mlflow-oidc-auth -run TestDocs -update

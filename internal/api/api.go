@@ -162,8 +162,8 @@ func (a *API) Mount(mux *http.ServeMux) *huma.OpenAPI {
 		a.operations(&registrar{api: public, prefix: prefix, hidden: i > 0, use: a})
 	}
 	atRoot := &registrar{api: public, use: a}
-	a.webhooks(atRoot)
-	a.trash(atRoot)
+	a.webhooks(atRoot.about("webhooks"))
+	a.trash(atRoot.about("trash"))
 	elsewhere(public.OpenAPI())
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteJSON(w, http.StatusOK, public.OpenAPI())
@@ -173,30 +173,33 @@ func (a *API) Mount(mux *http.ServeMux) *huma.OpenAPI {
 
 // operations registers all that there is under a prefix.
 func (a *API) operations(r *registrar) {
-	a.users(r)
-	a.lifecycle(r)
-	a.identities(r)
-	a.sessions(r)
-	a.personalTokens(r)
-	a.serviceAccounts(r)
-	a.groups(r)
-	a.permissions(r)
-	a.explanations(r)
-	a.access(r)
-	a.holdings(r)
-	a.requests(r)
-	a.roles(r)
-	a.bulk(r)
-	a.previews(r)
-	a.mlflowUsers(r)
-	a.mlflowRoles(r)
-	a.mlflowPermissions(r)
-	a.perKind(r)
-	a.auditLog(r)
-	a.doctor(r)
-	a.trials(r)
+	users := r.about("users")
+	a.users(users)
+	a.lifecycle(users)
+	a.identities(users)
+	a.sessions(r.about("sessions"))
+	a.personalTokens(r.about("tokens"))
+	a.serviceAccounts(users)
+	a.groups(r.about("groups"))
+	given := r.about("permissions")
+	a.permissions(given)
+	a.explanations(given)
+	a.access(given)
+	a.holdings(given)
+	a.requests(r.about("requests for access"))
+	a.roles(r.about("roles"))
+	a.bulk(given)
+	a.previews(given)
+	theirs := r.about("MLflow's own forms")
+	a.mlflowUsers(theirs)
+	a.mlflowRoles(theirs)
+	a.mlflowPermissions(theirs)
+	a.perKind(theirs)
+	a.auditLog(r.about("audit"))
+	a.doctor(r.about("doctor and providers"))
+	a.trials(r.about("doctor and providers"))
 	if a.Rules.Workspaces {
-		third := *r
+		third := *r.about("workspaces")
 		third.prefix = strings.Replace(r.prefix, "/2.0/", "/3.0/", 1)
 		a.workspacePermissions(&third)
 		a.rules(&third)
@@ -281,13 +284,21 @@ type registrar struct {
 	api    huma.API
 	prefix string
 	hidden bool
+	tag    string // what the operations are about, in the OpenAPI document
 	use    *API
+}
+
+// about gives a registrar of operations about something.
+func (r *registrar) about(tag string) *registrar {
+	one := *r
+	one.tag = tag
+	return &one
 }
 
 func (r *registrar) operation(method, path string, status int, summary string) huma.Operation {
 	return huma.Operation{
 		OperationID: strings.ToLower(method) + strings.NewReplacer("/", "-", "{", "", "}", "").Replace(r.prefix+path),
-		Method:      method, Path: r.prefix + path, DefaultStatus: status, Summary: summary, Hidden: r.hidden,
+		Method:      method, Path: r.prefix + path, DefaultStatus: status, Summary: summary, Hidden: r.hidden, Tags: []string{r.tag},
 		MaxBodyBytes: 1 << 20, Middlewares: huma.Middlewares{r.authenticate},
 		Security: []map[string][]string{{"session": {}}, {"basic": {}}, {"bearer": {}}},
 	}

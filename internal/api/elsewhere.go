@@ -7,8 +7,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
+type other struct{ method, path, summary, media string }
+
 // others are the operations that other packages serve, for the OpenAPI document. Nobody has to be signed in for them.
-var others = []struct{ method, path, summary, media string }{
+var others = []other{
 	{http.MethodGet, "/login", "The page to sign in", "text/html"},
 	{http.MethodGet, "/login/{provider_id}", "Begin to sign in at an identity provider", ""},
 	{http.MethodGet, "/callback", "The answer of the identity provider", ""},
@@ -27,11 +29,22 @@ var others = []struct{ method, path, summary, media string }{
 	{http.MethodGet, "/health/startup", "Whether all that the gateway needs has been there once", "application/json"},
 }
 
+// tag says what such an operation is about.
+func (o other) tag() string {
+	switch {
+	case strings.HasPrefix(o.path, "/health"):
+		return "health"
+	case strings.HasPrefix(o.path, "/oidc/ui"):
+		return "pages"
+	}
+	return "signing in"
+}
+
 // elsewhere adds them to the document.
 func elsewhere(document *huma.OpenAPI) {
 	for _, o := range others {
 		operation := &huma.Operation{OperationID: strings.ToLower(o.method) + strings.NewReplacer("/", "-", "{", "", "}", "").Replace(o.path),
-			Method: o.method, Path: o.path, Summary: o.summary, Responses: map[string]*huma.Response{"200": {Description: "OK"}}}
+			Method: o.method, Path: o.path, Summary: o.summary, Tags: []string{o.tag()}, Responses: map[string]*huma.Response{"200": {Description: "OK"}}}
 		if o.media == "" {
 			operation.Responses = map[string]*huma.Response{"303": {Description: "See Other"}}
 		} else {
