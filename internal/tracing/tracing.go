@@ -7,12 +7,12 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -52,14 +52,13 @@ type Tracer struct {
 
 // New makes a tracer. It does not connect: whether anybody receives what it sends makes no difference to requests.
 func New(ctx context.Context, o Options) (*Tracer, error) {
-	given := []otlptracehttp.Option{otlptracehttp.WithEndpointURL(o.Endpoint), otlptracehttp.WithTimeout(sendFor)}
-	if len(o.Headers) > 0 {
-		given = append(given, otlptracehttp.WithHeaders(o.Headers))
-	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if o.Roots != nil {
-		given = append(given, otlptracehttp.WithTLSClientConfig(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.Roots}))
+		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.Roots}
 	}
-	exporter, err := otlptrace.New(ctx, otlptracehttp.NewClient(given...))
+	receiver := &sender{endpoint: o.Endpoint, headers: o.Headers, client: &http.Client{Transport: transport, Timeout: sendFor,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}} // what is sent along is for that address
+	exporter, err := otlptrace.New(ctx, receiver)
 	if err != nil {
 		return nil, fmt.Errorf("setting up traces: %w", err)
 	}

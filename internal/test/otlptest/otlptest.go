@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	common "go.opentelemetry.io/proto/otlp/common/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -71,7 +71,7 @@ func (r *Receiver) receive(request *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var said collector.ExportTraceServiceRequest
+	var said tracepb.TracesData
 	if err := proto.Unmarshal(raw, &said); err != nil {
 		return err
 	}
