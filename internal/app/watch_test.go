@@ -320,6 +320,31 @@ func TestTraceThatMLflowIsToldOf(t *testing.T) {
 	}
 }
 
+// The attack: have everything sent by the flag of a header, without a credential or with a wrong one.
+func TestAttackStrangersHaveTracesSent(t *testing.T) {
+	receiver := otlptest.New(t)
+	w := world.New(t, echo(t), map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.URL, "OTEL_TRACES_SAMPLER": "parentbased_always_off"})
+	boss, nobody := w.Person(t, "boss", world.Admins), w.Nobody(t)
+	wrong := &world.Client{World: w, HTTP: nobody.HTTP, Username: boss.Username, Token: "wrong"}
+	for _, by := range []*world.Client{nobody, wrong, boss} {
+		for _, path := range []string{"/login", "/api/2.0/mlflow/users/current", "/api/2.0/mlflow/experiments/get?experiment_id=1", "/made-up", "/health/live"} {
+			request := by.Request(t, http.MethodGet, path, nil)
+			request.Header.Set("Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+			by.Send(t, request)
+		}
+	}
+	w.Restart(t) // which sends what waits
+	var whole []string
+	for _, s := range receiver.Spans() {
+		if s.Kind == "SPAN_KIND_SERVER" {
+			whole = append(whole, s.Name)
+		}
+	}
+	if want := []string{"GET /api/2.0/mlflow/users/current", "GET /api/2.0/mlflow/experiments/get"}; !slices.Equal(whole, want) {
+		t.Errorf("%q are sent, want those of who is signed in alone: %q", whole, want)
+	}
+}
+
 // Traces hold nothing that a client has sent but the ids of its trace, and nothing of anybody.
 func TestTracesHoldNothingOfAnybody(t *testing.T) {
 	receiver := otlptest.New(t)

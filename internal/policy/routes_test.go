@@ -302,3 +302,18 @@ func TestNeedInWords(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// What calls a provider is traced by MLflow itself, which writes into the trace that a header names.
+func TestEndpointsOfTheAIGatewayAreToldOfNoTrace(t *testing.T) {
+	n := 0
+	for _, route := range policy.Routes() {
+		if invokes := strings.HasPrefix(route.Path, "/gateway/") && route.Access != policy.Refused; invokes != route.Joins {
+			t.Errorf("%s: Joins is %t", route.Pattern(), route.Joins)
+		} else if invokes {
+			n++
+		}
+	}
+	if n < 10 {
+		t.Errorf("only %d routes are endpoints", n)
+	}
+}
