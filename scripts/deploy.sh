@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../deploy/check"
 command=$1
 shift
-if [ "$command" = test ]; then set -- -count=1 "$@"; fi # go does not see when files outside of the module change
+if [ "$command" = test ]; then set -- -count=1 -vet=off "$@"; fi # go does not see when files outside of the module change; vet would look at all libraries
 quickly=()
 for built in k8s.io sigs.k8s.io github.com golang.org/x gopkg.in charm.land go.yaml.in google.golang.org; do
   quickly+=("-gcflags=$built/...=-N -l -dwarf=false")

@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 command -v go >/dev/null || { echo "test.sh: Go 1.26 or newer is needed on PATH" >&2; exit 1; }
 
 ./scripts/debian.sh redis-server=redis-server postgresql=postgres,/usr/lib/postgresql/*/bin/postgres mariadb-server=mariadbd,/usr/sbin/mariadbd \
-  build-essential=gcc,cc curl=curl procps=ps chromium=chromium,chromium-browser,google-chrome # the race detector needs a C compiler
+  build-essential=gcc,cc curl=curl procps=ps man-db=man adduser=adduser systemd=systemd-analyze openssl=openssl ca-certificates=update-ca-certificates \
+  chromium=chromium,chromium-browser,google-chrome # the race detector needs a C compiler
 if [ ! -x .venv/bin/python ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then ./scripts/debian.sh python3-venv=; fi
 export TEST_DATABASES=required # a test that finds no server fails, where it would be skipped
 # What is compiled for a run without the race detector is compiled as packages are, and so once.
@@ -53,6 +54,7 @@ CGO_ENABLED=1 go test -race "${without_race[@]}" -json -timeout 40m ./... >"$res
 go=$!
 .venv/bin/python -m pytest -q -m 'not alone' --junitxml "$results/python.xml" test/e2e || status=$?
 wait "$go" || status=$?
+./scripts/deploy.sh test -json ./... >>"$results/go.json" || status=$?
 # What is small, or left out, with the race detector on: an import, a million grants, and lists, at their full size.
 go test -count=1 -json -timeout 15m -run 'TestLargeDatabaseOfThePlugin|TestMillionGrants|TestListsAtScale' ./internal/importer ./internal/directory ./internal/api >>"$results/go.json" || status=$?
 .venv/bin/python -m pytest -q -m alone --junitxml "$results/alone.xml" test/e2e || status=$? # what measures, with nothing beside it
