@@ -83,6 +83,7 @@ class Shell:
         script.write_text(text)
         if block.stays:
             output = script.with_suffix(".log")
+            output.touch()
             said = self.ask(f"setsid bash -c 'source {script}' >{output} 2>&1 & echo $!", block)
             self.staying.append(int(said.split()[-1]))
             return output
