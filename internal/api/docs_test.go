@@ -45,10 +45,7 @@ func (s step) who() string {
 }
 
 // documented is a row of the page.
-type documented struct {
-	tag, method, path, summary, who string
-	kinds                           int
-}
+type documented struct{ tag, method, path, summary, who string }
 
 // general gives a path of one kind as it is for every kind, and what it says of it.
 func general(path, summary string) (string, string) {

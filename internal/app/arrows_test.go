@@ -69,7 +69,7 @@ var arrows = map[string][]string{
 	"internal/api": {"internal/attach", "internal/audit", "internal/authz", "internal/directory", "internal/errs", "internal/extract", "internal/httpx", "internal/identity",
 		"internal/kind", "internal/policy", "internal/session", "internal/store", "internal/token", "internal/upstream", "internal/workspace"},
 	"internal/app": {"internal/api", "internal/attach", "internal/audit", "internal/authz", "internal/config", "internal/directory", "internal/errs", "internal/gateway", "internal/httpx", "internal/identity", "internal/takeover", "internal/kind", "internal/importer", "internal/database", "internal/limit", "internal/limit/redis",
-		"internal/login", "internal/login/oidc", "internal/metrics", "internal/operate", "internal/policy", "internal/session", "internal/session/filesystem",
+		"internal/login", "internal/login/oidc", "internal/metrics", "internal/operate", "internal/policy", "internal/release", "internal/session", "internal/session/filesystem",
 		"internal/session/redis", "internal/store", "internal/supervise", "internal/terminal", "internal/token", "internal/tracing", "internal/ui", "internal/upstream", "internal/workload", "internal/workspace"},
 
 	"internal/ui": {},

@@ -22,6 +22,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/metrics"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
+	program "github.com/mlflow-oidc/mlflow-oidc-auth/internal/release"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/token"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/tracing"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/upstream"
@@ -37,7 +38,7 @@ const (
 // openTelemetry sets up what the settings ask for: metrics on an address of their own, traces, and the access log.
 func (a *App) openTelemetry(ctx context.Context) error {
 	c := a.settings
-	version, revision := built()
+	version, revision := program.Version, built()
 	if c.Metrics != "" {
 		listener, err := net.Listen("tcp", c.Metrics)
 		if err != nil {
@@ -89,18 +90,18 @@ func (a *App) openTelemetry(ctx context.Context) error {
 	return nil
 }
 
-// built says what this program is: its version, and the commit that it was built from; "" where the build did not note that.
-func built() (version, revision string) {
+// built says which commit this program was built from; "" where the build did not note that.
+func built() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "", ""
+		return ""
 	}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			revision = s.Value
+			return s.Value
 		}
 	}
-	return info.Main.Version, revision
+	return ""
 }
 
 func newMetrics(c *config.Config, version, revision string) *metrics.Metrics {
