@@ -7,7 +7,7 @@ command -v go >/dev/null || { echo "test.sh: Go 1.26 or newer is needed on PATH"
 
 ./scripts/debian.sh redis-server=redis-server postgresql=postgres,/usr/lib/postgresql/*/bin/postgres mariadb-server=mariadbd,/usr/sbin/mariadbd \
   build-essential=gcc,cc curl=curl procps=ps man-db=man adduser=adduser systemd=systemd-analyze openssl=openssl ca-certificates=update-ca-certificates \
-  chromium=chromium,chromium-browser,google-chrome # the race detector needs a C compiler
+  nginx=nginx,/usr/sbin/nginx chromium=chromium,chromium-browser,google-chrome # the race detector needs a C compiler
 if [ ! -x .venv/bin/python ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then ./scripts/debian.sh python3-venv=; fi
 export TEST_DATABASES=required # a test that finds no server fails, where it would be skipped
 # What is compiled for a run without the race detector is compiled as packages are, and so once.
@@ -45,8 +45,11 @@ web=$!
 CGO_ENABLED=1 ./scripts/lint.sh -race "${without_race[@]}"
 ./scripts/vuln.sh 2> >(tee "$results/vuln" >&2)
 wait "$python"
+./scripts/docs.sh &
+docs=$!
 wait "$providers"
 wait "$web"
+wait "$docs"
 
 status=0
 # Both at once: most of the time either waits for an MLflow that keeps one processor busy.

@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -228,23 +226,6 @@ func TestServerContainsNothingForTests(t *testing.T) {
 	for _, path := range []string{"testing", "net/http/httptest"} {
 		if slices.Contains(deps, path) {
 			t.Errorf("the server contains %s", path)
-		}
-	}
-}
-
-// The picture in docs/architecture.md has arrows that are there.
-func TestPictureOfTheHouse(t *testing.T) {
-	page, err := os.ReadFile("../../docs/architecture.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	drawn := regexp.MustCompile(`(?m)^  (\w+) --> (\w+)$`).FindAllStringSubmatch(string(page), -1)
-	if len(drawn) < 20 {
-		t.Errorf("the page has %d arrows", len(drawn))
-	}
-	for _, arrow := range drawn {
-		if !slices.Contains(arrows["internal/"+arrow[1]], "internal/"+arrow[2]) {
-			t.Errorf("%s does not import %s", arrow[1], arrow[2])
 		}
 	}
 }
