@@ -27,9 +27,9 @@ class Newcomer:
                          "--port 5000": f"--port {ports[1]}", "127.0.0.1:5000": f"127.0.0.1:{ports[1]}", "127.0.0.1:9090": f"127.0.0.1:{ports[2]}"}
         python = os.path.dirname(sys.executable)
         # What is cloned is what is here.
-        here = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{ROOT.as_uri()}.insteadOf",
-                "GIT_CONFIG_VALUE_0": "https://github.com/mlflow-oidc/mlflow-oidc-auth.git"}
-        self.shell = Shell(directory, sys.executable, self.replaced, PATH=f"{python}:{os.environ['PATH']}", **here)
+        here = {"GIT_CONFIG_COUNT": "2", "GIT_CONFIG_KEY_0": f"url.{ROOT.as_uri()}.insteadOf", "GIT_CONFIG_VALUE_0": "https://github.com/mlflow-oidc/mlflow-oidc-auth.git",
+                "GIT_CONFIG_KEY_1": "safe.directory", "GIT_CONFIG_VALUE_1": "*"}  # it may belong to another user than the one who tests
+        self.shell = Shell(directory, sys.executable, self.replaced, PATH=f"{self.clone}/bin:{python}:{os.environ['PATH']}", **here)
         self.ahead = of_walk("start", PAGE)
 
     def follow(self, beginning, answers=None):
@@ -67,11 +67,14 @@ def newcomer(tmp_path):
     made.shell.end()
 
 
+def commit(directory):
+    return subprocess.run(["git", "-c", "safe.directory=*", "rev-parse", "HEAD"], cwd=directory, capture_output=True, check=True).stdout
+
+
 def test_newcomer_gets_through(newcomer):
     follow, url = newcomer.follow, newcomer.url
     assert "serve" in follow("git clone")
-    assert subprocess.run(["git", "rev-parse", "HEAD"], cwd=newcomer.clone, capture_output=True, check=True).stdout == \
-        subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, check=True).stdout
+    assert commit(newcomer.clone) == commit(ROOT)
     follow("mlflow server", newcomer.answering(newcomer.replaced["127.0.0.1:5000"].join(["http://", "/health"])))
     follow("python3 -c")
     follow("bin/mlflow-oidc-auth-dev", lambda log: "OIDC_CLIENT_SECRET=" in log.read_text())
