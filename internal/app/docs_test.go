@@ -167,12 +167,8 @@ func TestTroubleshootingQuotesTheSource(t *testing.T) {
 	}
 }
 
-// What keeps an attacker out is shown by tests; the page of what is defended names some, which have to be there.
-func TestSecurityNamesTestsThatAreThere(t *testing.T) {
-	names := regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllStringSubmatch(readFile(t, filepath.Join(root, "docs", "security.md")), -1)
-	if len(names) < 20 {
-		t.Errorf("the page names %d tests", len(names))
-	}
+// What pages say is shown by tests that they name, which have to be there.
+func TestPagesNameTestsThatAreThere(t *testing.T) {
 	there := map[string]bool{}
 	err := filepath.WalkDir(filepath.Join(root, "internal"), func(path string, _ os.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, "_test.go") {
@@ -185,9 +181,16 @@ func TestSecurityNamesTestsThatAreThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range names {
-		if !there[name[1]] {
-			t.Errorf("there is no %s", name[1])
+	named := regexp.MustCompile("`(Test[A-Za-z]+)[`/]")
+	for page, text := range pages(t) {
+		names := named.FindAllStringSubmatch(text, -1)
+		if least := map[string]int{"docs/security.md": 20, "docs/high-availability.md": 10}[page]; len(names) < least {
+			t.Errorf("%s names %d tests", page, len(names))
+		}
+		for _, name := range names {
+			if !there[name[1]] {
+				t.Errorf("there is no %s, which %s names", name[1], page)
+			}
 		}
 	}
 }
