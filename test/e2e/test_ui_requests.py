@@ -103,7 +103,7 @@ def test_refusing_and_withdrawing_and_asking_again(world, fred, vera):
     fred.get_by_text("The request is withdrawn").locator("..").get_by_role("button", name="Undo").click()
     expect(fred.get_by_role("button", name="Withdraw")).to_be_visible()
 
-    visit(world, vera, f"resources/experiment/{DIGITS}?tab=requests", DIGITS)
+    visit(world, vera, f"resources/experiment/{DIGITS}?tab=requests", "vision/digits")
     asked = card(vera)
     expect(asked.get_by_text("to mend it")).to_be_visible()
     accessible(vera)
