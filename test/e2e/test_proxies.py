@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 
@@ -122,11 +123,13 @@ def test_path_comes_as_it_was_sent(world, proxy, path, status):
 
 
 @pytest.fixture
-def upload(world):
-    """A function that uploads through a proxy, and what it uploads."""
+def upload(world, gateway):
+    """A function that uploads through a proxy to a new run, and reads it back."""
     with world.acting(VERA) as client:
-        experiment = client.get_experiment_by_name("vision/digits").experiment_id
+        experiment = client.create_experiment("e2e/" + secrets.token_hex(4))
         run = client.create_run(experiment).info.run_id
+    seen = "/api/2.0/mlflow/experiments/get?experiment_id=" + experiment
+    eventually(lambda: world.ask(VERA, "GET", seen, at=gateway.url).ok, "this gateway knows what was given at the other one", 5)
     content = os.urandom(5 << 20)
     path = f"/api/2.0/mlflow-artifacts/artifacts/{experiment}/{run}/artifacts/weights.bin"
 
