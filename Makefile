@@ -1,7 +1,7 @@
 # What is done often, by name. `make` lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help build dev test lint lint-all vuln bench docs web generate
+.PHONY: help build dev test lint lint-all vuln bench docs web generate wheel package
 
 help: ## list this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,3 +35,9 @@ web: ## build the web pages into internal/ui/dist
 
 generate: ## write what is generated in docs/ anew
 	go test ./internal/app ./internal/api ./cmd/mlflow-oidc-auth -run TestDocs -update
+
+wheel: ## build the Python package with the program into build/wheels
+	./scripts/wheel.sh
+
+package: ## build the Debian package into build/packages
+	./scripts/package.sh
