@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,6 +22,7 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/store"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/takeover"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/kept"
 )
 
 // machine is one with settings and a users database of its own.
@@ -555,35 +555,12 @@ func TestOrphans(t *testing.T) {
 	m.refused("set MLFLOW_UPSTREAM", "orphans")
 }
 
-var update = flag.Bool("update", false, "write the generated part of docs/operations.md anew")
-
-// marker is the line below which everything is generated.
-const marker = "<!-- Below this line all is generated: go test ./cmd/mlflow-oidc-auth -run TestDocs -update -->\n"
-
 func TestDocsShowTheCommands(t *testing.T) {
-	path := filepath.Join("..", "..", "docs", "operations.md")
-	kept, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	prose, _, found := strings.Cut(string(kept), marker)
-	if !found {
-		t.Fatalf("%s has no line %q", path, marker)
-	}
 	var commands bytes.Buffer
 	if err := operate.Markdown(command(), &commands); err != nil {
 		t.Fatal(err)
 	}
-	want := prose + marker + "\n" + commands.String()
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(want, string(kept)); diff != "" {
-		t.Errorf("%s is stale; run: go test ./cmd/mlflow-oidc-auth -run TestDocs -update\n%s", path, diff)
-	}
+	kept.Page(t, "./cmd/mlflow-oidc-auth", filepath.Join("..", "..", "docs", "operations.md"), commands.String())
 }
 
 // Every command says what it does, and is in the manual.

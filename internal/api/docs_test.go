@@ -3,25 +3,17 @@ package api_test
 import (
 	"cmp"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	difference "github.com/google/go-cmp/cmp"
-
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/kind"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/kept"
 )
-
-var update = flag.Bool("update", false, "write the generated part of docs/api.md anew")
-
-// marker is the line below which everything is generated.
-const marker = "<!-- Below this line all is generated: go test ./internal/api -run TestDocs -update -->\n"
 
 // may says in words who the callers are that an operation does not refuse; see callers.
 var may = map[string]string{
@@ -103,7 +95,7 @@ func TestDocsShowTheAPI(t *testing.T) {
 		}
 		rows[row] = true
 	}
-	holdPage(t, written(slices.SortedFunc(maps.Keys(rows), func(a, b documented) int {
+	kept.Page(t, "./internal/api", filepath.Join("..", "..", "docs", "api.md"), written(slices.SortedFunc(maps.Keys(rows), func(a, b documented) int {
 		return cmp.Or(cmp.Compare(a.tag, b.tag), cmp.Compare(a.path, b.path), cmp.Compare(a.method, b.method))
 	})))
 }
@@ -134,27 +126,4 @@ func written(rows []documented) string {
 		fmt.Fprintf(&b, "| %s | `%s` | %s | %s |\n", row.method, row.path, row.summary, row.who)
 	}
 	return b.String()
-}
-
-func holdPage(t *testing.T, tables string) {
-	t.Helper()
-	path := filepath.Join("..", "..", "docs", "api.md")
-	kept, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	prose, _, found := strings.Cut(string(kept), marker)
-	if !found {
-		t.Fatalf("%s has no line %q", path, marker)
-	}
-	want := prose + marker + "\n" + tables
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := difference.Diff(want, string(kept)); diff != "" {
-		t.Errorf("%s is stale; run: go test ./internal/api -run TestDocs -update\n%s", path, diff)
-	}
 }

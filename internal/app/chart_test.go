@@ -2,18 +2,17 @@ package app_test
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/release"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/kept"
 )
 
 const chart = root + "/deploy/helm/mlflow-oidc-auth"
@@ -34,8 +33,7 @@ func TestDocsChartKnowsTheSettings(t *testing.T) {
 		}
 	}
 	path := filepath.Join(chart, "values.schema.json")
-	kept := readFile(t, path)
-	want := kept
+	want := readFile(t, path)
 	for name, names := range map[string][]string{"setting": plain, "secret": all} {
 		lines, err := json.MarshalIndent(names, "      ", "  ")
 		if err != nil {
@@ -47,15 +45,7 @@ func TestDocsChartKnowsTheSettings(t *testing.T) {
 		}
 		want = place.ReplaceAllString(want, "${1}"+string(lines))
 	}
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(want, kept); diff != "" {
-		t.Errorf("%s is stale; run: go test ./internal/app -run TestDocs -args -update\n%s", path, diff)
-	}
+	kept.File(t, own, path, want)
 }
 
 // chartValues are the parts of a values file that are about settings.

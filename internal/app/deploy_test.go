@@ -3,28 +3,21 @@ package app_test
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/release"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/kept"
 )
 
 // The table of values is that of the file, with its own words.
 func TestDocsShowTheChartsValues(t *testing.T) {
-	path := filepath.Join(root, "docs", "helm.md")
-	kept := readFile(t, path)
-	prose, _, found := strings.Cut(kept, marker)
-	if !found {
-		t.Fatalf("%s has no line %q", path, marker)
-	}
 	var document yaml.Node
 	if err := yaml.Unmarshal([]byte(readFile(t, filepath.Join(chart, "values.yaml"))), &document); err != nil {
 		t.Fatal(err)
@@ -32,16 +25,7 @@ func TestDocsShowTheChartsValues(t *testing.T) {
 	var table bytes.Buffer
 	table.WriteString("| value | default | |\n|---|---|---|\n")
 	valueRows(&table, "", document.Content[0])
-	want := prose + marker + "\n" + table.String()
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(want, kept); diff != "" {
-		t.Errorf("%s is stale; run: go test ./internal/app -run TestDocs -args -update\n%s", path, diff)
-	}
+	kept.Page(t, own, filepath.Join(root, "docs", "helm.md"), table.String())
 }
 
 // valueRows writes a row for each value below a node. What is said above a group stands in a row of its own.

@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"bytes"
-	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,21 +10,19 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/app"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/audit"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/kept"
 )
-
-var update = flag.Bool("update", false, "write the generated parts of docs/ anew")
 
 const root = "../.."
 
-// marker is the line of a page below which everything is generated.
-const marker = "<!-- Below this line all is generated: go test ./internal/app -run TestDocs -update -->\n"
+// own is this package, whose tests write what is generated.
+const own = "./internal/app"
 
 func TestDocsShowTheTablesOfTheSource(t *testing.T) {
 	for _, page := range []struct {
@@ -38,26 +35,11 @@ func TestDocsShowTheTablesOfTheSource(t *testing.T) {
 		{"observability.md", app.MarkdownTelemetry},
 	} {
 		t.Run(page.name, func(t *testing.T) {
-			path := filepath.Join(root, "docs", page.name)
-			kept := readFile(t, path)
-			prose, _, found := strings.Cut(kept, marker)
-			if !found {
-				t.Fatalf("%s has no line %q", path, marker)
-			}
 			var table bytes.Buffer
 			if err := page.write(&table); err != nil {
 				t.Fatal(err)
 			}
-			want := prose + marker + "\n" + table.String()
-			if *update {
-				if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(want, kept); diff != "" {
-				t.Errorf("%s is stale; run: go test ./internal/app -run TestDocs -update\n%s", path, diff)
-			}
+			kept.Page(t, own, filepath.Join(root, "docs", page.name), table.String())
 		})
 	}
 }

@@ -3,13 +3,12 @@ package app_test
 import (
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/kept"
 )
 
 // floors orders the packages of the server by what they stand on: on the ground is what imports nothing of the project, and
@@ -74,18 +73,9 @@ func house(floors [][]string) string {
 
 // TestDocsShowTheHouse holds the picture of the packages against the table of arrows, and the page against the packages.
 func TestDocsShowTheHouse(t *testing.T) {
-	path := filepath.Join(root, "docs", "house.svg")
 	all := floors(t)
 	want := house(all)
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(want, readFile(t, path)); diff != "" {
-		t.Errorf("%s is stale; run: go test ./internal/app -run TestDocs -update\n%s", path, diff)
-	}
+	kept.File(t, own, filepath.Join(root, "docs", "house.svg"), want)
 	page := readFile(t, filepath.Join(root, "docs", "architecture.md"))
 	for name := range arrows {
 		name, inside := strings.CutPrefix(name, "internal/")
