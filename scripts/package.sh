@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 arch=${1:-$(go env GOHOSTARCH)}
 ./scripts/extras.sh
 mkdir -p build/packages
-CGO_ENABLED=0 GOOS=linux GOARCH=$arch GOAMD64=v1 go build -trimpath -buildvcs=false -ldflags='-s -w' -o "build/packages/$arch/mlflow-oidc-auth" ./cmd/mlflow-oidc-auth
+./scripts/program.sh "build/packages/$arch/mlflow-oidc-auth" linux "$arch"
 since=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1577836800)}
 ./scripts/deploy.sh build -o "$PWD/build/packages/debian" ./debian
 build/packages/debian -config .goreleaser.yaml -version "$(cat internal/release/version.txt)" -arch "$arch" -binary "build/packages/$arch/mlflow-oidc-auth" -time "$since" -to build/packages

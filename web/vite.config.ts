@@ -13,6 +13,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // the policy of the pages lets no file be inside another
     modulePreload: { polyfill: false },
     target: 'es2022',
+    license: { fileName: 'licenses.md' }, // of what is in the files, which ask to go along; packages have them
     reportCompressedSize: false,
     rolldownOptions: { input: { index: 'index.html', mlflow: 'src/mlflow/main.ts' } },
     chunkSizeWarningLimit: 1000, // what the first page weighs is tested, compressed
