@@ -34,6 +34,7 @@ type Server struct {
 	dir   string
 	stop  context.CancelFunc
 	done  chan struct{}
+	jobs  *jobs
 	pause func(context.Context, time.Duration) // waits before the next start
 
 	restarts atomic.Int64
@@ -74,12 +75,15 @@ func start(o Options, pause func(context.Context, time.Duration)) (*Server, erro
 	if err != nil {
 		return nil, fmt.Errorf("making the folder of MLflow's socket: %w", err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{Options: o, dir: dir, stop: stop, done: make(chan struct{}), pause: pause}
+	s := &Server{Options: o, dir: dir, done: make(chan struct{}), pause: pause}
 	if len(s.socket()) > longestSocket {
-		stop()
 		return nil, errors.Join(fmt.Errorf("the path of MLflow's socket, %s, is too long; set TMPDIR to a shorter folder", s.socket()), os.Remove(dir))
 	}
+	if s.jobs, err = serveJobs(s.socket(), o.Log); err != nil {
+		return nil, errors.Join(err, os.Remove(dir))
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
 	go s.keep(ctx)
 	return s, nil
 }
@@ -129,7 +133,7 @@ func (s *Server) Restarts() int64 { return s.restarts.Load() }
 func (s *Server) Stop() error {
 	s.stop()
 	<-s.done
-	return os.RemoveAll(s.dir)
+	return errors.Join(s.jobs.close(), os.RemoveAll(s.dir))
 }
 
 func (s *Server) keep(ctx context.Context) {
@@ -160,7 +164,7 @@ func (s *Server) arguments() []string {
 	if !named && os.Getenv("MLFLOW_WORKERS") == "" {
 		args = append(args, "--workers", "2")
 	}
-	return append(args, "--uvicorn-opts", "--uds "+s.socket())
+	return append(append(args, s.jobs.arguments()...), "--uvicorn-opts", "--uds "+s.socket())
 }
 
 // run runs the server once, in a process group of its own, and takes the whole group down at the end.
@@ -169,7 +173,7 @@ func (s *Server) run(ctx context.Context) error {
 		return fmt.Errorf("removing the old socket: %w", err)
 	}
 	command := exec.Command(s.Command, s.arguments()...)
-	command.Env = environment(os.Environ())
+	command.Env = append(environment(os.Environ()), s.jobs.environment()...)
 	lead(command)
 	output, theirs, err := os.Pipe()
 	if err != nil {
@@ -227,10 +231,10 @@ func (s *Server) copy(from io.Reader) {
 
 // withheld are what MLflow does not get: the gateway's own settings, for MLflow runs code of its users, who must not read
 // them; what decides where it listens, and by which names it is called, which is localhost alone; and MLFLOW_TRACKING_…, with
-// which job workers call the server back, and which must not lead anywhere else. OTEL_… are the gateway's: by them MLflow's own
+// which job workers call the server back, and which must not lead anywhere else, as MLFLOW_GATEWAY_URI (see jobs). OTEL_… are the gateway's: by them MLflow's own
 // tracing would send prompts and answers to where the gateway's traces go, in place of keeping them (mlflow/tracing/utils/otlp.py).
 var withheld = []string{"SECRET_KEY", "OIDC_", "AUTH_PROVIDERS", "IMPORT_DB_URI", "SESSION_", "REDIS_", "LISTEN_ADDR", "METRICS_ADDR", "OTEL_", "MLFLOW_UPSTREAM", "PUBLIC_URL", "TLS_",
-	"MLFLOW_TRACKING_", "MLFLOW_HOST=", "MLFLOW_PORT=", "MLFLOW_UVICORN_OPTS=", "MLFLOW_GUNICORN_OPTS=", "MLFLOW_SERVER_ALLOWED_HOSTS="}
+	"MLFLOW_TRACKING_", "MLFLOW_GATEWAY_URI=", "MLFLOW_HOST=", "MLFLOW_PORT=", "MLFLOW_UVICORN_OPTS=", "MLFLOW_GUNICORN_OPTS=", "MLFLOW_SERVER_ALLOWED_HOSTS="}
 
 func environment(all []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(entry string) bool {

@@ -217,7 +217,8 @@ func gone(t *testing.T, pid int) {
 func TestServesOnASocketThatOnlyThisUserReaches(t *testing.T) {
 	s, out := supervised(t, "serves", &pauses{most: 1}, "--backend-store-uri", "sqlite:///x.db")
 	out.await(t, "serving", 1)
-	want := []string{"server", "--backend-store-uri", "sqlite:///x.db", "--workers", "2", "--uvicorn-opts", "--uds " + s.socket()}
+	want := []string{"server", "--backend-store-uri", "sqlite:///x.db", "--workers", "2", "--host", "127.0.0.1", "--port", s.jobs.port,
+		"--uvicorn-opts", "--uds " + s.socket()}
 	if diff := cmp.Diff(want, strings.Split(ask(t, s, "/"), "\n")); diff != "" {
 		t.Error(diff)
 	}
@@ -245,7 +246,7 @@ func TestWorkersAsGiven(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Setenv("MLFLOW_WORKERS", tc.variable)
-			s := &Server{Options: Options{Args: tc.args}}
+			s := &Server{Options: Options{Args: tc.args}, jobs: &jobs{port: "5000"}}
 			count := 0
 			for _, arg := range s.arguments() {
 				if arg == "--workers" {
@@ -303,7 +304,7 @@ func TestAttackSecretsInTheEnvironment(t *testing.T) {
 	for name, value := range map[string]string{"SECRET_KEY": "leak", "OIDC_CLIENT_SECRET": "leak", "OIDC_USERS_DB_URI": "leak", "REDIS_PASSWORD": "leak",
 		"AUTH_PROVIDERS": "leak", "AUTH_PROVIDERS_FILE": "leak", "IMPORT_DB_URI": "leak", "MLFLOW_SERVER_ALLOWED_HOSTS": "leak",
 		"SESSION_FILE_DIR": "leak", "METRICS_ADDR": "leak", "OTEL_EXPORTER_OTLP_HEADERS": "leak", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "leak",
-		"MLFLOW_TRACKING_URI": "leak", "MLFLOW_TRACKING_PASSWORD": "leak", "MLFLOW_GUNICORN_OPTS": "leak",
+		"MLFLOW_TRACKING_URI": "leak", "MLFLOW_GATEWAY_URI": "leak", "MLFLOW_TRACKING_PASSWORD": "leak", "MLFLOW_GUNICORN_OPTS": "leak",
 		"MLFLOW_HOST": "leak", "AWS_REGION": "passed", "MLFLOW_BACKEND_STORE_URI": "passed"} {
 		t.Setenv(name, value)
 	}
