@@ -21,7 +21,7 @@ var others = []other{
 	{http.MethodGet, "/auth/status", "Whether this browser is signed in", "application/json"},
 	{http.MethodGet, "/health", "Whether the gateway runs", "application/json"},
 	{http.MethodGet, "/health/live", "Whether the gateway runs", "application/json"},
-	{http.MethodGet, "/health/ready", "Whether requests can be served now", "application/json"},
+	{http.MethodGet, "/health/ready", "Whether requests can be served now; `?without=mlflow` leaves MLflow out", "application/json"},
 	{http.MethodGet, "/oidc/ui", "Leads to the page of permissions", ""},
 	{http.MethodGet, "/oidc/ui/", "The page of permissions", "text/html"},
 	{http.MethodGet, "/oidc/ui/{filename}", "The page of permissions", "text/html"},

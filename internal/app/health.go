@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
@@ -21,9 +22,17 @@ func (a *App) mountHealth(mux *http.ServeMux) {
 	mux.HandleFunc("GET /health/startup", a.startup)
 }
 
-// ready tells whether requests can be served now: MLflow, the users database and the session store answer.
+// ready tells whether requests can be served now: MLflow, the users database and the session store answer. With without=mlflow it
+// leaves MLflow out: while that is away, the gateway's own pages and API work, and all else is told so.
 func (a *App) ready(w http.ResponseWriter, r *http.Request) {
-	checks, ready := a.check(r.Context())
+	ask := a.checkAll
+	if without := r.URL.Query()["without"]; slices.Equal(without, []string{"mlflow"}) {
+		ask = func(ctx context.Context) (map[string]bool, bool) { return a.check(ctx, a.ownNeeds()) }
+	} else if without != nil {
+		httpx.WriteError(w, r, a.log, errs.New(errs.Invalid, "without can be mlflow, and nothing else"))
+		return
+	}
+	checks, ready := ask(r.Context())
 	status, code := "ready", http.StatusOK
 	if !ready {
 		status, code = "not_ready", http.StatusServiceUnavailable
@@ -31,22 +40,34 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	httpx.WriteJSON(w, code, map[string]any{"status": status, "checks": checks})
 }
 
-// check asks all that requests need.
-func (a *App) check(ctx context.Context) (map[string]bool, bool) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	checks, ready := map[string]bool{}, true
-	all := map[string]func(context.Context) error{"mlflow": a.MLflow.Healthy, "database": a.Store.Ping, "sessions": a.Sessions.Store.Ping}
+// ownNeeds are what the gateway's own pages and API need, by the names of the checks.
+func (a *App) ownNeeds() map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{"database": a.Store.Ping, "sessions": a.Sessions.Store.Ping}
+}
+
+// checkAll asks all that requests need.
+func (a *App) checkAll(ctx context.Context) (map[string]bool, bool) {
+	all := a.ownNeeds()
+	all["mlflow"] = a.MLflow.Healthy
 	if a.settings.Workspaces.Enabled {
 		all["workspaces"] = a.MLflow.HasWorkspaces
 	}
+	checks, ready := a.check(ctx, all)
+	if ready {
+		a.started.Store(true)
+	}
+	return checks, ready
+}
+
+// check asks them, and gives what came of each, and whether all is well.
+func (a *App) check(ctx context.Context, all map[string]func(context.Context) error) (map[string]bool, bool) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	checks, ready := map[string]bool{}, true
 	for name, check := range all {
 		err := check(ctx)
 		a.noteCheck(name, err)
 		checks[name], ready = err == nil, ready && err == nil
-	}
-	if ready {
-		a.started.Store(true)
 	}
 	return checks, ready
 }
@@ -65,7 +86,7 @@ func (a *App) startup(w http.ResponseWriter, r *http.Request) {
 		says.Providers[one.ID] = true
 	}
 	if !a.started.Load() {
-		if _, ready := a.check(r.Context()); !ready {
+		if _, ready := a.checkAll(r.Context()); !ready {
 			says.Status, says.Message = "initializing", "MLflow, the users database or the session store has not answered yet; /health/ready says which"
 			httpx.WriteJSON(w, http.StatusServiceUnavailable, says)
 			return

@@ -13,7 +13,9 @@ func TestOwnPathsAnswerInOneForm(t *testing.T) {
 	w := world.New(t, "http://127.0.0.1:1", nil)
 	nobody := w.Nobody(t)
 	for target, want := range map[string]int{
-		"GET /health": http.StatusOK, "GET /health/live": http.StatusOK, "GET /health/ready": http.StatusServiceUnavailable, "GET /health/other": http.StatusNotFound,
+		"GET /health": http.StatusOK, "GET /health/live": http.StatusOK, "GET /health/ready": http.StatusServiceUnavailable,
+		"GET /health/ready?without=database": http.StatusBadRequest, "GET /health/ready?without=": http.StatusBadRequest,
+		"GET /health/ready?without=mlflow&without=database": http.StatusBadRequest, "GET /health/other": http.StatusNotFound,
 		"POST /login": http.StatusNotFound, "GET /login/other": http.StatusNotFound, "GET /auth": http.StatusNotFound, "GET /auth/status": http.StatusOK, "GET /providers": http.StatusOK,
 		"GET /api/2.0/mlflow/users/current": http.StatusUnauthorized, "GET /api/2.0/mlflow/permissions": http.StatusNotFound, "GET /openapi.json": http.StatusOK,
 		"GET /.well-known/oauth-authorization-server": http.StatusOK, "GET /oauth": http.StatusNotFound, "GET /oauth/token": http.StatusNotFound, "GET /oauth/device": http.StatusSeeOther,
