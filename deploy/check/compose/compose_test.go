@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
@@ -65,13 +66,16 @@ func loaded(t *testing.T) (*types.Project, string) {
 	return project, at
 }
 
-// The attack: reach MLflow past the gateway, from another container or from outside.
+// The attack: reach MLflow past the gateway, from another container, from outside, or as anybody on the host.
 func TestOnlyTheGatewayAndTheDatabaseShareANetworkWithMLflow(t *testing.T) {
 	project, _ := loaded(t)
 	var near []string
 	for network := range project.Services["mlflow"].Networks {
 		if !project.Networks[network].Internal {
 			t.Errorf("MLflow's network %s leads outside", network)
+		}
+		if mode := project.Networks[network].DriverOpts["com.docker.network.bridge.gateway_mode_ipv4"]; mode != "isolated" {
+			t.Errorf("the host has an address in MLflow's network %s, whose mode is %q", network, mode)
 		}
 		for name, service := range project.Services {
 			if _, shared := service.Networks[network]; shared && name != "mlflow" {
@@ -91,6 +95,33 @@ func TestOnlyTheGatewayAndTheDatabaseShareANetworkWithMLflow(t *testing.T) {
 		if service.NetworkMode != "" || service.Privileged {
 			t.Errorf("%s is not kept apart: %q, %v", name, service.NetworkMode, service.Privileged)
 		}
+	}
+}
+
+// A name that MLflow does not know it refuses, with 403: the gateway's for it, and the one by which its own jobs call the server back.
+func TestMLflowKnowsItsNames(t *testing.T) {
+	project, _ := loaded(t)
+	allowed := project.Services["mlflow"].Environment["MLFLOW_SERVER_ALLOWED_HOSTS"]
+	upstream := project.Services["gateway"].Environment["MLFLOW_UPSTREAM"]
+	if allowed == nil || upstream == nil {
+		t.Fatal("MLflow's names, or the gateway's for it, are not set")
+	}
+	for _, name := range []string{strings.TrimPrefix(*upstream, "http://"), "0.0.0.0:5000"} {
+		if !slices.Contains(strings.Split(*allowed, ","), name) {
+			t.Errorf("MLflow knows %s, and not %s", *allowed, name)
+		}
+	}
+}
+
+// Docker kills what has not ended after ten seconds; the gateway promises thirty to requests in flight.
+func TestTheGatewayMayFinishWhatIsInFlight(t *testing.T) {
+	project, _ := loaded(t)
+	gateway := project.Services["gateway"]
+	if _, changed := gateway.Environment["SHUTDOWN_GRACE_SECONDS"]; changed {
+		t.Fatal("compare with what is set")
+	}
+	if grace := gateway.StopGracePeriod; grace == nil || time.Duration(*grace) < 40*time.Second {
+		t.Errorf("the gateway is killed after %v", grace)
 	}
 }
 
