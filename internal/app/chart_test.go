@@ -20,21 +20,49 @@ const chart = root + "/deploy/helm/mlflow-oidc-auth"
 // chartsOwn are the settings that the chart sets by itself, for its ports, its MLflow and its full mode, which it has not.
 var chartsOwn = []string{"LISTEN_ADDR", "METRICS_ADDR", "MLFLOW_UPSTREAM", "MLFLOW_COMMAND"}
 
-// The chart refuses a setting with a wrong name, and a secret where whoever may read a Deployment would see it.
+// inTemplate is a setting that a template looks at.
+var inTemplate = regexp.MustCompile(`[sS]ettings(?:\.| ")([A-Z][A-Z_]+)`)
+
+// chartGoesBy are the settings by whose values the chart decides what it makes. In a Secret it would not see them. The users database may
+// be in one for all that: the chart then takes it for a server.
+func chartGoesBy(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(chart, "templates", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, file := range files {
+		for _, found := range inTemplate.FindAllStringSubmatch(readFile(t, file), -1) {
+			names = append(names, found[1])
+		}
+	}
+	for _, name := range []string{"SESSION_TYPE", "TLS_CERT_FILE", "PUBLIC_URL"} {
+		if !slices.Contains(names, name) {
+			t.Errorf("no template is found to look at %s", name)
+		}
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == "OIDC_USERS_DB_URI" })
+}
+
+// The chart refuses a setting with a wrong name, a secret where whoever may read a Deployment would see it, and what it goes by where it
+// cannot read it.
 func TestDocsChartKnowsTheSettings(t *testing.T) {
-	plain, all := []string{}, []string{}
+	plain, inSecret, goesBy := []string{}, []string{}, chartGoesBy(t)
 	for o := range config.All() {
 		if slices.Contains(chartsOwn, o.Name) {
 			continue
 		}
-		all = append(all, o.Name)
+		if !slices.Contains(goesBy, o.Name) {
+			inSecret = append(inSecret, o.Name)
+		}
 		if !o.Secret {
 			plain = append(plain, o.Name)
 		}
 	}
 	path := filepath.Join(chart, "values.schema.json")
 	want := readFile(t, path)
-	for name, names := range map[string][]string{"setting": plain, "secret": all} {
+	for name, names := range map[string][]string{"setting": plain, "secret": inSecret} {
 		lines, err := json.MarshalIndent(names, "      ", "  ")
 		if err != nil {
 			t.Fatal(err)

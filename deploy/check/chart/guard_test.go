@@ -2,6 +2,9 @@ package chart
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -23,11 +26,35 @@ func TestChartRefusesWhatWouldNotWork(t *testing.T) {
 		{"ingress.host is not set", change(valuesOf(t, "small"), "", "ingress", "host")},
 		{"is in settings and in existingSecret.keys", change(valuesOf(t, "ha"), "postgresql://db/auth", "settings", "OIDC_USERS_DB_URI")},
 		{"OIDC_USERS_DB_URI has a password", change(valuesOf(t, "small"), "postgresql://gateway:hunter2@db/auth", "settings", "OIDC_USERS_DB_URI")},
+		{"OIDC_USERS_DB_URI has a password", change(valuesOf(t, "small"), "postgresql://gateway:hunter/2@db/auth", "settings", "OIDC_USERS_DB_URI")},
+		{"OIDC_USERS_DB_URI has a password", change(valuesOf(t, "small"), "postgresql://:hunter:2@db/auth", "settings", "OIDC_USERS_DB_URI")},
+		{"are of pods in the namespace ml, where mlflow.other.svc is not", change(valuesOf(t, "ha"), "http://mlflow.other.svc:5000", "mlflow", "upstream")},
+		{"where mlflow-0.mlflow.other.svc.cluster.local is not", change(valuesOf(t, "ha"), "http://mlflow-0.mlflow.other.svc.cluster.local:5000", "mlflow", "upstream")},
+		{"where ml.other.svc is not", change(valuesOf(t, "ha"), "http://ml.other.svc:5000", "mlflow", "upstream")},
+		{"where mlflow.example.com is not", change(valuesOf(t, "ha"), "https://mlflow.example.com", "mlflow", "upstream")},
 		{"metricsFrom is not set", change(valuesOf(t, "ha"), []any{}, "networkPolicy", "gateway", "metricsFrom")},
 		{"terminationGracePeriodSeconds is less than", change(valuesOf(t, "small"), 600.0, "settings", "SHUTDOWN_GRACE_SECONDS")},
 	} {
 		if _, _, err := Render(dir, c.values); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("where it should say %q: %v", c.says, err)
+		}
+	}
+}
+
+func TestChartTakesWhatWorks(t *testing.T) {
+	for name, values := range map[string]map[string]any{
+		"a database without a password":    change(valuesOf(t, "small"), "postgresql://gateway@db:5432/auth", "settings", "OIDC_USERS_DB_URI"),
+		"a database at a port":             change(valuesOf(t, "small"), "postgresql://db:5432/auth", "settings", "OIDC_USERS_DB_URI"),
+		"MLflow by its namespace":          change(valuesOf(t, "ha"), "http://mlflow.ml:5000", "mlflow", "upstream"),
+		"MLflow by the whole name":         change(valuesOf(t, "ha"), "http://mlflow.ml.svc.cluster.local:5000", "mlflow", "upstream"),
+		"a pod of a StatefulSet":           change(valuesOf(t, "ha"), "http://mlflow-0.mlflow.ml.svc:5000", "mlflow", "upstream"),
+		"MLflow by its address":            change(valuesOf(t, "ha"), "http://10.96.0.7:5000", "mlflow", "upstream"),
+		"MLflow by its address, version 6": change(valuesOf(t, "ha"), "http://[fd00::7]:5000", "mlflow", "upstream"),
+		"MLflow elsewhere, without labels": change(change(valuesOf(t, "ha"), "http://mlflow.other.svc:5000", "mlflow", "upstream"), map[string]any{}, "networkPolicy", "mlflow", "podLabels"),
+		"MLflow elsewhere, no policies":    change(change(valuesOf(t, "ha"), "http://mlflow.other.svc:5000", "mlflow", "upstream"), false, "networkPolicy", "enabled"),
+	} {
+		if _, _, err := Render(dir, values); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -38,6 +65,9 @@ func TestSchemaRefusesWhatNobodyMeans(t *testing.T) {
 		"a secret among the settings":       change(valuesOf(t, "small"), "hunter2", "settings", "SECRET_KEY"),
 		"a password among the settings":     change(valuesOf(t, "ha"), "hunter2", "settings", "REDIS_PASSWORD"),
 		"what the chart says itself":        change(valuesOf(t, "small"), "http://elsewhere:5000", "settings", "MLFLOW_UPSTREAM"),
+		"a secret that the chart goes by":   change(valuesOf(t, "small"), []any{"SECRET_KEY", "SESSION_TYPE"}, "existingSecret", "keys"),
+		"a certificate among the secrets":   change(valuesOf(t, "small"), []any{"SECRET_KEY", "TLS_CERT_FILE"}, "existingSecret", "keys"),
+		"an address among the secrets":      change(valuesOf(t, "small"), []any{"SECRET_KEY", "PUBLIC_URL"}, "existingSecret", "keys"),
 		"a secret that is no setting":       change(valuesOf(t, "small"), []any{"SECRET_KEYS"}, "existingSecret", "keys"),
 		"a value with a wrong name":         change(valuesOf(t, "small"), 2, "replicas"),
 		"a value with a wrong name, deeper": change(valuesOf(t, "small"), true, "mlflow", "enabled"),
@@ -87,7 +117,7 @@ func TestSettingsBecomeTheEnvironmentAsTheyAreWritten(t *testing.T) {
 		}
 	}
 	mlflow, _ := env(one(t, render(t, valuesOf(t, "workspaces")), "Deployment", "mlflow-mlflow-oidc-auth-mlflow"))
-	if mlflow["MLFLOW_ENABLE_WORKSPACES"] != "true" || mlflow["MLFLOW_SERVER_ALLOWED_HOSTS"] != "mlflow-mlflow-oidc-auth-mlflow:5000" {
+	if mlflow["MLFLOW_ENABLE_WORKSPACES"] != "true" || mlflow["MLFLOW_SERVER_ALLOWED_HOSTS"] != "mlflow-mlflow-oidc-auth-mlflow:5000,0.0.0.0:5000" {
 		t.Errorf("MLflow's environment is %v", mlflow)
 	}
 	without, _ := env(one(t, render(t, change(valuesOf(t, "small"), false, "metrics", "enabled")), "Deployment", "mlflow-mlflow-oidc-auth"))
@@ -167,16 +197,80 @@ func TestMetricsAreNotAtThePortOfPeople(t *testing.T) {
 
 func TestNotesSayWhatIsStillOpen(t *testing.T) {
 	for says, values := range map[string]map[string]any{
-		"https://mlflow.example.com/callback": valuesOf(t, "small"),
-		"SQLite on the volume":                valuesOf(t, "small"),
-		"a NetworkPolicy keeps its pods":      valuesOf(t, "ha"),
-		"see to it that nobody does":          change(valuesOf(t, "ha"), map[string]any{}, "networkPolicy", "mlflow", "podLabels"),
-		"every pod of the cluster can reach":  change(valuesOf(t, "ha"), false, "networkPolicy", "enabled"),
-		"PUBLIC_URL is not set":               change(valuesOf(t, "small"), false, "ingress", "enabled"),
+		"https://mlflow.example.com/callback":   valuesOf(t, "small"),
+		"mlflow.example.com/x/callback to":      change(valuesOf(t, "ha"), "http://mlflow:5000/x/", "mlflow", "upstream"),
+		"mlflow.example.com/x/login after":      change(valuesOf(t, "ha"), "http://mlflow:5000/x", "mlflow", "upstream"),
+		"every pod with one of those addresses": change(valuesOf(t, "small"), []any{}, "networkPolicy", "gateway", "from"),
+		"SQLite on the volume":                  valuesOf(t, "small"),
+		"a NetworkPolicy keeps its pods":        valuesOf(t, "ha"),
+		"see to it that nobody does":            change(valuesOf(t, "ha"), map[string]any{}, "networkPolicy", "mlflow", "podLabels"),
+		"every pod of the cluster can reach":    change(valuesOf(t, "ha"), false, "networkPolicy", "enabled"),
+		"PUBLIC_URL is not set":                 change(valuesOf(t, "small"), false, "ingress", "enabled"),
 	} {
 		_, notes, err := Render(dir, values)
 		if err != nil || !strings.Contains(notes, says) {
 			t.Errorf("where it should say %q: %v\n%s", says, err, notes)
+		}
+	}
+}
+
+// Each gateway answers for itself: MLflow that is away must neither end a pod nor take it out of the Service.
+func TestProbesDoNotAskForMLflow(t *testing.T) {
+	gateway := one(t, render(t, valuesOf(t, "small")), "Deployment", "mlflow-mlflow-oidc-auth")
+	for probe, want := range map[string]string{"startupProbe": "/health/live", "readinessProbe": "/health/ready?without=mlflow", "livenessProbe": "/health/live"} {
+		if path := Text(gateway, "spec", "template", "spec", "containers", 0, probe, "httpGet", "path"); path != want {
+			t.Errorf("the %s asks for %q", probe, path)
+		}
+	}
+}
+
+// The attack: say, as any pod of the cluster, that a request comes from somebody else.
+func TestOnlyTheControllerReachesAGatewayThatBelievesIt(t *testing.T) {
+	believing := 0
+	for _, file := range []string{"small", "ha", "workspaces"} {
+		values := valuesOf(t, file)
+		if Text(values, "settings", "TRUSTED_PROXIES") == "" {
+			continue
+		}
+		believing++
+		policy := one(t, render(t, values), "NetworkPolicy", "mlflow-mlflow-oidc-auth")
+		from, _ := At(policy, "spec", "ingress", 0, "from").([]any)
+		if len(from) != 1 || Text(from[0], "namespaceSelector", "matchLabels", "kubernetes.io/metadata.name") != "ingress-nginx" {
+			t.Errorf("%s: the gateway is reached from %v", file, from)
+		}
+		_, notes, err := Render(dir, values)
+		if err != nil || strings.Contains(notes, "every pod with one of those addresses") {
+			t.Errorf("%s: %v\n%s", file, err, notes)
+		}
+	}
+	if believing < 2 {
+		t.Errorf("%d examples have TRUSTED_PROXIES", believing)
+	}
+}
+
+// Without them the controller refuses what is larger than a megabyte, and keeps or cuts what streams.
+func TestIngressesOfNginxHaveTheAnnotationsOfTheDocumentation(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/proxies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	comment, err := os.ReadFile(filepath.Join(dir, "values.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := regexp.MustCompile(`nginx\.ingress\.kubernetes\.io/([a-z-]+): "?([^"\n]+)`).FindAllStringSubmatch(string(page), -1)
+	if len(said) != 6 {
+		t.Fatalf("the page has %v", said)
+	}
+	for _, annotation := range said {
+		for _, file := range []string{"small", "ha"} {
+			ingress := one(t, render(t, valuesOf(t, file)), "Ingress", "mlflow-mlflow-oidc-auth")
+			if got := Text(ingress, "metadata", "annotations", "nginx.ingress.kubernetes.io/"+annotation[1]); got != annotation[2] {
+				t.Errorf("%s: %s is %q, want %q", file, annotation[1], got, annotation[2])
+			}
+		}
+		if !strings.Contains(string(comment), annotation[1]) {
+			t.Errorf("the comment of values.yaml does not have %s", annotation[1])
 		}
 	}
 }

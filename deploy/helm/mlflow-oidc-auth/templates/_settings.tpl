@@ -53,6 +53,13 @@
 {{- if and .Values.metrics.serviceMonitor.enabled .Values.networkPolicy.enabled (not .Values.networkPolicy.gateway.metricsFrom) }}
 {{- fail "networkPolicy.gateway.metricsFrom is not set: it names the Prometheus that may read the metrics" }}
 {{- end }}
+{{- if and .Values.networkPolicy.enabled .Values.networkPolicy.mlflow.podLabels (not .Values.mlflow.deploy) }}
+{{- $host := (urlParse .Values.mlflow.upstream).hostname }}
+{{- $here := printf `^[^.]+(\.%[1]s|(\.[^.]+)?\.%[1]s\.svc(\..*)?)?$` .Release.Namespace }}
+{{- if not (or (regexMatch $here $host) (regexMatch `^[0-9.]+$|:` $host)) }}
+{{- fail (printf "networkPolicy.mlflow.podLabels are of pods in the namespace %s, where %s is not: leave them empty, and let the gateway alone reach MLflow by a NetworkPolicy in its own namespace" .Release.Namespace $host) }}
+{{- end }}
+{{- end }}
 {{- if and .Values.ingress.enabled (not .Values.ingress.host) }}
 {{- fail "ingress.host is not set: it is the host that people use" }}
 {{- end }}
@@ -61,7 +68,7 @@
 {{- fail (printf "%s is in settings and in existingSecret.keys; leave one of them out" $name) }}
 {{- end }}
 {{- end }}
-{{- if regexMatch "://[^/]*:[^/]*@" (toString (default "" .Values.settings.OIDC_USERS_DB_URI)) }}
+{{- if regexMatch "://[^:/@]*:[^@]*@" (toString (default "" .Values.settings.OIDC_USERS_DB_URI)) }}
 {{- fail "OIDC_USERS_DB_URI has a password, which whoever may read a Deployment would see; put it into existingSecret and its name into existingSecret.keys" }}
 {{- end }}
 {{- if include "gateway.several" . }}
