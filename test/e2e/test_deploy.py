@@ -14,6 +14,7 @@ import pytest
 import requests
 import yaml
 
+from handbook import blocks
 from providers import Keycloak, password_of
 from world import ROOT, VERA, Gateway, eventually, free_port
 
@@ -196,15 +197,53 @@ def test_unit_is_confined():
     run("systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", DEPLOY / "systemd/mlflow-oidc-auth.service")
 
 
+def test_unit_lets_the_gateway_end_its_mlflow():
+    """What is in flight is finished first, and needs MLflow; then MLflow has the same time."""
+    unit = (DEPLOY / "systemd/mlflow-oidc-auth.service").read_text()
+    said = dict(re.findall(r"^(KillMode|TimeoutStopSec)=(.*)$", unit, re.M))
+    grace = int(re.search(r'"SHUTDOWN_GRACE_SECONDS", "(\d+)"', (ROOT / "internal/config/options.go").read_text())[1])
+    assert said["KillMode"] == "mixed"  # else systemd tells MLflow to stop together with the gateway
+    assert int(said["TimeoutStopSec"]) > 2 * grace
+
+
+def mlflows_in_deployments():
+    """Gives the names by which each MLflow that is behind a gateway lets itself be called."""
+    yield yaml.safe_load((DEPLOY / "compose/compose.yaml").read_text())["services"]["mlflow"]["environment"]["MLFLOW_SERVER_ALLOWED_HOSTS"], "mlflow:5000"
+    for block in blocks(ROOT / "docs/deploy.md"):
+        for hosts in re.findall(r"MLFLOW_SERVER_ALLOWED_HOSTS=(\S+)", block.text):
+            yield hosts, "mlflow:5000"
+
+
+def test_mlflows_jobs_reach_their_server():
+    """MLflow's jobs call it by what it was told to listen on, and what is not among its names it refuses. MLflow itself is asked."""
+    from mlflow.server.security_utils import is_allowed_host_header
+    command = json.loads(re.search(r'^CMD (\["mlflow", "server".*)$', (DEPLOY / "container/Dockerfile.full").read_text(), re.M)[1])
+    own = f"{command[command.index('--host') + 1]}:{command[command.index('--port') + 1]}"
+    found = list(mlflows_in_deployments())
+    assert len(found) == 2
+    for hosts, upstream in found:
+        allowed = [host.strip() for host in hosts.split(",")]  # as get_allowed_hosts_from_env does
+        for name, taken in {own: True, upstream: True, "elsewhere.example.com": False, "localhost:5000": False}.items():
+            assert is_allowed_host_header(allowed, name) is taken, f"{name}, with {hosts}"
+
+
 @pytest.fixture
 def on_machine(tmp_path):
     """Runs commands on this machine once more, in a folder: what is installed there is installed nowhere else."""
     space = tmp_path / "machine"
     space.mkdir()
+    # systemd runs there, as far as a script can tell, and what it is told is written down. The service does not start: nothing is set.
+    stand_in = """#!/bin/sh
+echo "$@" >>/run/told
+[ "$1" != try-restart ]
+"""
     made = f"""mount -t tmpfs tmpfs {space} && cd {space} && mkdir upper work root
         mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work root
-        mount -t proc proc root/proc && mount --bind /dev root/dev && mount -t tmpfs tmpfs root/run && echo ready && exec sleep infinity"""
-    holding = subprocess.Popen(["unshare", "--mount", "sh", "-ec", made], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        mount -t proc proc root/proc && mount --bind /dev root/dev && mount -t tmpfs tmpfs root/run
+        mkdir -p root/run/systemd/system && rm -f root/usr/bin/systemctl && cat >root/usr/bin/systemctl && chmod 755 root/usr/bin/systemctl && echo ready && exec sleep infinity"""
+    holding = subprocess.Popen(["unshare", "--mount", "sh", "-ec", made], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with holding.stdin:
+        holding.stdin.write(stand_in)
     said = holding.stdout.readline()
     assert said == "ready\n", said + holding.stdout.read()
 
@@ -224,7 +263,12 @@ def on_machine(tmp_path):
 def test_package_is_installed_changed_and_purged(package, on_machine):
     env = "/etc/mlflow-oidc-auth/env"
     on_machine("cat >/it.deb", given=package.read_bytes())
+
+    def told():
+        return on_machine("cat /run/told; : >/run/told").splitlines()
+
     assert "fill in /etc/mlflow-oidc-auth/env" in on_machine("dpkg -i /it.deb")
+    assert told() == ["daemon-reload", "try-restart mlflow-oidc-auth.service"]
     assert on_machine("mlflow-oidc-auth --version") == f"mlflow-oidc-auth version {VERSION}\n"
     assert "(mlflow-oidc-auth)" in on_machine("id mlflow-oidc-auth")
     assert on_machine(f"stat -c '%U %a' {env}") == "root 600\n"
@@ -240,9 +284,12 @@ def test_package_is_installed_changed_and_purged(package, on_machine):
 
     on_machine("mkdir -p /var/lib/mlflow-oidc-auth; touch /var/lib/mlflow-oidc-auth/auth.db")
     assert "fill in" not in on_machine("dpkg -i /it.deb")
+    assert told() == ["daemon-reload", "daemon-reload", "try-restart mlflow-oidc-auth.service"]  # and it is not stopped before
     assert "SECRET_KEY=k3Jd8sLq0vXz7RtYw2Bn" in on_machine(f"cat {env}")
     on_machine("dpkg -r mlflow-oidc-auth; test ! -e /usr/bin/mlflow-oidc-auth; test -e " + env)
+    assert told() == ["disable --now mlflow-oidc-auth.service", "daemon-reload"]
     assert "holds the users" in on_machine("dpkg -P mlflow-oidc-auth")
+    assert told() == ["daemon-reload"]
     on_machine("test ! -e /etc/mlflow-oidc-auth; test -e /var/lib/mlflow-oidc-auth/auth.db")
 
 
