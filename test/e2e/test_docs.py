@@ -14,7 +14,7 @@ from plugin import provider
 from world import ADA, FRED, ROOT, VERA, Gateway
 
 # Who runs the blocks of each walk.
-WALKS = {"development": "the development server, in which most of the tests are", "start": "test_walk.py", "nginx": "test_proxies.py",
+WALKS = {"development": "the development server, in which most of the tests are", "start": "test_walk.py", "nginx": "test_proxies.py", "balancer": "test_proxies.py",
          "house": "test_page_of_commands", "keys": "test_key_in_place_of_a_secret"}
 
 

@@ -1,4 +1,4 @@
-"""nginx with the configuration that docs/proxies.md has, in front of a gateway with the settings that it has beside it."""
+"""nginx with the configuration that docs/proxies.md has, in front of a gateway with the settings that it has beside it, and as a balancer."""
 
 import base64
 import contextlib
@@ -37,12 +37,12 @@ class Proxy:
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key", "-out", "crt", "-days", "2", "-subj", f"/CN={HOST}",
                         "-addext", f"subjectAltName=DNS:{HOST}"], cwd=directory, check=True, capture_output=True)
         [block] = of_walk("nginx")
-        text = changed(block.text)
+        text = block.text
         for written, here in {"listen 443": f"listen 127.0.0.1:{self.secure}", "listen 80": f"listen 127.0.0.1:{self.plain}", "http://127.0.0.1:8080": gateway.url,
                               f"/etc/ssl/{HOST}.crt": f"{directory}/crt", f"/etc/ssl/{HOST}.key": f"{directory}/key"}.items():
             assert written in text
             text = text.replace(written, here)
-        (directory / "page.conf").write_text(text)
+        (directory / "page.conf").write_text(changed(text))
         (directory / "nginx.conf").write_text(AROUND.format(dir=directory))
         self.process = subprocess.Popen([NGINX, "-p", directory, "-c", directory / "nginx.conf"], stderr=subprocess.PIPE, text=True)
         # The client is another address of this machine, so that it is told apart from the proxy.
@@ -153,3 +153,24 @@ def test_artifacts_would_be_kept_otherwise(gateway, upload, tmp_path):
         assert other.on_disk() != other.written
     finally:
         other.end()
+
+
+@pytest.mark.parametrize("failures", ["max_fails=1 fail_timeout=5s", "max_fails=0"])
+def test_balancer_leaves_out_a_replica_that_is_down(gateway, upload, tmp_path, failures):
+    """As docs/high-availability.md says; and where nothing is remembered of it, so that every other request meets the one that is down."""
+    [group] = of_walk("balancer")
+    text = group.text
+    for written, here in {"10.0.0.11:8080": f"127.0.0.1:{free_port()}", "10.0.0.12:8080": gateway.address, "max_fails=1 fail_timeout=5s": failures}.items():
+        assert written in text
+        text = text.replace(written, here)
+
+    def balancing(page):
+        assert page.count(f"proxy_pass {gateway.url};") == 1
+        return text + page.replace(f"proxy_pass {gateway.url};", "proxy_pass http://gateways;")
+    balancer = Proxy(tmp_path / "balancer", gateway, balancing)
+    try:
+        assert [balancer.ask("GET", "/health/live").status for _ in range(6)] == [200] * 6
+        upload(balancer)
+        upload(balancer)
+    finally:
+        balancer.end()
