@@ -202,6 +202,7 @@ func TestGroupsFromUserInfo(t *testing.T) {
 		"none":                 {true, nil, map[string]any{"sub": "s-ann"}, http.StatusForbidden, false},
 		"of the wrong type":    {true, nil, map[string]any{"sub": "s-ann", "groups": map[string]any{"mlflow": true}}, http.StatusForbidden, false},
 		"down":                 {true, nil, nil, http.StatusServiceUnavailable, false},
+		"attack: unverified":   {true, nil, map[string]any{"sub": "s-ann", "groups": []string{"mlflow"}, "email_verified": false}, http.StatusForbidden, false},
 		"too many for a token": {false, map[string]any{"overage": true}, nil, http.StatusForbidden, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -49,7 +49,8 @@ func (p *Provider) userInfo(ctx context.Context, f *found, accessToken string) (
 
 // addUserInfo adds what the user-info endpoint says to the claims of an ID token that does not say it, and nothing else: who
 // the person is for others, since a provider may have these claims there alone (OpenID Connect Core §5.4), and the groups
-// (OIDC_USERINFO_GROUPS). Its answer must be of the same subject (§5.3.2). It is given; nil where it was not asked for.
+// (OIDC_USERINFO_GROUPS). Its answer must be of the same subject (§5.3.2). Where either says that the address is not verified, it
+// is not. The answer is given; nil where it was not asked for.
 func (p *Provider) addUserInfo(ctx context.Context, f *found, claims map[string]any, accessToken string) (more map[string]any, err error) {
 	_, username := first(claims, p.settings.UsernameClaims)
 	nameless := username == ""
@@ -69,6 +70,9 @@ func (p *Provider) addUserInfo(ctx context.Context, f *found, claims map[string]
 	if subject, ok := more["sub"].(string); !ok || subject != claims["sub"] {
 		return nil, errs.New(errs.Unauthenticated, "the identity provider's answers are of different people; start again")
 	}
+	if unverified(more) {
+		claims["email_verified"] = false
+	}
 	if nameless {
 		p.addNames(claims, more)
 	}
@@ -78,8 +82,7 @@ func (p *Provider) addUserInfo(ctx context.Context, f *found, claims map[string]
 	return more, nil
 }
 
-// addNames adds the claims that name a person. An address is verified by who tells it; and where either says that it is not,
-// it is not.
+// addNames adds the claims that name a person. An address is verified by who tells it.
 func (p *Provider) addNames(claims, more map[string]any) {
 	if !unverified(claims) {
 		add(claims, more, "email_verified")
