@@ -2,6 +2,8 @@ package login_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,19 +19,41 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/devidp"
 )
 
-// recipe gives the settings that the page of a provider has first, with changes, as the program reads them.
-func recipe(w *world, provider string, changes map[string]string) config.OIDC {
-	w.t.Helper()
+// blockOf gives a block of a page of a provider: the one of its language with this number, from 0.
+func blockOf(t *testing.T, provider, language string, number int) string {
+	t.Helper()
 	page, err := os.ReadFile("../../docs/providers/" + provider + ".md")
-	w.must(err)
-	_, block, fenced := strings.Cut(string(page), "```dotenv\n")
-	block, _, closed := strings.Cut(block, "```")
-	if !fenced || !closed {
-		w.t.Fatalf("the page of %s has no settings", provider)
+	if err != nil {
+		t.Fatal(err)
 	}
+	blocks := strings.Split(string(page), "```"+language+"\n")
+	if len(blocks) < number+2 {
+		t.Fatalf("the page of %s has %d blocks of %s", provider, len(blocks)-1, language)
+	}
+	block, _, _ := strings.Cut(blocks[number+1], "```")
+	return block
+}
+
+// settingsOf gives further settings of a page, by which those that it has first are changed.
+func settingsOf(t *testing.T, provider string, number int) map[string]string {
+	t.Helper()
+	values, err := config.ParseDotenv(blockOf(t, provider, "dotenv", number), func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+// recipe gives the settings that the page of a provider has first, with changes, as the program reads them.
+func recipe(w *world, provider string, changes ...map[string]string) config.OIDC {
+	w.t.Helper()
 	file := filepath.Join(w.t.TempDir(), ".env")
-	w.must(os.WriteFile(file, []byte(block), 0o600))
-	c, err := config.Load(func(name string) (string, bool) { value, ok := changes[name]; return value, ok }, file, nil)
+	w.must(os.WriteFile(file, []byte(blockOf(w.t, provider, "dotenv", 0)), 0o600))
+	changed := map[string]string{}
+	for _, change := range changes {
+		maps.Copy(changed, change)
+	}
+	c, err := config.Load(func(name string) (string, bool) { value, ok := changed[name]; return value, ok }, file, nil)
 	w.must(err)
 	return c.OIDC
 }
@@ -56,32 +80,42 @@ func (w *world) follow(o config.OIDC, scopes ...string) {
 	}
 }
 
-// Okta has the address of the organization for issuer, or that and the name of an authorization server. The claim of groups has
-// what its filter lets through, and is left out when that is nothing.
+// Okta has the address of the organization for issuer, or that and the name of an authorization server. An ID token that comes with an
+// access token has no groups, and says nothing of the address, but where an authorization server's claim is always in it. The claim of
+// groups has what its filter lets through, and is left out when that is nothing.
 func TestRecipeOfOkta(t *testing.T) {
 	type claims = map[string]any
+	own := map[string]string{"OIDC_DISCOVERY_URL": "https://your-org.okta.com/oauth2/default/.well-known/openid-configuration"}
+	member := claims{"groups": []string{"Everyone", "mlflow"}}
 	for name, c := range map[string]struct {
 		changes map[string]string
-		claims  claims
+		claims  claims // of the ID token
+		info    claims
 		refused int
+		admin   bool
 	}{
-		"the organization": {nil, claims{"groups": []string{"Everyone", "mlflow"}}, 0},
-		"an authorization server": {map[string]string{"OIDC_DISCOVERY_URL": "https://your-org.okta.com/oauth2/default/.well-known/openid-configuration"},
-			claims{"groups": []string{"mlflow"}}, 0},
-		"scopes with commas":      {map[string]string{"OIDC_SCOPE": "openid,profile,email,groups"}, claims{"groups": []string{"mlflow"}}, 0},
-		"names at user-info only": {nil, claims{"groups": []string{"mlflow"}, "email": nil, "email_verified": nil, "preferred_username": nil, "name": nil}, 0},
-		"the filter lets none by": {nil, claims{"groups": nil}, 403},
-		"of other groups":         {nil, claims{"groups": []string{"Everyone"}}, 403},
-		"an unverified address":   {nil, claims{"groups": []string{"mlflow"}, "email_verified": false}, 403},
+		"the organization":        {nil, nil, member, 0, false},
+		"an administrator":        {nil, nil, claims{"groups": []string{"mlflow-admin"}}, 0, true},
+		"groups in the token":     {own, member, claims{"groups": []string{"mlflow-admin"}}, 0, false},
+		"an authorization server": {own, nil, member, 0, false},
+		"scopes with commas":      {map[string]string{"OIDC_SCOPE": "openid,profile,email,groups"}, nil, member, 0, false},
+		"names at user-info only": {nil, claims{"email": nil, "preferred_username": nil, "name": nil}, member, 0, false},
+		"user-info is not asked":  {map[string]string{"OIDC_USERINFO_GROUPS": "false"}, nil, member, 403, false},
+		"the filter lets none by": {nil, nil, nil, 403, false},
+		"of other groups":         {nil, nil, claims{"groups": []string{"Everyone"}}, 403, false},
+		"an unverified address":   {nil, nil, claims{"groups": []string{"mlflow"}, "email_verified": false}, 403, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(w *world) {
 				w.follow(recipe(w, "okta", c.changes), "openid", "profile", "email", "groups")
-				w.idp.SetUserInfo(claims{"sub": "00u1ann", "email": "Ann@Example.com", "email_verified": true, "name": "Ann Lee"})
 			})
 			person := ann
-			person.Subject, person.Claims = "00u1ann", c.claims
+			person.Subject, person.Claims = "00u1ann", claims{"groups": nil, "email_verified": nil}
+			maps.Copy(person.Claims, c.claims)
 			w.idp.SetPerson(person)
+			info := claims{"sub": "00u1ann", "email": "Ann@Example.com", "email_verified": true, "name": "Ann Lee", "preferred_username": "ann"}
+			maps.Copy(info, c.info)
+			w.idp.SetUserInfo(info)
 			b := w.browser()
 			if c.refused != 0 {
 				if got := b.signIn("00u1ann"); got.StatusCode != c.refused {
@@ -91,9 +125,35 @@ func TestRecipeOfOkta(t *testing.T) {
 				return
 			}
 			b.mustSignIn("00u1ann")
-			if who := b.whoami(); who != "ann@example.com admin=false" {
+			if who := b.whoami(); who != fmt.Sprintf("ann@example.com admin=%v", c.admin) {
 				t.Errorf("signed in as %q", who)
 			}
+		})
+	}
+}
+
+// Keycloak's realm has the client of its recipe, which puts groups into the ID token by their path. No roles are in it.
+func TestRecipeOfSeveral(t *testing.T) {
+	for group, in := range map[string]bool{"/mlflow": true, "/mlflow-vision": true, "mlflow": false, "/teams/mlflow": false, "/others": false} {
+		t.Run(group, func(t *testing.T) {
+			w := newWorld(t, func(w *world) {
+				secret, list := filepath.Join(t.TempDir(), "keycloak"), filepath.Join(t.TempDir(), "providers.json")
+				w.must(os.WriteFile(secret, []byte("the-client-secret\n"), 0o600))
+				w.must(os.WriteFile(list, []byte(strings.Replace(blockOf(t, "several", "json", 0), "/run/secrets/keycloak", secret, 1)), 0o600))
+				c, err := config.Load(func(name string) (string, bool) { return list, name == "OIDC_PROVIDERS_FILE" }, filepath.Join(t.TempDir(), "absent"), nil)
+				w.must(err)
+				c.Providers[0].ID = config.Single // so that the browser of these tests finds its callback
+				w.follow(c.Providers[0], "openid", "profile", "email")
+			})
+			person := ann
+			person.Claims = map[string]any{"groups": []string{group}}
+			w.idp.SetPerson(person)
+			b := w.browser()
+			if in {
+				b.mustSignIn("s-ann")
+				return
+			}
+			b.refused(b.signIn("s-ann"), http.StatusForbidden, "none of the groups")
 		})
 	}
 }
@@ -118,7 +178,7 @@ func TestRecipesOfGoogleDexAndAuth0(t *testing.T) {
 		"Auth0, without the action":    {"auth0", claims{"groups": []string{"mlflow"}}, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, func(w *world) { w.follow(recipe(w, c.provider, nil), "openid", "profile", "email", "groups") })
+			w := newWorld(t, func(w *world) { w.follow(recipe(w, c.provider), "openid", "profile", "email", "groups") })
 			person := ann
 			person.Claims = c.claims
 			w.idp.SetPerson(person)
@@ -139,13 +199,14 @@ func TestRecipesOfGoogleDexAndAuth0(t *testing.T) {
 	}
 }
 
-// Entra ID has no email_verified, an e-mail address of few people, and in place of too many groups the word where they are.
+// Entra ID has no email_verified, an e-mail address of few people, the application's roles if there are any, and in place of too many
+// groups the word where they are.
 func TestRecipeOfEntra(t *testing.T) {
 	type claims = map[string]any
 	const upn = "Ann@contoso.example"
 	overage := claims{"_claim_names": claims{"groups": "src1"},
 		"_claim_sources": claims{"src1": claims{"endpoint": "https://graph.windows.net/x/users/y/getMemberObjects"}}}
-	claim := map[string]string{"OIDC_GROUP_DETECTION_PLUGIN": "", "OIDC_GROUPS_ATTRIBUTE": "roles"}
+	graph, member := settingsOf(t, "entra", 1), claims{"roles": []string{"mlflow", "readers"}}
 	for name, c := range map[string]struct {
 		changes map[string]string
 		claims  claims
@@ -153,13 +214,15 @@ func TestRecipeOfEntra(t *testing.T) {
 		who     string
 		groups  []string
 	}{
-		"groups from Graph":  {nil, overage, "", "ann@contoso.example admin=false", []string{"blue", "mlflow", "red"}},
-		"an e-mail address":  {nil, claims{"email": "ann.lee@contoso.example"}, "", "ann.lee@contoso.example admin=false", []string{"blue", "mlflow", "red"}},
-		"upn alone":          {map[string]string{"OIDC_USERNAME_FIELD": "email,upn"}, claims{"preferred_username": nil, "upn": upn}, "", "ann@contoso.example admin=false", []string{"blue", "mlflow", "red"}},
-		"roles":              {claim, claims{"roles": []string{"mlflow-admin"}}, "", "ann@contoso.example admin=true", []string{"mlflow-admin"}},
-		"roles of nobody":    {claim, claims{"roles": nil}, "none of the groups", "", nil},
-		"overage, no plugin": {map[string]string{"OIDC_GROUP_DETECTION_PLUGIN": ""}, overage, "in more groups than", "", nil},
-		"v1":                 {nil, claims{"iss": "https://sts.windows.net/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/"}, "another issuer", "", nil},
+		"roles":             {nil, member, "", "ann@contoso.example admin=false", []string{"mlflow", "readers"}},
+		"an administrator":  {nil, claims{"roles": []string{"mlflow-admin"}}, "", "ann@contoso.example admin=true", []string{"mlflow-admin"}},
+		"an e-mail address": {nil, claims{"roles": member["roles"], "email": "ann.lee@contoso.example"}, "", "ann.lee@contoso.example admin=false", []string{"mlflow", "readers"}},
+		"upn alone":         {map[string]string{"OIDC_USERNAME_FIELD": "email,upn"}, claims{"roles": member["roles"], "preferred_username": nil, "upn": upn}, "", "ann@contoso.example admin=false", []string{"mlflow", "readers"}},
+		"roles of nobody":   {nil, nil, "none of the groups", "", nil},
+		"groups of a name":  {nil, claims{"groups": []string{"mlflow-admin"}}, "none of the groups", "", nil},
+		"groups from Graph": {graph, overage, "", "ann@contoso.example admin=false", []string{"blue", "mlflow", "red"}},
+		"overage":           {map[string]string{"OIDC_GROUPS_ATTRIBUTE": "groups"}, overage, "in more groups than", "", nil},
+		"v1":                {nil, claims{"roles": member["roles"], "iss": "https://sts.windows.net/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/"}, "another issuer", "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newGraph(t)
@@ -172,9 +235,7 @@ func TestRecipeOfEntra(t *testing.T) {
 			})
 			person := ann
 			person.Claims = claims{"email": nil, "email_verified": nil, "groups": nil, "preferred_username": upn, "oid": "o-ann", "ver": "2.0"}
-			for name, value := range c.claims {
-				person.Claims[name] = value
-			}
+			maps.Copy(person.Claims, c.claims)
 			w.idp.SetPerson(person)
 			b := w.browser()
 			got := b.signIn("s-ann")
@@ -198,13 +259,8 @@ func TestRecipeOfEntra(t *testing.T) {
 // People of two tenants with one subject and one name are two; which tenant somebody is of, the token says.
 func TestRecipeOfEntraForTenants(t *testing.T) {
 	const ours, theirs, another = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490", "82229342-1101-4ab6-817b-70c0747630f3", "72f988bf-86f1-41af-91ab-2d7cd011db47"
-	g := newGraph(t)
-	g.page("", "", "mlflow")
 	w := newWorld(t, func(w *world) {
-		o := recipe(w, "entra", map[string]string{"OIDC_TENANTS": ours + "," + theirs, "OIDC_USE_REFRESH_TOKEN": "true",
-			"OIDC_DISCOVERY_URL": "https://login.microsoftonline.com/organizations/v2.0/.well-known/openid-configuration"})
-		o.GraphURL = g.URL
-		w.follow(o, "openid", "profile", "email", "User.Read", "GroupMember.Read.All", "offline_access")
+		w.follow(recipe(w, "entra", settingsOf(t, "entra", 2), map[string]string{"OIDC_USE_REFRESH_TOKEN": "true"}), "openid", "profile", "email", "offline_access")
 		stripped := w.front
 		w.front = func(provider http.Handler) http.Handler {
 			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -236,7 +292,7 @@ func TestRecipeOfEntraForTenants(t *testing.T) {
 	})
 	of := func(tenant, tid string) {
 		person := ann
-		person.Claims = map[string]any{"iss": w.idpURL + "/" + tenant + "/v2.0", "tid": tid}
+		person.Claims = map[string]any{"iss": w.idpURL + "/" + tenant + "/v2.0", "tid": tid, "roles": []string{"mlflow"}}
 		w.idp.SetPerson(person)
 	}
 	for _, attack := range [][2]string{{another, another}, {ours, another}, {another, ours}, {"{tenantid}", ours}} {
