@@ -115,8 +115,14 @@ SAID = {
 def test_key_in_place_of_a_secret(tmp_path):
     (tmp_path / ".env").write_text("OIDC_DISCOVERY_URL=https://idp.example.com/.well-known/openid-configuration\nOIDC_CLIENT_ID=mlflow\n")
     shell = Shell(tmp_path, sys.executable, PATH=f"{ROOT / 'bin'}:{os.environ['PATH']}")
-    for block in of_walk("keys"):
-        shell.run(block)
-    shell.end()
+    plain, certified = of_walk("keys")
+    shell.run(plain)
     [key] = json.loads(shell.printed[-1])["keys"]
     assert key["kty"] == "EC" and "d" not in key
+    shell.run(certified)
+    shell.run(Block(certified.page, certified.line, "sh", "OIDC_CLIENT_KEY_FILE=both.pem OIDC_CLIENT_KEY_ALGORITHM=PS256 mlflow-oidc-auth client-keys\n"
+                    "openssl x509 -in client.crt -noout -checkend $((364 * 86400)) >&2\n"))
+    shell.end()
+    [key] = json.loads(shell.printed[-1].partition("Certificate")[0])["keys"]
+    assert key["kty"] == "RSA" and "d" not in key
+    assert [(tmp_path / name).stat().st_mode & 0o077 for name in ("client.key", "both.pem")] == [0, 0]
