@@ -17,7 +17,7 @@ func TroubleOf(err error) Trouble {
 // Troubles gives all that pages say by themselves.
 func Troubles() []Trouble {
 	var all []Trouble
-	for _, t := range slices.AppendSeq(slices.Collect(maps.Values(troubles)), maps.Values(byCode)) {
+	for _, t := range append(slices.AppendSeq(slices.Collect(maps.Values(troubles)), maps.Values(byCode)), other) {
 		all = append(all, Trouble{t.title, t.words, t.admin})
 	}
 	return all

@@ -15,6 +15,9 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login"
 )
 
+// notVerified is what the page of no other trouble says the most often.
+const notVerified = "The identity provider says that your e-mail address is not verified; verify it there, or ask an administrator to take the username from another claim (OIDC_USERNAME_FIELD)."
+
 // Every way in which a sign-in ends without a session has a page that says what happened, what can be done, and which request it was, and
 // leads on to the page that was asked for. The attacks: have a page say what an address says, which groups may sign in, or more of an account
 // than its own person may know.
@@ -58,6 +61,10 @@ func TestPagesOfTroubles(t *testing.T) {
 			w.must(err)
 			return b.signIn("s-ann")
 		}, status: 409, says: []string{"Your name belongs to somebody else here", "ann@example.com", "has to link them"}},
+		"an address that is not verified": {do: func(w *world, b *browser) answer {
+			w.idp.SetPerson(changed(ann, func(p *devidp.Person) { p.Claims = map[string]any{"email_verified": false} }))
+			return b.signIn("s-ann")
+		}, status: 403, says: []string{"You are not signed in", notVerified, other}},
 		"provider down": {do: func(w *world, b *browser) answer {
 			w.idpDown.Store(true)
 			return b.get("/login/start?next=/whoami")
@@ -176,6 +183,9 @@ func TestTroublesAreDocumented(t *testing.T) {
 	text, err := os.ReadFile("../../docs/troubleshooting.md")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "\n"+notVerified+"\n") {
+		t.Errorf("docs/troubleshooting.md lacks\n\n%s", notVerified)
 	}
 	for _, row := range login.Troubles() {
 		if !strings.Contains(string(text), "### "+row.Title+"\n") || !strings.Contains(string(text), row.Words) || !strings.Contains(string(text), row.Admin) {
