@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -108,6 +109,122 @@ func TestExamplesOfDotenvLoad(t *testing.T) {
 	}
 	if examples < 10 {
 		t.Errorf("there are %d examples of a .env file", examples)
+	}
+}
+
+// fenced gives the blocks of a language that a page has.
+func fenced(t *testing.T, page, language string) []string {
+	t.Helper()
+	var all []string
+	for _, block := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(readFile(t, filepath.Join(root, page)), -1) {
+		all = append(all, block[1])
+	}
+	if len(all) == 0 {
+		t.Fatalf("%s has no %s", page, language)
+	}
+	return all
+}
+
+// The files that settings name are examples too, with a secret in place of the one that a reader has.
+func TestExamplesOfFilesLoad(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("of-the-reader\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for page, setting := range map[string]string{"docs/providers/several.md": "OIDC_PROVIDERS_FILE", "docs/workloads.md": "WORKLOAD_IDENTITY_FILE"} {
+		for _, example := range fenced(t, page, "json") {
+			file := filepath.Join(t.TempDir(), "example.json")
+			if err := os.WriteFile(file, []byte(strings.ReplaceAll(example, "/run/secrets/keycloak", secret)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c, err := config.Load(func(name string) (string, bool) { return file, name == setting }, filepath.Join(t.TempDir(), "absent"), nil)
+			if err != nil || len(c.Providers)+len(c.Workloads) < 2 {
+				t.Errorf("%s: %v in:\n%s", page, err, example)
+			}
+		}
+	}
+}
+
+// dex is what Dex reads of its configuration, as far as the recipe has it (dexidp.io/docs).
+type dex struct {
+	Issuer  string
+	Storage struct {
+		Type   string
+		Config struct{ File string }
+	}
+	Web        struct{ HTTP string }
+	Connectors []struct {
+		Type, ID, Name string
+		Config         struct {
+			ClientID      string `yaml:"clientID"`
+			ClientSecret  string `yaml:"clientSecret"`
+			RedirectURI   string `yaml:"redirectURI"`
+			TeamNameField string `yaml:"teamNameField"`
+			Orgs          []struct{ Name string }
+		}
+	}
+	StaticClients []struct {
+		ID, Name, Secret string
+		RedirectURIs     []string `yaml:"redirectURIs"`
+	} `yaml:"staticClients"`
+}
+
+// Dex is set up for the client that the gateway is, and for itself at GitHub; and nobody reaches it past its proxy.
+func TestDexFitsTheGateway(t *testing.T) {
+	const page = "docs/providers/github.md"
+	var d dex
+	decoder := yaml.NewDecoder(strings.NewReader(fenced(t, page, "yaml")[0]))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&d); err != nil {
+		t.Fatal(err)
+	}
+	values, err := config.ParseDotenv(fenced(t, page, "dotenv")[0], func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Connectors) != 1 || len(d.StaticClients) != 1 || len(d.Connectors[0].Config.Orgs) != 1 {
+		t.Fatalf("%+v", d)
+	}
+	github, client := d.Connectors[0].Config, d.StaticClients[0]
+	for what, right := range map[string]bool{
+		"discovery":    values["OIDC_DISCOVERY_URL"] == d.Issuer+"/.well-known/openid-configuration",
+		"client":       values["OIDC_CLIENT_ID"] == client.ID && values["OIDC_CLIENT_SECRET"] == client.Secret,
+		"our callback": slices.Equal(client.RedirectURIs, []string{"https://mlflow.example.com/callback"}),
+		"Dex's":        github.RedirectURI == d.Issuer+"/callback" && strings.Contains(readFile(t, filepath.Join(root, page)), "`"+github.RedirectURI+"`"),
+		"groups":       strings.HasPrefix(values["OIDC_GROUP_NAME"], github.Orgs[0].Name+":"),
+		"loopback":     strings.HasPrefix(d.Web.HTTP, "127.0.0.1:"),
+	} {
+		if !right {
+			t.Errorf("%s: %+v does not fit %v", what, d, values)
+		}
+	}
+}
+
+// Other examples in YAML are read as such.
+func TestExamplesOfYAMLParse(t *testing.T) {
+	examples := 0
+	for page, text := range pages(t) {
+		if !strings.Contains(text, "```yaml\n") {
+			continue
+		}
+		for _, example := range fenced(t, page, "yaml") {
+			examples++
+			decoder := yaml.NewDecoder(strings.NewReader(example))
+			for {
+				var document map[string]any
+				err := decoder.Decode(&document)
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				if err != nil {
+					t.Errorf("%s: %v in:\n%s", page, err, example)
+					break
+				}
+			}
+		}
+	}
+	if examples < 5 {
+		t.Errorf("there are %d examples in YAML", examples)
 	}
 }
 
