@@ -37,6 +37,7 @@ type Cache struct {
 	order      []authz.Source
 	generation atomic.Int64
 	seen       atomic.Int64 // the counter's last value
+	changes    atomic.Int64 // how far it has moved since its first reading
 	began      time.Time
 	now        func() time.Time
 	cached     map[string]func(hit bool) // is told of look-ups, by cache; nil: nobody is
@@ -123,8 +124,13 @@ func (c *Cache) look(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	if c.seen.Swap(value) != value {
+	// A change of this process has emptied memory already, and does so once more here: that this reading holds no other replica's change beside
+	// it, nobody knows.
+	if before := c.seen.Swap(value); before != value {
 		c.Invalidate()
+		if c.readAt.Load() >= 0 {
+			c.changes.Add(max(value-before, 1)) // a database that was put back counts from there
+		}
 	}
 	c.readAt.Store(int64(started))
 }
@@ -134,8 +140,8 @@ func (c *Cache) fresh() bool { return c.Age() < fresh }
 // Age is how old the last reading of the change counter is.
 func (c *Cache) Age() time.Duration { return time.Since(c.began) - time.Duration(c.readAt.Load()) }
 
-// Changes counts how often memory was given up, since something changed.
-func (c *Cache) Changes() int64 { return c.generation.Load() }
+// Changes counts what has changed, here or on another replica, since the first reading.
+func (c *Cache) Changes() int64 { return c.changes.Load() }
 
 // cached gives a value from memory if nothing can have changed since it was read, else from the database.
 func cached[K comparable, T any](c *Cache, name string, in *otter.Cache[K, entry[T]], key K, load func() (T, error)) (T, error) {

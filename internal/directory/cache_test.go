@@ -198,6 +198,29 @@ func TestChangeOfThisProcessIsEffectiveAtOnce(t *testing.T) {
 	})
 }
 
+// Each change counts once, wherever it was made. What was there at the start is none.
+func TestChangesAreCountedOnce(t *testing.T) {
+	s := &source{counter: 7}
+	c := newCache(t, s)
+	look := func(want int64, when string) {
+		t.Helper()
+		c.Look(t.Context())
+		if got := c.Changes(); got != want {
+			t.Errorf("%s: %d are counted, want %d", when, got, want)
+		}
+	}
+	look(0, "at the start")
+	look(0, "without any")
+	s.change(true, kind.Manage)
+	c.Invalidate() // as the store does at once
+	look(1, "after one of this process")
+	s.change(true, kind.Read)
+	s.change(true, kind.Edit)
+	look(3, "after two of another one")
+	s.set(func(s *source) { s.counter = 2 })
+	look(4, "after the database was put back")
+}
+
 // The attack: keep a right that was taken away, by asking at the very moment when it is taken.
 func TestAttackLoadUnderWayDuringTheChange(t *testing.T) {
 	each(t, func(t *testing.T, s *source, c *directory.Cache, ask func() bool) {

@@ -64,7 +64,7 @@ var (
 	eventsWait  = family{"audit_events_waiting", gauge, "events that wait to be stored in the users database", nil, nil}
 	eventsLost  = family{"audit_events_lost_total", counter, "events that are in the log alone, since they could not be stored", nil, nil}
 	age         = family{"directory_age_seconds", gauge, "how old the last reading of the change counter is; from one second on memory is not trusted, and each request asks the users database", nil, nil}
-	changes     = family{"directory_changes_total", counter, "how often people or permissions changed, here or on another replica, so that memory was given up", nil, nil}
+	changes     = family{"directory_changes_total", counter, "changes of people or permissions, here or on another replica, by the change counter; with each, memory is given up", nil, nil}
 	entries     = family{"directory_entries", gauge, "rows of the users database, counted once a minute", []string{"kind"}, nil}
 	spans       = family{"trace_spans_total", counter, "spans of traces that were sent, or could not be", []string{"result"}, nil}
 	build       = family{"build_info", gauge, "1, with what this program is", []string{"version", "revision", "goversion"}, nil}
