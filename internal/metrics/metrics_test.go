@@ -199,6 +199,19 @@ func TestCountingAllocatesNothing(t *testing.T) {
 	}
 }
 
+// The table has hundreds of rows: one that nobody asks for has no series.
+func TestRouteIsToldOfWhenItIsUsed(t *testing.T) {
+	m := metrics.New(options)
+	route := m.Route("GET", "/x", false)
+	if strings.Contains(told(t, m), `route="/x"`) {
+		t.Error("it is told of before")
+	}
+	route.Answered(1, http.StatusOK, 2*time.Second)
+	if want := `route_seconds_total{method="GET",route="/x"} 2`; !strings.Contains(told(t, m), want) {
+		t.Errorf("not %s", want)
+	}
+}
+
 func TestRequestsAtOnceAreAllCounted(t *testing.T) {
 	m := metrics.New(options)
 	route := m.Route("GET", "/x", false)

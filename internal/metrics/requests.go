@@ -38,13 +38,13 @@ type Route struct {
 	method  string
 	pattern string
 	own     int // 1 of the gateway's own
-	seconds prometheus.Counter
+	seconds atomic.Pointer[prometheus.Counter]
 	cells   []atomic.Pointer[prometheus.Counter] // by decision, and class of the status
 }
 
 // Route gives the counters of a route. It is for routes of tables alone: each is kept for ever.
 func (m *Metrics) Route(method, pattern string, own bool) *Route {
-	r := &Route{all: m, method: method, pattern: pattern, seconds: m.routeSeconds.WithLabelValues(method, pattern),
+	r := &Route{all: m, method: method, pattern: pattern,
 		cells: make([]atomic.Pointer[prometheus.Counter], len(m.options.Decisions)*len(classes))}
 	if own {
 		r.own = 1
@@ -62,7 +62,13 @@ func (r *Route) Answered(decision, status int, took time.Duration) {
 		cell.Store(count)
 	}
 	(*count).Inc()
-	r.seconds.Add(took.Seconds())
+	seconds := r.seconds.Load()
+	if seconds == nil { // the table has hundreds of rows, of which most are never asked for
+		found := r.all.routeSeconds.WithLabelValues(r.method, r.pattern)
+		seconds = &found
+		r.seconds.Store(seconds)
+	}
+	(*seconds).Add(took.Seconds())
 	r.all.durations[r.own].Observe(took.Seconds())
 }
 
