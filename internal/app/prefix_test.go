@@ -4,10 +4,12 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/mlflowtest"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/otlptest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/world"
 )
 
@@ -95,5 +97,31 @@ func browse(t *testing.T, w *world.World, nobody *world.Client) {
 		if left.Name != "mlflow_oidc_signout" { // by which she is known again when she comes back from the provider
 			t.Errorf("after signing out there is still %v", left)
 		}
+	}
+}
+
+// Health checks are in no log and no trace, also where MLflow has a prefix.
+func TestHealthChecksBelowThePrefixAreNotWatched(t *testing.T) {
+	receiver := otlptest.New(t)
+	w := world.New(t, echo(t)+"/ml", map[string]string{"ACCESS_LOG": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.URL})
+	nobody := w.Nobody(t)
+	for _, by := range []*world.Client{nobody, everywhere(nobody)} {
+		if got := by.Do(t, "GET", "/health/live", nil); got.Status != http.StatusOK {
+			t.Fatalf("answered %d %s", got.Status, got.Body)
+		}
+	}
+	nobody.Do(t, "GET", "/healthy", nil)
+	w.Restart(t) // which sends what waits
+	if said := w.Logged(); strings.Contains(said, "/health/live") || !strings.Contains(said, "path=/ml/healthy") {
+		t.Error("the access log has health checks, or not the rest")
+	}
+	var sent []string
+	for _, s := range receiver.Spans() {
+		if s.Kind == "SPAN_KIND_SERVER" {
+			sent = append(sent, s.Name)
+		}
+	}
+	if !slices.Equal(sent, []string{"GET unmatched"}) {
+		t.Errorf("sent are %q", sent)
 	}
 }

@@ -103,7 +103,7 @@ func (w *watch) over(next http.Handler) http.Handler {
 		s := &seen{ResponseWriter: rw, watch: w, request: r, came: time.Now()}
 		s.passage.Begin(s.came)
 		ctx := context.WithValue(r.Context(), seenKey{}, s)
-		if w.tracer != nil && !probe(r) {
+		if w.tracer != nil && !w.probe(r) {
 			s.trace = w.tracer.Begin(r, s.came)
 			ctx = s.trace.In(ctx)
 		}
@@ -115,9 +115,10 @@ func (w *watch) over(next http.Handler) http.Handler {
 	})
 }
 
-// probe tells whether a request asks how the gateway is: there are very many of these, and they say nothing.
-func probe(r *http.Request) bool {
-	path := r.URL.EscapedPath()
+// probe tells whether a request asks how the gateway is: there are very many of these, and they say nothing. They come with MLflow's prefix,
+// and without it.
+func (w *watch) probe(r *http.Request) bool {
+	path := strings.TrimPrefix(r.URL.EscapedPath(), w.origin.Prefix)
 	return path == "/health" || strings.HasPrefix(path, "/health/")
 }
 
@@ -177,7 +178,7 @@ func (s *seen) done(ctx context.Context) {
 	if s.trace != nil {
 		s.trace.End(tracing.Ending{Method: method, Route: route, Decision: decision.String(), Status: s.status, RequestID: s.Header().Get(httpx.RequestID), Steps: s.steps()}, now)
 	}
-	if w.access != nil && !probe(s.request) {
+	if w.access != nil && !w.probe(s.request) {
 		s.log(ctx, route, decision, took)
 	}
 }
