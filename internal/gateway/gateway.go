@@ -320,7 +320,7 @@ func (c *call) forward() error {
 		if c.r.ContentLength > most {
 			return errs.New(errs.TooLarge, "the body is larger than the limit of %d bytes", most)
 		}
-		c.r.Body = http.MaxBytesReader(c.w, c.r.Body, most)
+		c.r.Body = http.MaxBytesReader(httpx.Servers(c.w), c.r.Body, most)
 	}
 	if c.match.Route.Threads {
 		done, err := c.gateway.turns.take(c.r.Context(), c.subject.UserID)

@@ -25,6 +25,18 @@ func (o *Origin) NameRequest(r *http.Request) string {
 	return string(strconv.AppendUint(name, rand.Uint64(), 36)) //nolint:gosec // a name, and no secret
 }
 
+// Servers gives the server's own writer of an answer, below all that is wrapped around it. http.MaxBytesReader knows that one alone: it has it
+// close the connection, on which the rest of a body would have to be read.
+func Servers(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		above, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = above.Unwrap()
+	}
+}
+
 // harmless tells whether a name can stand anywhere: in a log, in an address, on a page.
 func harmless(name string) bool {
 	for _, c := range []byte(name) {

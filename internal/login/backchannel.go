@@ -102,7 +102,7 @@ func logoutToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	if err != nil || kind != "application/x-www-form-urlencoded" {
 		return "", errs.New(errs.Invalid, "the logout token must come in a form (application/x-www-form-urlencoded)")
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, logoutMost)
+	r.Body = http.MaxBytesReader(httpx.Servers(w), r.Body, logoutMost)
 	if err := r.ParseForm(); err != nil {
 		return "", errs.Wrap(errs.Invalid, err, "the form cannot be read")
 	}
