@@ -274,7 +274,8 @@ func (a *API) problem(ctx context.Context, err error) error {
 	}
 	status := httpx.Status(err)
 	if status >= http.StatusInternalServerError {
-		a.Log.ErrorContext(ctx, "request failed", "status", status, "error", err)
+		level, what := httpx.Failure(ctx, err)
+		a.Log.Log(ctx, level, what, "status", status, "error", err)
 	}
 	return newProblem(httpx.BodyOf(err), status)
 }

@@ -178,6 +178,10 @@ func (w upstreamWatch) Asks(ctx context.Context, forwarded bool) (string, func(i
 		w.metrics.Asks()
 	}
 	return traceparent, func(status int, err error) {
+		var ours *errs.Error // the body of the request is the client's, and says so where it ends before its time
+		if err != nil && (errors.Is(ctx.Err(), context.Canceled) || errors.As(err, &ours)) {
+			err = context.Canceled
+		}
 		if w.metrics != nil {
 			w.metrics.Asked(forwarded, status, time.Since(began), err)
 		}

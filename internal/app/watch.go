@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -52,6 +53,8 @@ type seen struct {
 	trace   *tracing.Request // nil: not traced
 	pattern string           // of the gateway's own routes; "" on the way to MLflow
 	status  int
+	gone    bool // the client hung up before it could be told of a failure
+	whole   bool // the handler has come to its end
 	written int64
 
 	mu sync.Mutex
@@ -73,23 +76,32 @@ func passageOf(ctx context.Context) *gateway.Passage {
 	return nil
 }
 
-// WriteHeader notes the status (http.ResponseWriter). What comes before an answer is none.
+// WriteHeader notes the status (http.ResponseWriter). What comes before an answer is none. A failure that nobody waits for any more is most
+// often that nobody waits: it counts as no answer.
 func (s *seen) WriteHeader(status int) {
-	if s.status == 0 && status >= http.StatusOK {
-		s.status = status
+	if status >= http.StatusOK && s.status == 0 && !s.gone {
+		if s.gone = status >= http.StatusInternalServerError && s.left(); !s.gone {
+			s.status = status
+		}
 	}
 	s.ResponseWriter.WriteHeader(status)
 }
 
 // Write counts the bytes of the answer (http.ResponseWriter).
 func (s *seen) Write(piece []byte) (int, error) {
+	n, err := s.ResponseWriter.Write(piece)
+	if s.gone {
+		return n, err
+	}
 	if s.status == 0 {
 		s.status = http.StatusOK
 	}
-	n, err := s.ResponseWriter.Write(piece)
 	s.written += int64(n)
 	return n, err
 }
+
+// left tells whether the client has hung up.
+func (s *seen) left() bool { return errors.Is(s.request.Context().Err(), context.Canceled) }
 
 // Unwrap gives the writer below (http.ResponseController).
 func (s *seen) Unwrap() http.ResponseWriter { return s.ResponseWriter }
@@ -112,6 +124,7 @@ func (w *watch) over(next http.Handler) http.Handler {
 		}
 		defer s.done(ctx) // also when the answer is broken off, which is a panic (http.ErrAbortHandler)
 		next.ServeHTTP(s, r.WithContext(ctx))
+		s.whole = true
 	})
 }
 
@@ -166,8 +179,12 @@ func (s *seen) done(ctx context.Context) {
 	w, now := s.watch, time.Now()
 	took := now.Sub(s.came)
 	method, route, decision := s.cameTo()
+	cut := s.cut()
 	if w.metrics != nil {
 		w.metrics.InFlight.Dec()
+		if cut != "" {
+			w.metrics.Cut(cut)
+		}
 		w.route(s, method, route).Answered(int(decision), s.status, took)
 		for step, lap := range s.passage.Laps {
 			if lap.Took > 0 {
@@ -176,11 +193,23 @@ func (s *seen) done(ctx context.Context) {
 		}
 	}
 	if s.trace != nil {
-		s.trace.End(tracing.Ending{Method: method, Route: route, Decision: decision.String(), Status: s.status, RequestID: s.Header().Get(httpx.RequestID), Steps: s.steps()}, now)
+		s.trace.End(tracing.Ending{Method: method, Route: route, Decision: decision.String(), Status: s.status, RequestID: s.Header().Get(httpx.RequestID), Cut: cut,
+			Failed: cut == metrics.ByServer, Steps: s.steps()}, now)
 	}
 	if w.access != nil && !w.probe(s.request) {
-		s.log(ctx, route, decision, took)
+		s.log(ctx, route, cut, decision, took)
 	}
+}
+
+// cut says who broke the answer off; "" where it is whole.
+func (s *seen) cut() string {
+	switch {
+	case s.whole:
+		return ""
+	case s.left():
+		return metrics.ByClient
+	}
+	return metrics.ByServer
 }
 
 // cameTo says of which route a request was, and what it came to.
@@ -253,7 +282,7 @@ func (s *seen) steps() []tracing.Step {
 }
 
 // log writes a request's line of the access log. The path is without the query: that can have secrets.
-func (s *seen) log(ctx context.Context, route string, decision gateway.Decision, took time.Duration) {
+func (s *seen) log(ctx context.Context, route, cut string, decision gateway.Decision, took time.Duration) {
 	s.mu.Lock()
 	by := s.by
 	s.mu.Unlock()
@@ -261,6 +290,9 @@ func (s *seen) log(ctx context.Context, route string, decision gateway.Decision,
 		slog.String("decision", decision.String()), slog.Int64("bytes", s.written), slog.Float64("ms", float64(took.Microseconds())/1000), slog.String("client", s.watch.origin.Client(s.request))}
 	if by != "" {
 		attributes = append(attributes, slog.String("by", by))
+	}
+	if cut != "" {
+		attributes = append(attributes, slog.String("cut", cut))
 	}
 	s.watch.access.LogAttrs(ctx, slog.LevelInfo, "served", append(attributes, slog.String("request", s.Header().Get(httpx.RequestID)))...)
 }

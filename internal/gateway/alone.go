@@ -32,7 +32,7 @@ func (a *alone) take(ctx context.Context, k kind.Name) (func(), error) {
 	case at <- struct{}{}:
 		return func() { <-at }, nil
 	case <-ctx.Done():
-		return nil, errs.Wrap(errs.Limited, ctx.Err(), "others are changing names; try again later")
+		return nil, errs.Wrap(errs.Unavailable, ctx.Err(), "others are changing names; try again later")
 	}
 }
 

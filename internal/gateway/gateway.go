@@ -152,14 +152,14 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	passage.matched(match.Route)
 	credential, err := callers(r, match.Route)
 	if err != nil {
-		passage.refused(Authenticating, err)
+		passage.refused(r.Context(), Authenticating, err)
 		httpx.WriteError(w, r, g.Log, err)
 		return
 	}
 	subject, err := g.Auth.Authenticate(credential)
 	passage.lap(Authenticating)
 	if err != nil || subject == nil {
-		passage.unknown(err)
+		passage.unknown(r.Context(), err)
 		g.challenge(w, r, err)
 		return
 	}
@@ -175,7 +175,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = c.serve(path)
 	}
 	if err != nil {
-		passage.failed(err)
+		passage.failed(r.Context(), err)
 		if errs.Is(err, errs.Denied) || errs.Is(err, errs.NotFound) {
 			g.Audit.Record(r.Context(), c.refusal(subject, err.Error()))
 		}
@@ -352,8 +352,8 @@ func (c *call) forward() error {
 	}
 	w, effect := c.follow(out, effect)
 	c.passage.lap(Deciding)
+	defer c.passage.handedOn() // also when the answer is broken off, which is a panic
 	c.gateway.MLflow.Forward(w, out, c.passage.answered(effect))
-	c.passage.handedOn()
 	return nil
 }
 

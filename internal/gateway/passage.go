@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/httpx"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
 )
 
@@ -77,7 +78,7 @@ var decisions = [decisionCount]struct{ name, meaning string }{
 	Unauthenticated: {"unauthenticated", "without a credential, or with a wrong one; browsers are led to the sign-in page"},
 	NotFound:        {"not_found", "it does not exist, or the caller may not see that it does"},
 	Invalid:         {"invalid", "malformed, ambiguous, too large, or in conflict with what there is"},
-	Limited:         {"limited", "too many attempts or downloads"},
+	Limited:         {"limited", "too many attempts"},
 	Unavailable:     {"unavailable", "the users database, the session store or the identity provider could not be asked"},
 	BadGateway:      {"bad_gateway", "MLflow could not be asked what the decision needs, or what a list is made of"},
 }
@@ -145,9 +146,16 @@ func (p *Passage) matched(route *policy.Route) {
 }
 
 // refused says that a request ended with an error, after a step.
-func (p *Passage) refused(s Step, err error) {
+func (p *Passage) refused(ctx context.Context, s Step, err error) {
 	if p != nil {
 		p.lap(s)
+		p.ended(ctx, err)
+	}
+}
+
+// ended says what an error makes of a request. Where the client hung up nothing more was decided.
+func (p *Passage) ended(ctx context.Context, err error) {
+	if !httpx.HungUp(ctx, err) {
 		p.Decision = DecisionOf(err)
 	}
 }
@@ -160,25 +168,26 @@ func (p *Passage) granted() {
 }
 
 // failed says that a request of somebody who is known ended with an error, in the step that was under way.
-func (p *Passage) failed(err error) {
+func (p *Passage) failed(ctx context.Context, err error) {
 	switch {
 	case p == nil:
 	case p.Laps[Reading].Took == 0:
-		p.refused(Reading, err)
+		p.refused(ctx, Reading, err)
 	case p.Laps[Deciding].Took == 0:
-		p.refused(Deciding, err)
+		p.refused(ctx, Deciding, err)
 	default:
-		p.refused(Rewriting, err)
+		p.refused(ctx, Rewriting, err)
 	}
 }
 
 // unknown says that the caller is nobody who is known, or that this could not be found out.
-func (p *Passage) unknown(err error) {
-	if p == nil {
-		return
-	}
-	if p.Decision = Unauthenticated; err != nil {
-		p.Decision = DecisionOf(err)
+func (p *Passage) unknown(ctx context.Context, err error) {
+	switch {
+	case p == nil:
+	case err != nil:
+		p.ended(ctx, err)
+	default:
+		p.Decision = Unauthenticated
 	}
 }
 

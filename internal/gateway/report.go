@@ -130,7 +130,7 @@ func (g *Gateway) unknown(w http.ResponseWriter, r *http.Request, path httpx.Pat
 	subject, err := g.Auth.Authenticate(r)
 	passage.lap(Authenticating)
 	if err != nil || subject == nil {
-		passage.unknown(err)
+		passage.unknown(r.Context(), err)
 		g.challenge(w, r, err)
 		return
 	}
@@ -150,6 +150,6 @@ func (g *Gateway) unknown(w http.ResponseWriter, r *http.Request, path httpx.Pat
 	w.Header().Set(reportHeader, "true")
 	passage.decided(Reported)
 	out := g.MLflow.Prepare(r, path, r.URL.Query(), g.Origin.Client(r))
+	defer passage.handedOn() // also when the answer is broken off, which is a panic
 	g.MLflow.Forward(w, out.WithContext(upstream.Untold(out.Context())), passage.answered(nil))
-	passage.handedOn()
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -89,7 +90,16 @@ func (b *followedBody) Read(into []byte) (int, error) {
 		_ = http.NewResponseController(b.stream.call.w).SetReadDeadline(time.Now().Add(toRead)) // the server would wait for the rest of the body
 		return 0, refused
 	}
-	return n, err
+	return n, brokenOff(err)
+}
+
+// brokenOff says of a body that does not come to its end that this is the client's doing: else MLflow would seem not to answer.
+func brokenOff(err error) error {
+	var tooLarge *http.MaxBytesError
+	if err == nil || errors.Is(err, io.EOF) || errors.As(err, &tooLarge) {
+		return err
+	}
+	return errs.Wrap(errs.Invalid, err, "the body broke off before its end")
 }
 
 type followedAnswer struct {

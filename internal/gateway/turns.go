@@ -46,6 +46,6 @@ func (t *turns) take(ctx context.Context, user int64) (func(), error) {
 		return func() { <-l.slots; leave() }, nil
 	case <-ctx.Done():
 		leave()
-		return nil, errs.Wrap(errs.Limited, ctx.Err(), "too many downloads at once; try again later")
+		return nil, errs.Wrap(errs.Unavailable, ctx.Err(), "too many downloads at once; try again later")
 	}
 }

@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -50,11 +51,27 @@ func BodyOf(err error) ErrorBody {
 	return ErrorBody{forms[errs.CodeOf(err)].code, message, message}
 }
 
-// WriteError answers an error in MLflow's JSON form; it is the only place that does. Failures of ours go to the log.
+// HungUp tells whether a request failed since its client hung up: what was asked for it was given up then, and so there is no failure of
+// MLflow's or of a database's. What was decided stays decided, and a fault of ours stays one.
+func HungUp(ctx context.Context, err error) bool {
+	return errors.Is(ctx.Err(), context.Canceled) && (errors.Is(err, context.Canceled) || errs.Is(err, errs.Unavailable) || errs.Is(err, errs.BadGateway))
+}
+
+// Failure says how a failure of a request stands in the log.
+func Failure(ctx context.Context, err error) (slog.Level, string) {
+	if HungUp(ctx, err) {
+		return slog.LevelInfo, "the client hung up"
+	}
+	return slog.LevelError, "request failed"
+}
+
+// WriteError answers an error in MLflow's JSON form; it is the only place that does. Failures of ours go to the log. A client that has hung up
+// is answered too: if nothing were written, the server would answer 200, and somebody may read that who has closed one direction alone.
 func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 	status := Status(err)
 	if status >= http.StatusInternalServerError {
-		log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "status", status, "request", w.Header().Get(RequestID), "error", err)
+		level, what := Failure(r.Context(), err)
+		log.Log(r.Context(), level, what, "method", r.Method, "path", r.URL.Path, "status", status, "request", w.Header().Get(RequestID), "error", err)
 	}
 	RetryAfter(w, err)
 	WriteJSON(w, status, BodyOf(err))

@@ -2,6 +2,7 @@ package httpx_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -87,5 +88,41 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		if status := httpx.Status(errs.New(code, "x")); status < 400 || status > 599 {
 			t.Errorf("code %d has status %d", code, status)
 		}
+	}
+}
+
+// Who hangs up has nothing fail. What was decided, and faults of ours, are what they are all the same; and an answer is written, since the server
+// would answer 200 else.
+func TestHungUp(t *testing.T) {
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	late, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
+	defer cancel()
+	for _, c := range []struct {
+		name string
+		ctx  context.Context
+		err  error
+		want bool
+	}{
+		{"the database", gone, errs.Wrap(errs.Unavailable, errors.New("interrupted"), "no"), true},
+		{"MLflow", gone, errs.Wrap(errs.BadGateway, context.Canceled, "no"), true},
+		{"whatever was given up", gone, fmt.Errorf("reading: %w", context.Canceled), true},
+		{"a refusal", gone, errs.New(errs.Denied, "no"), false},
+		{"too many attempts", gone, errs.New(errs.Limited, "no"), false},
+		{"a fault of ours", gone, errors.New("row 7 is broken"), false},
+		{"a client that waits", t.Context(), errs.Wrap(errs.Unavailable, context.Canceled, "no"), false},
+		{"a client whose time is over", late, errs.Wrap(errs.Unavailable, context.DeadlineExceeded, "no"), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := httpx.HungUp(c.ctx, c.err); got != c.want {
+				t.Errorf("got %v", got)
+			}
+			var log bytes.Buffer
+			w := httptest.NewRecorder()
+			httpx.WriteError(w, httptest.NewRequest("GET", "/p", nil).WithContext(c.ctx), slog.New(slog.NewTextHandler(&log, nil)), c.err)
+			if said := log.String(); strings.Contains(said, "level=INFO msg=\"the client hung up\"") != c.want || c.want && strings.Contains(said, "ERROR") || w.Code != httpx.Status(c.err) {
+				t.Errorf("answered %d, logged %s", w.Code, said)
+			}
+		})
 	}
 }

@@ -38,15 +38,17 @@ var (
 	requests = family{"requests_total", counter, "requests that were answered. `route` is the row of the route table, or the pattern of the gateway's own route; what is in " +
 		"neither is `unmatched`. `code` is the class of the status; `none` where the client hung up before an answer", []string{"method", "route", "decision", "code"}, nil}
 	routeSeconds = family{"route_seconds_total", counter, "time that requests have taken in all; with `requests_total`, the mean of a route", []string{"method", "route"}, nil}
-	inFlight     = family{"requests_in_flight", gauge, "requests that are being answered", nil, nil}
-	duration     = family{"request_duration_seconds", histogram, "how long requests took until the end of the answer. `handler` is `mlflow`, or `gateway` for the gateway's own pages and API",
+	cut          = family{"answers_cut_total", counter, "answers that broke off before their end; the status does not tell. `by` is `client` where that hung up, `server` where MLflow died, access was revoked, or the gateway failed",
+		[]string{"by"}, nil}
+	inFlight = family{"requests_in_flight", gauge, "requests that are being answered", nil, nil}
+	duration = family{"request_duration_seconds", histogram, "how long requests took until the end of the answer. `handler` is `mlflow`, or `gateway` for the gateway's own pages and API",
 		[]string{"handler"}, long}
 	steps = family{"step_duration_seconds", histogram, "how long each step of a request to MLflow took; the steps are below", []string{"step"}, short}
 	cache = family{"cache_lookups_total", counter, "look-ups in memory. A `miss` is asked of the session store, the users database, the identity provider or MLflow",
 		[]string{"cache", "result"}, nil}
 	upstreamUp = family{"upstream_up", gauge, "1 where MLflow's health check answered the last time, which is asked every 15 seconds", nil, nil}
 	upstreamIn = family{"upstream_in_flight", gauge, "requests to MLflow whose answer has not begun", nil, nil}
-	upstream   = family{"upstream_requests_total", counter, "requests to MLflow. `purpose` is `forward` for those of clients, `ask` for the gateway's own; `result` is the class of the status, or `error` where there was no answer",
+	upstream   = family{"upstream_requests_total", counter, "requests to MLflow. `purpose` is `forward` for those of clients, `ask` for the gateway's own; `result` is the class of the status, `error` where there was no answer, or `canceled` where it was given up, since the client hung up or might not go on",
 		[]string{"purpose", "result"}, nil}
 	upstreamTook = family{"upstream_duration_seconds", histogram, "how long MLflow took until its answer began", []string{"purpose"}, long}
 	restarts     = family{"mlflow_restarts_total", counter, "in full mode: how often MLflow ended by itself, and was started again", nil, nil}
@@ -68,7 +70,7 @@ var (
 	entries     = family{"directory_entries", gauge, "rows of the users database, counted once a minute", []string{"kind"}, nil}
 	spans       = family{"trace_spans_total", counter, "spans of traces that were sent, or could not be", []string{"result"}, nil}
 	build       = family{"build_info", gauge, "1, with what this program is", []string{"version", "revision", "goversion"}, nil}
-	allFamilies = []family{requests, routeSeconds, inFlight, duration, steps, cache, upstreamUp, upstreamIn, upstream, upstreamTook, restarts, queries, queryTook,
+	allFamilies = []family{requests, routeSeconds, cut, inFlight, duration, steps, cache, upstreamUp, upstreamIn, upstream, upstreamTook, restarts, queries, queryTook,
 		connections, mostOpen, waits, waited, signIns, sessions, limited, events, eventsWait, eventsLost, age, changes, entries, spans, build}
 )
 

@@ -29,6 +29,7 @@ type Metrics struct {
 
 	requests     *prometheus.CounterVec
 	routeSeconds *prometheus.CounterVec
+	cuts         map[string]prometheus.Counter
 	InFlight     prometheus.Gauge
 	durations    [2]prometheus.Observer
 	steps        []prometheus.Observer
@@ -50,7 +51,7 @@ const Other = "other"
 
 // New makes the metrics.
 func New(o Options) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), options: o, caches: map[string]func(bool){}, queries: map[string]query{}, events: map[string]prometheus.Counter{}}
+	m := &Metrics{registry: prometheus.NewRegistry(), options: o, caches: map[string]func(bool){}, queries: map[string]query{}, cuts: map[string]prometheus.Counter{}, events: map[string]prometheus.Counter{}}
 	m.requests, m.routeSeconds = m.counters(requests), m.counters(routeSeconds)
 	m.InFlight, m.up, m.inUpstream, m.sessions = m.gauge(inFlight), m.gauge(upstreamUp), m.gauge(upstreamIn), m.gauge(sessions)
 	took := m.histograms(duration)
@@ -59,7 +60,11 @@ func New(o Options) *Metrics {
 	for _, step := range o.Steps {
 		m.steps = append(m.steps, took.WithLabelValues(step))
 	}
-	counts := m.counters(cache)
+	counts := m.counters(cut)
+	for _, by := range []string{ByClient, ByServer} {
+		m.cuts[by] = counts.WithLabelValues(by)
+	}
+	counts = m.counters(cache)
 	for _, name := range o.Caches {
 		hits, misses := counts.WithLabelValues(name, "hit"), counts.WithLabelValues(name, "miss")
 		m.caches[name] = func(hit bool) {

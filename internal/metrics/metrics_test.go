@@ -2,6 +2,7 @@ package metrics_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"errors"
 	"io"
@@ -59,6 +60,9 @@ func all() *metrics.Metrics {
 	m.Asks()
 	m.Asked(true, http.StatusOK, time.Millisecond, nil)
 	m.Asked(false, 0, time.Millisecond, io.EOF)
+	m.Asks()
+	m.Asked(true, 0, time.Millisecond, context.Canceled)
+	m.Cut(metrics.ByClient)
 	m.Up(true)
 	m.Query("SELECT", time.Millisecond, nil)
 	m.Query("PRAGMA", time.Millisecond, io.EOF)
@@ -90,6 +94,8 @@ func TestWhatIsCountedIsTold(t *testing.T) {
 		`upstream_in_flight 0`,
 		`upstream_requests_total{purpose="forward",result="2xx"} 1`,
 		`upstream_requests_total{purpose="ask",result="error"} 1`,
+		`upstream_requests_total{purpose="forward",result="canceled"} 1`, `upstream_requests_total{purpose="forward",result="error"} 0`,
+		`answers_cut_total{by="client"} 1`, `answers_cut_total{by="server"} 0`,
 		`upstream_up 1`,
 		`mlflow_restarts_total 6`,
 		`database_queries_total{operation="select",result="ok"} 1`,

@@ -1,7 +1,9 @@
 package metrics
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -11,9 +13,15 @@ import (
 
 // purpose is why MLflow is asked: 0 for a client, 1 for the gateway itself.
 type purpose struct {
-	results [len(classes) + 1]prometheus.Counter // by the class of the status; the last one without an answer
+	results [len(classes) + 2]prometheus.Counter // by the class of the status; the last two without an answer
 	took    prometheus.Observer
 }
+
+// The results without an answer.
+const (
+	unanswered = len(classes) + iota
+	canceled   // nobody waited for it any more
+)
 
 func (m *Metrics) newUpstreams() {
 	counts, took := m.counters(upstream), m.histograms(upstreamTook)
@@ -22,7 +30,8 @@ func (m *Metrics) newUpstreams() {
 			m.upstreams[i].results[at] = counts.WithLabelValues(name, classes[at])
 		}
 		failed := counts.WithLabelValues(name, "error")
-		m.upstreams[i].results[0], m.upstreams[i].results[len(classes)] = failed, failed
+		m.upstreams[i].results[0], m.upstreams[i].results[unanswered] = failed, failed
+		m.upstreams[i].results[canceled] = counts.WithLabelValues(name, "canceled")
 		m.upstreams[i].took = took.WithLabelValues(name)
 	}
 }
@@ -37,12 +46,15 @@ func purposeOf(forwarded bool) int {
 // Asks counts a request to MLflow that begins.
 func (m *Metrics) Asks() { m.inUpstream.Inc() }
 
-// Asked counts a request to MLflow whose answer has begun, or failed.
+// Asked counts a request to MLflow whose answer has begun, or failed; context.Canceled says that it was given up.
 func (m *Metrics) Asked(forwarded bool, status int, took time.Duration, err error) {
 	m.inUpstream.Dec()
 	p, at := &m.upstreams[purposeOf(forwarded)], class(status)
-	if err != nil {
-		at = len(classes)
+	switch {
+	case errors.Is(err, context.Canceled):
+		at = canceled
+	case err != nil:
+		at = unanswered
 	}
 	p.results[at].Inc()
 	p.took.Observe(took.Seconds())

@@ -72,6 +72,15 @@ func (r *Route) Answered(decision, status int, took time.Duration) {
 	r.all.durations[r.own].Observe(took.Seconds())
 }
 
+// Who broke an answer off.
+const (
+	ByClient = "client"
+	ByServer = "server"
+)
+
+// Cut counts an answer that was broken off, by one of these.
+func (m *Metrics) Cut(by string) { m.cuts[by].Inc() }
+
 // Step measures a step of a request.
 func (m *Metrics) Step(step int, took time.Duration) { m.steps[step].Observe(took.Seconds()) }
 

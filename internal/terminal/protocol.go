@@ -29,7 +29,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.As(err, &known):
 	case httpx.Status(err) >= http.StatusInternalServerError:
-		s.Log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "error", err)
+		level, what := httpx.Failure(r.Context(), err)
+		s.Log.Log(r.Context(), level, what, "path", r.URL.Path, "error", err)
 		known, status = refusal{"temporarily_unavailable", "try again in a moment"}, http.StatusServiceUnavailable
 	case errs.Is(err, errs.Limited):
 		known, status = refusal{"temporarily_unavailable", err.Error()}, http.StatusTooManyRequests

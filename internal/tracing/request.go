@@ -2,6 +2,7 @@ package tracing
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -94,6 +95,8 @@ type Ending struct {
 	Decision      string
 	Status        int // 0: the client hung up before
 	RequestID     string
+	Cut           string // who broke the answer off; "": nobody did
+	Failed        bool   // whatever the status says
 	Steps         []Step
 }
 
@@ -112,7 +115,10 @@ func (q *Request) End(e Ending, now time.Time) {
 	if e.Status != 0 {
 		span.SetAttributes(attribute.Int("http.response.status_code", e.Status))
 	}
-	if e.Status >= http.StatusInternalServerError {
+	if e.Cut != "" {
+		span.SetAttributes(attribute.String("mlflow_oidc_auth.cut", e.Cut))
+	}
+	if e.Failed || e.Status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, "")
 	}
 	inside := trace.ContextWithSpan(context.Background(), span)
@@ -142,10 +148,11 @@ func Asks(ctx context.Context, forwarded bool) (traceparent string, asked func(s
 	_, span := q.tracer.tracer.Start(trace.ContextWithSpan(context.Background(), q.begin(false)), name, trace.WithSpanKind(trace.SpanKindClient))
 	is := span.SpanContext()
 	return "00-" + is.TraceID().String() + "-" + is.SpanID().String() + "-" + is.TraceFlags().String(), func(status int, err error) {
-		if err != nil {
-			span.SetStatus(codes.Error, "") // its text may name anything
-		} else {
+		switch {
+		case err == nil:
 			span.SetAttributes(attribute.Int("http.response.status_code", status))
+		case !errors.Is(err, context.Canceled): // which is no failure: nobody waited any more
+			span.SetStatus(codes.Error, "") // its text may name anything
 		}
 		span.End()
 	}

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -185,6 +188,33 @@ func TestReceiverThatRefuses(t *testing.T) {
 	}
 	if lost.Load() != 1600 || strings.Count(log.String(), "traces cannot be sent right now") != 1 {
 		t.Errorf("%d spans are lost, and the log says %s", lost.Load(), log.String())
+	}
+}
+
+// What was given up since nobody waited any more is no failure; what broke off is, unless its client left.
+func TestWhatIsAFailure(t *testing.T) {
+	receiver := otlptest.New(t)
+	tracer := open(t, tracing.Options{Endpoint: receiver.URL + "/v1/traces", Sampler: always})
+	for _, c := range []struct {
+		name, cut string
+		failed    bool
+		err       error
+	}{{"left", "client", false, fmt.Errorf("asking: %w", context.Canceled)}, {"broken", "server", true, io.ErrUnexpectedEOF}} {
+		q := tracer.Begin(httptest.NewRequest(http.MethodGet, "/", nil), time.Now())
+		_, asked := tracing.Asks(q.In(context.Background()), false)
+		asked(0, c.err)
+		q.End(tracing.Ending{Method: "GET", Route: c.name, Status: http.StatusOK, Cut: c.cut, Failed: c.failed}, time.Now())
+	}
+	if err := tracer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for _, s := range receiver.Spans() {
+		said = append(said, fmt.Sprint(s.Name, " ", s.Failed, " ", s.Attributes["mlflow_oidc_auth.cut"]))
+	}
+	slices.Sort(said)
+	if want := []string{"GET broken true server", "GET left false client", "ask MLflow false ", "ask MLflow true "}; !slices.Equal(said, want) {
+		t.Errorf("sent are %q, want %q", said, want)
 	}
 }
 

@@ -200,9 +200,6 @@ func (m *MLflow) failed(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &coded):
 	case errors.As(err, &tooLarge):
 		err = errs.New(errs.TooLarge, "the body is larger than the limit of %d bytes", tooLarge.Limit)
-	case errors.Is(r.Context().Err(), context.Canceled):
-		m.log.InfoContext(r.Context(), "the client hung up", "method", r.Method, "path", r.URL.Path)
-		return
 	default:
 		err = errs.Wrap(errs.BadGateway, err, "MLflow cannot be reached; try again shortly")
 	}
