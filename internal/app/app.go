@@ -160,7 +160,7 @@ func (a *App) build(ctx context.Context) error {
 		httpx.WriteError(w, r, a.log, errs.New(errs.NotFound, "there is no %s %s", r.Method, r.URL.Path))
 	})
 	own := a.watch.ours(mux)
-	a.handler = a.watch.over(named(origin, a.under(origin.Prefix, own, split(own, proxy))))
+	a.handler = a.watch.over(named(origin, a.log, a.under(origin.Prefix, own, split(own, proxy))))
 	a.measure()
 	return nil
 }
@@ -189,25 +189,6 @@ func split(mux, proxy http.Handler) http.Handler {
 			return
 		}
 		proxy.ServeHTTP(w, r)
-	})
-}
-
-// transportSecurity keeps browsers from asking without TLS for a year (RFC 6797 §6.1). What other names of the domain do is theirs.
-var transportSecurity = []string{"max-age=31536000"}
-
-// named gives a request its name, has its events say where it came from, and browsers that came by TLS come so again.
-func named(origin *httpx.Origin, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if origin.TLS(r) { // without it nobody would know who says so (RFC 6797 §7.2)
-			w.Header()["Strict-Transport-Security"] = transportSecurity
-		}
-		id := []string{origin.NameRequest(r)}
-		w.Header()[httpx.RequestID] = id
-		r.Header[httpx.RequestID] = id // in place of what the client says: MLflow gets it as well
-		ctx := audit.With(r.Context(), func() audit.Origin {
-			return audit.Origin{Client: origin.Client(r), Agent: r.UserAgent(), Request: id[0], Path: r.Method + " " + r.URL.Path}
-		})
-		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
@@ -244,7 +225,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 
 	server := &http.Server{Handler: a.handler, ReadHeaderTimeout: min(20*time.Second, a.settings.RequestTimeout), ReadTimeout: a.settings.RequestTimeout, IdleTimeout: 120 * time.Second,
 		TLSConfig:      &tls.Config{MinVersion: tls.VersionTLS12}, // whatever GODEBUG says
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
+		MaxHeaderBytes: 64 << 10, ErrorLog: serverLog(a.log)}
 	served := make(chan error, 1)
 	go func() {
 		if a.settings.TLSCert != "" {

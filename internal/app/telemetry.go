@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -244,7 +243,7 @@ func (a *App) serveMetrics(ctx context.Context) {
 		return
 	}
 	server := &http.Server{Handler: a.watch.metrics.Handler(), ReadHeaderTimeout: askWithin, ReadTimeout: askWithin, WriteTimeout: 30 * time.Second,
-		IdleTimeout: 120 * time.Second, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
+		IdleTimeout: 120 * time.Second, MaxHeaderBytes: 16 << 10, ErrorLog: serverLog(a.log)}
 	go func() {
 		if err := server.Serve(a.metricsAt); !errors.Is(err, http.ErrServerClosed) {
 			a.log.Error("metrics cannot be read any more", "error", err)
