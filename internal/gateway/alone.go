@@ -39,11 +39,16 @@ func (a *alone) take(ctx context.Context, k kind.Name) (func(), error) {
 // aloneWithNames waits for the turn of a request that changes the name behind an id, or makes one.
 func (c *call) aloneWithNames() (func(), error) {
 	route := c.match.Route
+	var of kind.Name
 	switch route.Effect {
 	case policy.GrantNamed:
-		return c.gateway.alone.take(c.r.Context(), route.Creates)
+		of = route.Creates
 	case policy.DropNamed, policy.MoveNamed:
-		return c.gateway.alone.take(c.r.Context(), namedKinds[route.Needs[0].Ref])
+		of = namedKinds[route.Needs[0].Ref]
+	default:
+		return func() {}, nil
 	}
-	return func() {}, nil
+	c.passage.waits()
+	defer c.passage.goesOn()
+	return c.gateway.alone.take(c.r.Context(), of)
 }

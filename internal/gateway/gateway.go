@@ -323,7 +323,9 @@ func (c *call) forward() error {
 		c.r.Body = http.MaxBytesReader(httpx.Servers(c.w), c.r.Body, most)
 	}
 	if c.match.Route.Threads {
+		c.passage.waits()
 		done, err := c.gateway.turns.take(c.r.Context(), c.subject.UserID)
+		c.passage.goesOn()
 		if err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ const (
 	Authenticating
 	Reading
 	Deciding
+	Waiting
 	Asking
 	Rewriting
 	Following
@@ -31,6 +32,7 @@ var steps = [stepCount]struct{ name, meaning string }{
 	Authenticating: {"authenticate", "who it is"},
 	Reading:        {"read", "what the request names is read, with the body where that is decided on, as fast as the client sends it"},
 	Deciding:       {"decide", "what the caller holds, what MLflow says of what is named, and the decision"},
+	Waiting:        {"wait", "its turn has to come: of the downloads of one user, or of those who change names"},
 	Asking:         {"upstream", "MLflow, until its answer begins, with the body of the request as fast as the client sends it"},
 	Rewriting:      {"rewrite", "what the caller may not see is left out; of a list or search, with asking MLflow for it"},
 	Following:      {"effects", "permissions follow what MLflow has done"},
@@ -114,6 +116,7 @@ type Passage struct {
 	Laps     [stepCount]Lap
 
 	began, last time.Time
+	held        Lap // what of the step under way was before it had to wait
 }
 
 // Begin starts the clock.
@@ -126,6 +129,37 @@ func (p *Passage) lap(s Step) {
 	}
 	now := time.Now()
 	l := &p.Laps[s]
+	switch {
+	case l.Took > 0:
+	case p.held.Took > 0:
+		l.Began = p.held.Began
+	default:
+		l.Began = p.last.Sub(p.began)
+	}
+	l.Took += now.Sub(p.last) + p.held.Took
+	p.last, p.held = now, Lap{}
+}
+
+// waits has the step under way stand still: its turn has to come first.
+func (p *Passage) waits() {
+	if p == nil {
+		return
+	}
+	now := time.Now()
+	if p.held.Took == 0 {
+		p.held.Began = p.last.Sub(p.began)
+	}
+	p.held.Took += now.Sub(p.last)
+	p.last = now
+}
+
+// goesOn ends the waiting.
+func (p *Passage) goesOn() {
+	if p == nil {
+		return
+	}
+	now := time.Now()
+	l := &p.Laps[Waiting]
 	if l.Took == 0 {
 		l.Began = p.last.Sub(p.began)
 	}
