@@ -18,6 +18,7 @@ import (
 
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/directory"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/errs"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/login/oidc"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/filesystem"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/session/redis"
@@ -215,17 +216,27 @@ func (p patient) mlflowFindings(ctx context.Context) []finding {
 	}
 	defer done()
 	version, err := mlflow.Version(ctx)
-	if err != nil {
-		return []finding{broken("mlflow", "start MLflow there, or correct MLFLOW_UPSTREAM", "%s: %v", c.Upstream, err)}
-	}
-	all := []finding{well("mlflow", "%.40q answers at %s", version, c.Upstream)}
-	if says := concern(version); says != "" {
-		all[0] = but("mlflow", "update the gateway or MLflow", "%.40q at %s: %s", version, c.Upstream, says)
-	}
+	ask := mlflow.Searches // its version it tells whatever host it is called by
 	if c.Workspaces.Enabled {
-		if err := mlflow.HasWorkspaces(ctx); err != nil {
-			all = append(all, broken("mlflow", "start it with --enable-workspaces, or turn MLFLOW_ENABLE_WORKSPACES off", "%v", err))
-		}
+		ask = mlflow.HasWorkspaces
+	}
+	refused := ask(ctx)
+	var all []finding
+	switch {
+	case errors.Is(refused, upstream.ErrHost):
+		all = append(all, broken("mlflow", "start MLflow with --allowed-hosts "+mlflow.Host()+", which takes the place of the hosts that it takes by itself",
+			"it refuses what is for the host %s", mlflow.Host()))
+	case errs.Is(refused, errs.Unavailable):
+		all = append(all, broken("mlflow", "start it with --enable-workspaces, or turn MLFLOW_ENABLE_WORKSPACES off", "%v", refused))
+	case err != nil:
+		return []finding{broken("mlflow", "start MLflow there, or correct MLFLOW_UPSTREAM", "%s: %v", c.Upstream, err)}
+	case refused != nil:
+		all = append(all, broken("mlflow", "look into MLflow's own log", "%v", refused))
+	}
+	if says := concern(version); err == nil && says != "" {
+		all = append(all, but("mlflow", "update the gateway or MLflow", "%.40q at %s: %s", version, c.Upstream, says))
+	} else if err == nil {
+		all = append(all, well("mlflow", "%.40q answers at %s", version, c.Upstream))
 	}
 	if !near(c.Upstream) {
 		all = append(all, but("mlflow", "see that the gateway alone reaches it: whoever else does is past all permissions", "%s is reached over a network", c.Upstream))

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,11 +18,12 @@ import (
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/app"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/config"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/policy"
+	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/mlflowtest"
 	"github.com/mlflow-oidc/mlflow-oidc-auth/internal/test/world"
 )
 
 func TestDoctor(t *testing.T) {
-	w := world.New(t, world.Stub(t, http.NotFound).URL, nil)
+	w := world.New(t, world.Stub(t, known).URL, nil)
 	late := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
 		answer.Header().Set("Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
 		w.IDP.Handler().ServeHTTP(answer, r)
@@ -44,6 +47,7 @@ func TestDoctor(t *testing.T) {
 		"no database":              {map[string]string{"OIDC_USERS_DB_URI": "postgresql://u:hunter2@127.0.0.1:1/x"}, true, []string{"FAIL  database", "OIDC_USERS_DB_URI"}},
 		"a new database":           {map[string]string{"OIDC_USERS_DB_URI": "sqlite:///" + filepath.Join(t.TempDir(), "new.db")}, false, []string{"look  database", "db upgrade"}},
 		"no MLflow":                {map[string]string{"MLFLOW_UPSTREAM": "http://127.0.0.1:1"}, true, []string{"FAIL  mlflow", "MLFLOW_UPSTREAM"}},
+		"an MLflow that fails":     {map[string]string{"MLFLOW_UPSTREAM": world.Stub(t, http.NotFound).URL}, true, []string{"ok    mlflow", "FAIL  mlflow      MLflow answered 404", "MLflow's own log"}},
 		"no mlflow program":        {map[string]string{"MLFLOW_UPSTREAM": "", "MLFLOW_COMMAND": "no-such-mlflow"}, true, []string{"FAIL  mlflow", "pip install"}},
 		"no workspaces":            {map[string]string{"MLFLOW_ENABLE_WORKSPACES": "true"}, true, []string{"FAIL  mlflow", "--enable-workspaces"}},
 		"no provider":              {map[string]string{"OIDC_DISCOVERY_URL": "http://127.0.0.1:1/.well-known/openid-configuration"}, true, []string{"FAIL  provider", "connection refused"}},
@@ -84,10 +88,38 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
+// MLflow tells its version to whoever calls it by any name, and refuses all else where it does not take the name; at 127.0.0.1 it takes
+// it, and at 127.0.0.2 it does not.
+func TestDoctorSeesThatMLflowRefusesTheHost(t *testing.T) {
+	mlflow := mlflowtest.Shared(t)
+	w := world.New(t, mlflow.Address, nil)
+	for _, at := range []string{"127.0.0.1:0", "127.0.0.2:0"} {
+		listener, err := net.Listen("tcp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := &httptest.Server{Listener: listener, Config: &http.Server{Handler: &httputil.ReverseProxy{Transport: mlflow.Client.Transport, Rewrite: func(p *httputil.ProxyRequest) {
+			p.Out.URL.Scheme, p.Out.URL.Host = "http", "localhost" // and the header Host stays as it came
+		}}}}
+		before.Start()
+		t.Cleanup(before.Close)
+		for spaces, says := range map[string]string{"false": "ok    mlflow      \"" + policy.Version, "true": "start it with --enable-workspaces"} {
+			if strings.HasPrefix(at, "127.0.0.2") {
+				says = "start MLflow with --allowed-hosts " + listener.Addr().String() + ","
+			}
+			var said bytes.Buffer
+			_ = app.Doctor(t.Context(), settingsOf(t, w, map[string]string{"MLFLOW_UPSTREAM": before.URL, "MLFLOW_ENABLE_WORKSPACES": spaces}), &said)
+			if !strings.Contains(said.String(), says) || strings.Count(said.String(), "FAIL") != strings.Count(says, "start") {
+				t.Errorf("at %s, workspaces %s, it says\n%s", at, spaces, said.String())
+			}
+		}
+	}
+}
+
 // The attack: an administrator of the pages, or whoever sits at the browser of one, reads the secrets of the server out of its doctor,
 // most of all where something fails.
 func TestAttackDoctorTellsSecrets(t *testing.T) {
-	w := world.New(t, world.Stub(t, http.NotFound).URL, map[string]string{"PUBLIC_URL": "", "REDIS_PASSWORD": "hunter2-redis", "SECRET_KEY": "hunter2-key-of-the-server"})
+	w := world.New(t, world.Stub(t, known).URL, map[string]string{"PUBLIC_URL": "", "REDIS_PASSWORD": "hunter2-redis", "SECRET_KEY": "hunter2-key-of-the-server"})
 	root := w.Person(t, "root", world.Admins)
 	w.Issuer.Close() // of which nothing is remembered here
 	got := root.Do(t, http.MethodGet, "/api/2.0/mlflow/permissions/doctor", nil)

@@ -2,6 +2,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -230,6 +231,16 @@ func (m *MLflow) about(ctx context.Context, path string) ([]byte, error) {
 	return said, err
 }
 
+// Host is the name by which the gateway calls MLflow, with the port where the address has one.
+func (m *MLflow) Host() string { return m.base.Host }
+
+// Searches asks MLflow's API for an experiment. MLflow tells its health and its version whatever host it is called by; for all else it
+// looks at the host, and at its database.
+func (m *MLflow) Searches(ctx context.Context) error {
+	_, err := m.call(ctx, http.MethodGet, experimentsSearch, url.Values{"max_results": {"1"}}, nil, lookupLimit)
+	return err
+}
+
 // Returned tells each time that MLflow answers again after it could not be reached; it may be another version then. One
 // goroutine waits for it.
 func (m *MLflow) Returned() <-chan struct{} { return m.transport.returned }
@@ -297,9 +308,17 @@ func (m *MLflow) exchange(ctx context.Context, method, path string, query url.Va
 		return nil, errs.Wrap(errs.BadGateway, ErrTooLarge, "MLflow's answer is larger than the limit of %d bytes", limit)
 	case answer.StatusCode == http.StatusOK, answer.StatusCode == http.StatusNoContent:
 		return read, nil
+	case answer.StatusCode == http.StatusForbidden && bytes.HasPrefix(read, refusedHost):
+		return nil, errs.Wrap(errs.BadGateway, ErrHost, "MLflow refuses the host by which MLFLOW_UPSTREAM calls it; start it with --allowed-hosts and that host")
 	}
 	return nil, answerError(answer.StatusCode, read)
 }
+
+// ErrHost says that MLflow answers nobody who calls it by the gateway's name for it.
+var ErrHost = errors.New("it is in none of the hosts that MLflow takes")
+
+// refusedHost begins MLflow's answer to a host that it does not take (mlflow/server/security_utils.py).
+var refusedHost = []byte("Invalid Host header")
 
 // errUnsaid is why an answer is an error that MLflow gives no reason for: it has no such route, or it is no MLflow.
 var errUnsaid = errors.New("it gives no reason")
