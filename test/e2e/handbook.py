@@ -3,19 +3,18 @@ the ones before have left.
 
 A comment before a block says what becomes of it:
     <!-- run: NAME -->                it is run by the walk NAME, in the order of the page
-    <!-- run: NAME, stays -->         likewise; it does not end, and stays until the walk is over
+    <!-- run: NAME, stays -->         likewise, in a terminal of its own; it does not end, and stays until the walk is over
     <!-- not run here: WHY -->        it cannot be run by a test
 What is in .env files is loaded by a test of internal/app, and needs none."""
 
 import dataclasses
 import os
-import pathlib
 import re
 import signal
 import subprocess
 import uuid
 
-from world import ROOT, eventually
+from world import ROOT
 
 COMMANDS = {"sh", "bash", "shell", "console", "nginx", "python"}
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[a-z]*)\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S)
@@ -58,6 +57,10 @@ def of_walk(name, *names_of_pages):
     return [block for page in chosen for block in blocks(page) if block.walk == name]
 
 
+# In a shell in which this is told, what the gateway refuses is no success, though curl says nothing of it by itself.
+STRICT = 'curl() { command curl -sS --fail-with-body "$@"; echo; }'
+
+
 class Shell:
     """A bash that a reader has open. What its commands print is kept, and each is expected to succeed."""
 
@@ -65,10 +68,13 @@ class Shell:
         self.dir, self.replaced, self.printed, self.staying = directory, replaced or {}, [], []
         self.python = python
         directory.mkdir(parents=True, exist_ok=True)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_TRACKING", "OIDC_"))}
-        self.process = subprocess.Popen(["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=directory,
-                                        env=kept | env, start_new_session=True)
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_TRACKING", "OIDC_"))} | env
+        self.process = self.terminal("bash", cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.tell("set -e -o pipefail")
+
+    def terminal(self, *command, **how):
+        """Opens a terminal, which knows nothing of what was said in others."""
+        return subprocess.Popen(command, stderr=subprocess.STDOUT, env=self.env, start_new_session=True, **how)
 
     def tell(self, line):
         self.process.stdin.write(line + "\n")
@@ -83,11 +89,16 @@ class Shell:
         script.write_text(text)
         if block.stays:
             output = script.with_suffix(".log")
-            output.touch()
-            said = self.ask(f"setsid bash -c 'source {script}' >{output} 2>&1 & echo $!", block)
-            self.staying.append(int(said.split()[-1]))
+            folder = self.ask("pwd", block).strip()
+            with output.open("wb") as into:
+                self.staying.append(self.terminal("bash", "-e", script, cwd=folder, stdin=subprocess.DEVNULL, stdout=into))
             return output
         return self.ask(f"{self.python} {script}" if block.language == "python" else f"source {script}", block)
+
+    def stays(self, output):
+        """Tells that the last that was begun goes on."""
+        assert self.staying[-1].poll() is None, output.read_text()
+        return True
 
     def ask(self, line, block):
         done = f"done {uuid.uuid4().hex}"
@@ -101,21 +112,11 @@ class Shell:
         raise AssertionError(f"{block.page}:{block.line} does not succeed:\n{block.text}\n{''.join(said)}")
 
     def end(self):
-        for pid in self.staying:
-            try:
-                os.killpg(pid, signal.SIGTERM)
-            except ProcessLookupError:
-                continue
-        for pid in self.staying:
-            eventually(lambda: ended(pid), f"{pid} ends", 60)
+        for process in self.staying:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+        for process in self.staying:
+            process.wait(60)
         self.process.stdin.close()
         self.process.wait(30)
         self.process.stdout.close()
-
-
-def ended(pid):
-    try:
-        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return True
-    return state == "Z"

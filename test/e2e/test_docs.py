@@ -9,13 +9,14 @@ import sys
 
 import pytest
 
-from handbook import COMMANDS, Block, Shell, blocks, of_walk, pages
+from handbook import COMMANDS, STRICT, Block, Shell, blocks, of_walk, pages
 from plugin import provider
 from world import ADA, FRED, ROOT, VERA, Gateway
 
 # Who runs the blocks of each walk.
 WALKS = {"development": "the development server, in which most of the tests are", "start": "test_walk.py", "nginx": "test_proxies.py", "balancer": "test_proxies.py",
-         "house": "test_page_of_commands", "keys": "test_key_in_place_of_a_secret"}
+         "house": "test_page_of_commands", "keys": "test_key_in_place_of_a_secret",
+         "plugin": "test_migration.py", "basic": "test_migration.py", "keycloak": "test_providers.py"}
 
 
 def test_every_block_is_run_or_says_why_not():
@@ -86,8 +87,7 @@ def shell(house, request):
     made = Shell(house.log.parent, sys.executable, {"https://mlflow.example.com": house.url, "mlo_…": house.tokens[VERA]},
                  PATH=f"{ROOT / 'bin'}:{os.path.dirname(sys.executable)}:{os.environ['PATH']}", URL=house.url, ADMIN=ADA, ADMIN_TOKEN=house.tokens[ADA],
                  USERNAME=VERA, TOKEN=house.tokens[VERA], MLFLOW_TRACKING_USERNAME=ADA, MLFLOW_TRACKING_PASSWORD=house.tokens[ADA])
-    # What the gateway refuses is no success, though curl says nothing of it without being told.
-    made.tell('curl() { command curl -sS --fail-with-body "$@"; echo; }')
+    made.tell(STRICT)
     yield made
     made.end()
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import sys
 import urllib.parse
 
 import mlflow
@@ -10,6 +11,7 @@ import requests
 from playwright.sync_api import expect
 
 from browser import opened
+from handbook import STRICT, Shell, of_walk
 from providers import ADMINS, LEO, MEMBERS, MONA, NORA, NOTEBOOK, TEAM, VISITORS, WIKI
 from world import ADA, FRED, VERA
 
@@ -56,6 +58,21 @@ def test_groups_of_the_provider_decide(site, chromium):
         assert given.ok, given.text()
         got = f"{site.url}/api/2.0/mlflow/experiments/get?experiment_id={experiment}"
         assert [person.context.request.get(got).status for person in (ada, vera, fred)] == [200, 200, 404]
+
+
+def test_command_of_the_page_gives_to_a_group_inside_another(site, chromium, tmp_path):
+    with opened(chromium) as ada, opened(chromium) as vera:
+        signed_in(site, ada, ADA)
+        signed_in(site, vera, VERA)
+        got = site.url + "/api/2.0/mlflow/experiments/get?experiment_id=1"
+        assert vera.context.request.get(got).status == 404
+        made = ada.context.request.post(site.url + CURRENT + "/tokens", data={"name": "of the page"}, headers={"Origin": site.url})
+        shell = Shell(tmp_path, sys.executable, URL=site.url, USERNAME=ADA, TOKEN=made.json()["token"])
+        shell.tell(STRICT)
+        for block in of_walk("keycloak"):
+            shell.run(block)
+        shell.end()
+        assert vera.context.request.get(got).status == 200
 
 
 def test_who_is_in_no_allowed_group_is_told_so(site, page):
