@@ -1,5 +1,6 @@
 """A newcomer goes through docs/start.md, and the first steps of README.md, in a fresh clone: every command is taken from the pages, to the letter but for
-the ports, which other tests may have. What a page says to do with a browser is done without one."""
+the ports, which other tests may have. What a page says to do with a browser is done without one. No terminal knows mlflow by itself; the environment
+of the tests is in the place of the one that a page has made."""
 
 import json
 import os
@@ -25,21 +26,32 @@ class Newcomer:
         self.clone = directory / "mlflow-oidc-auth"
         self.replaced = {"127.0.0.1:8080": f"127.0.0.1:{ports[0]}",
                          "--port 5000": f"--port {ports[1]}", "127.0.0.1:5000": f"127.0.0.1:{ports[1]}", "127.0.0.1:9090": f"127.0.0.1:{ports[2]}"}
-        python = os.path.dirname(sys.executable)
+        path = os.pathsep.join(one for one in os.environ["PATH"].split(os.pathsep) if not os.path.exists(os.path.join(one, "mlflow")))
         # What is cloned is what is here.
         here = {"GIT_CONFIG_COUNT": "2", "GIT_CONFIG_KEY_0": f"url.{ROOT.as_uri()}.insteadOf", "GIT_CONFIG_VALUE_0": "https://github.com/mlflow-oidc/mlflow-oidc-auth.git",
                 "GIT_CONFIG_KEY_1": "safe.directory", "GIT_CONFIG_VALUE_1": "*"}  # it may belong to another user than the one who tests
-        self.shell = Shell(directory, sys.executable, self.replaced, PATH=f"{self.clone}/bin:{python}:{os.environ['PATH']}", **here)
+        self.shells, self.open = [], lambda: self.shells.append(Shell(directory, "python", self.replaced, PATH=path, **here))
+        self.open()
         self.ahead = of_walk("start", PAGE)
 
     def follow(self, beginning, answers=None):
         """Runs the next block of the page, which begins so; one that stays, until there is an answer."""
         block = self.ahead.pop(0)
         assert block.text.startswith(beginning), f"the page goes on otherwise, at line {block.line}: {block.text}"
-        said = self.shell.run(block)
+        said = self.shells[-1].run(block)
         if answers:
-            eventually(lambda: answers(said), f"{beginning} answers", 120)
+            eventually(lambda: self.shells[-1].stays(said) and answers(said), f"{beginning} answers", 120)
         return said
+
+    def install_mlflow(self):
+        """Does step 2, in the folder where the first terminal is."""
+        (self.clone / ".venv").symlink_to(sys.prefix)
+        self.shells[-1].tell(". .venv/bin/activate")
+
+    def another_terminal(self):
+        """Goes on in another terminal in the same folder."""
+        self.open()
+        self.shells[-1].tell(f"cd {self.clone}")
 
     def answering(self, path):
         def answers(log):
@@ -64,7 +76,8 @@ class Newcomer:
 def newcomer(tmp_path):
     made = Newcomer(tmp_path)
     yield made
-    made.shell.end()
+    for shell in reversed(made.shells):
+        shell.end()
 
 
 def commit(directory):
@@ -75,7 +88,8 @@ def test_newcomer_gets_through(newcomer):
     follow, url = newcomer.follow, newcomer.url
     assert "serve" in follow("git clone")
     assert commit(newcomer.clone) == commit(ROOT)
-    follow("mlflow server", newcomer.answering(newcomer.replaced["127.0.0.1:5000"].join(["http://", "/health"])))
+    newcomer.install_mlflow()
+    follow(". .venv/bin/activate\nmlflow server", newcomer.answering(newcomer.replaced["127.0.0.1:5000"].join(["http://", "/health"])))
     follow("python3 -c")
     follow("bin/mlflow-oidc-auth-dev", lambda log: "OIDC_CLIENT_SECRET=" in log.read_text())
     said = follow("bin/mlflow-oidc-auth config")
@@ -88,8 +102,9 @@ def test_newcomer_gets_through(newcomer):
     assert newcomer.browser(ADA).get(url + "/api/2.0/mlflow/users/current", timeout=30).json()["is_admin"] is True
     vera = newcomer.browser(VERA)
     token = vera.post(url + "/api/2.0/mlflow/users/current/tokens", json={"name": "laptop"}, timeout=30).json()["token"]
-    newcomer.shell.replaced["mlo_…"] = token
-    assert "Created experiment 'vision/digits' with id 1" in follow("export MLFLOW_TRACKING_URI")
+    newcomer.replaced["mlo_…"] = token
+    newcomer.another_terminal()
+    assert "Created experiment 'vision/digits' with id 1" in follow(". .venv/bin/activate\nexport MLFLOW_TRACKING_URI")
     follow("import mlflow")
     runs = vera.post(url + "/ajax-api/2.0/mlflow/runs/search", json={"experiment_ids": ["1"]}, timeout=30).json()["runs"]
     assert [(run["data"]["params"][0]["value"], run["data"]["metrics"][0]["value"]) for run in runs] == [("0.1", 0.25)]
