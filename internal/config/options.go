@@ -50,7 +50,7 @@ var options = []Option{
 	{"LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL", false, logLevel},
 	{"LOG_FORMAT", "text", "text or json", false, logFormat},
 	{"ACCESS_LOG", "false", "a line of the log for each request but health checks: who, what, and what came of it", false, boolean(func(c *Config) *bool { return &c.AccessLog })},
-	{"METRICS_ADDR", "", "address and port at which Prometheus reads `/metrics`, such as `127.0.0.1:9090`; they are nowhere else. Whoever reaches it may read them; empty: nowhere", false, unlessEmpty(address(func(c *Config) *string { return &c.Metrics }))},
+	{"METRICS_ADDR", "", "address and port at which Prometheus reads `/metrics`, such as `127.0.0.1:9464`; they are nowhere else. Whoever reaches it may read them; empty: nowhere", false, unlessEmpty(address(func(c *Config) *string { return &c.Metrics }))},
 	{"OTEL_EXPORTER_OTLP_ENDPOINT", "", "whom traces are sent to by OTLP over HTTP, such as `http://127.0.0.1:4318`, to `/v1/traces` below it; empty: nobody", false, otlpEndpoint(func(c *Config) *string { return &c.Traces.Base })},
 	{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "", "the whole address in its place", false, otlpEndpoint(func(c *Config) *string { return &c.Traces.Endpoint })},
 	{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "only `http/protobuf`", false, text(func(c *Config) *string { return &c.Traces.Protocol })},

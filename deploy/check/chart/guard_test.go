@@ -103,7 +103,7 @@ func TestSecretsAreNamedAndNotHeld(t *testing.T) {
 
 func TestSettingsBecomeTheEnvironmentAsTheyAreWritten(t *testing.T) {
 	for file, want := range map[string]map[string]string{
-		"small": {"LISTEN_ADDR": ":8080", "METRICS_ADDR": ":9090", "MLFLOW_UPSTREAM": "http://mlflow-mlflow-oidc-auth-mlflow:5000", "PUBLIC_URL": "https://mlflow.example.com",
+		"small": {"LISTEN_ADDR": ":8080", "METRICS_ADDR": ":9464", "MLFLOW_UPSTREAM": "http://mlflow-mlflow-oidc-auth-mlflow:5000", "PUBLIC_URL": "https://mlflow.example.com",
 			"OIDC_USERS_DB_URI": "sqlite:////var/lib/mlflow-oidc-auth/auth.db", "SESSION_FILE_DIR": "/var/lib/mlflow-oidc-auth/sessions", "OIDC_GROUP_NAME": "mlflow"},
 		"ha": {"MLFLOW_UPSTREAM": "http://mlflow:5000", "MAX_FILTERED_BODY_BYTES": "134217728", "OIDC_USE_REFRESH_TOKEN": "true", "OIDC_DB_POOL_SIZE": "10",
 			"SESSION_TYPE": "redis", "SESSION_FILE_DIR": ""},
