@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -57,11 +58,17 @@ func (a *App) openTelemetry(ctx context.Context) error {
 	if c.AccessLog {
 		a.watch.access = a.log
 	}
+	return a.openTraces(ctx, version)
+}
+
+// openTraces sets up the sending of traces, where they are sent to somebody.
+func (a *App) openTraces(ctx context.Context, version string) error {
+	c := a.settings
 	address := c.Traces.Address()
 	if address == "" {
 		return nil
 	}
-	o := tracing.Options{Endpoint: address, Headers: c.Traces.Sent(), Service: c.Traces.Service, Version: version, Attributes: c.Traces.Attributes, Log: a.log,
+	o := tracing.Options{Endpoint: address, Headers: c.Traces.Sent(), Compress: c.Traces.Compress, Service: c.Traces.Name(), Version: version, Attributes: c.Traces.Attributes, Log: a.log,
 		Sampler: tracing.Sampler{FollowsClient: c.Traces.FollowsClient, Ratio: c.Traces.Ratio()}}
 	if m := a.watch.metrics; m != nil {
 		o.Sent = m.Spans
@@ -74,6 +81,13 @@ func (a *App) openTelemetry(ctx context.Context) error {
 		if o.Roots = x509.NewCertPool(); !o.Roots.AppendCertsFromPEM(pem) {
 			return fmt.Errorf("OTEL_EXPORTER_OTLP_CERTIFICATE %s holds no certificate in PEM", c.Traces.CAFile)
 		}
+	}
+	if c.Traces.CertFile != "" {
+		shown, err := tls.LoadX509KeyPair(c.Traces.CertFile, c.Traces.KeyFile)
+		if err != nil {
+			return fmt.Errorf("reading OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY: %w", err)
+		}
+		o.Certificate = &shown
 	}
 	tracer, err := tracing.New(ctx, o)
 	if err != nil {

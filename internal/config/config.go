@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -217,7 +218,8 @@ func Load(getenv func(string) (string, bool), dotenvPath string, flags map[strin
 		return strings.TrimSpace(file[name])
 	}
 	wrong = append(wrong, c.assemble(lookup)...)
-	c.unheeded = unheeded(file, getenv, c.secretsOf)
+	c.unheeded = append(unheeded(file, getenv, c.secretsOf), c.Traces.unheeded(lookup)...)
+	slices.Sort(c.unheeded)
 	return c, errors.Join(wrong...)
 }
 

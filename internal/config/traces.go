@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -14,10 +15,12 @@ type Traces struct {
 	Protocol            string
 	Headers, OwnHeaders map[string]string
 	CAFile              string
+	CertFile, KeyFile   string // that are shown to the receiver
+	Compress            bool   // by gzip
 	FollowsClient       bool   // a trace that a client has begun is sent as the client says
 	Sampler             string // of all others
 	Argument            float64
-	Service             string
+	Service             string // see Name
 	Attributes          map[string]string
 }
 
@@ -48,12 +51,61 @@ func (t Traces) Ratio() float64 {
 	return t.Argument
 }
 
-// check finds what cannot be. The protocol is often set for all programs of a machine, and matters where traces are sent alone.
+// serviceName is the attribute that says what sends traces.
+const serviceName = "service.name"
+
+// Name is what the sender of traces is called. OTEL_SERVICE_NAME comes before the attribute (OpenTelemetry SDK environment variables).
+func (t Traces) Name() string {
+	return cmp.Or(t.Service, t.Attributes[serviceName], "mlflow-oidc-auth")
+}
+
+// check finds what cannot be. These are often set for all programs of a machine, and matter where traces are sent alone.
 func (t Traces) check() []error {
-	if t.Address() != "" && t.Protocol != "" && t.Protocol != "http/protobuf" {
-		return []error{fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL is %q; traces are sent by http/protobuf alone, which receivers take at port 4318", t.Protocol)}
+	if t.Address() == "" {
+		return nil
 	}
-	return nil
+	var wrong []error
+	if t.Protocol != "" && t.Protocol != "http/protobuf" {
+		wrong = append(wrong, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL is %q; traces are sent by http/protobuf alone, which receivers take at port 4318", t.Protocol))
+	}
+	if (t.CertFile == "") != (t.KeyFile == "") {
+		wrong = append(wrong, errors.New("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY are set together or not at all"))
+	}
+	return wrong
+}
+
+// unheededOfTraces are settings of OpenTelemetry's that are not heeded, with the value that changes nothing. Some of them would have no
+// traces sent, or by another way.
+var unheededOfTraces = map[string]string{
+	"OTEL_SDK_DISABLED": "false", "OTEL_TRACES_EXPORTER": "otlp", "OTEL_CONFIG_FILE": "",
+	"OTEL_BSP_MAX_QUEUE_SIZE": "", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "", "OTEL_BSP_EXPORT_TIMEOUT": "",
+	"OTEL_EXPORTER_OTLP_TIMEOUT": "", "OTEL_EXPORTER_OTLP_INSECURE": "", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "", "OTEL_EXPORTER_OTLP_TRACES_INSECURE": "",
+	"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION": "",
+	"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE": "", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE": "", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY": "",
+}
+
+// unheeded gives those that are set. Where no traces are sent they are for other programs.
+func (t Traces) unheeded(lookup func(name string) string) []string {
+	var names []string
+	if t.Address() == "" {
+		return nil
+	}
+	for name, same := range unheededOfTraces {
+		if value := lookup(name); value != "" && value != same {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// compression takes an empty value for none, as OpenTelemetry does.
+func compression(c *Config, v string) error {
+	switch v {
+	case "", "none", "gzip":
+		c.Traces.Compress = v == "gzip"
+		return nil
+	}
+	return errors.New("it must be gzip or none")
 }
 
 func otlpEndpoint(field func(*Config) *string) setter {

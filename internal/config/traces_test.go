@@ -1,8 +1,12 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // endpoint is the address that traces are sent to, with what is put behind it.
@@ -34,6 +38,47 @@ func TestTracesAreSentByHTTPAlone(t *testing.T) {
 		}
 		if err := settings.CheckServe(); (err != nil) != c.wrong || err != nil && !strings.Contains(err.Error(), "http/protobuf alone") {
 			t.Errorf("%s by %q: %v", c.endpoint, c.protocol, err)
+		}
+	}
+	good["OTEL_EXPORTER_OTLP_CLIENT_KEY"] = "key.pem"
+	settings, err := with(t, good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := settings.CheckServe(); err == nil || !strings.Contains(err.Error(), "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY are set together") {
+		t.Errorf("a key alone: %v", err)
+	}
+}
+
+// Whoever has OpenTelemetry set up for all programs of a machine hears of what this one does not heed, but not of what makes no difference.
+func TestUnheededSettingsOfTracesAreNamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), ".env")
+	if err := os.WriteFile(path, []byte("OTEL_EXPORTER_OTLP_TIMEOUT=5000\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf", "OTEL_SDK_DISABLED": "", "OTEL_METRICS_EXPORTER": "otlp"}
+	for endpoint, want := range map[string][]string{"": nil, "http://otel:4318": {"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_TRACES_EXPORTER"}} {
+		env["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint
+		c, err := Load(lookup(env), path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, c.Unheeded()); diff != "" {
+			t.Errorf("with traces sent to %q: %s", endpoint, diff)
+		}
+	}
+}
+
+func TestNameOfWhoSendsTraces(t *testing.T) {
+	for _, c := range []struct{ name, attributes, want string }{
+		{"", "", "mlflow-oidc-auth"},
+		{"", "service.name=ours,service.namespace=ml", "ours"},
+		{"named", "service.name=ours", "named"},
+		{"named", "", "named"},
+	} {
+		settings, err := with(t, map[string]string{"OTEL_SERVICE_NAME": c.name, "OTEL_RESOURCE_ATTRIBUTES": c.attributes})
+		if err != nil || settings.Traces.Name() != c.want {
+			t.Errorf("%q with %q is %q, want %q (%v)", c.name, c.attributes, settings.Traces.Name(), c.want, err)
 		}
 	}
 }

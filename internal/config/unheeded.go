@@ -38,6 +38,5 @@ func unheeded(file map[string]string, getenv func(string) (string, bool), secret
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names)
 	return names
 }

@@ -147,7 +147,46 @@ func TestWhatAClientDecides(t *testing.T) {
 	}
 }
 
-// Nobody waits for who receives traces: not a request, and not for long the end of the program.
+// The attack: choose what is sent by the id of the trace, where the ratio alone decides.
+func TestAttackIDsThatARatioTakes(t *testing.T) {
+	const millionth = 1e-6
+	for name, c := range map[string]struct {
+		ratio float64
+		id    string
+		sent  int
+	}{
+		"have everything sent": {millionth, "4bf92f3577b34da60000000000000000", 0},
+		"have nothing sent":    {1 - millionth, "4bf92f3577b34da6ffffffffffffffff", 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			receiver := otlptest.New(t)
+			tracer := open(t, tracing.Options{Endpoint: receiver.URL + "/v1/traces", Sampler: tracing.Sampler{Ratio: c.ratio}})
+			for _, flags := range []string{"-00", "-01"} {
+				follow(tracer, true, http.Header{"Traceparent": {"00-" + c.id + "-" + clientsSpan + flags}})
+			}
+			if err := tracer.Close(); err != nil || len(receiver.Spans()) != 2*c.sent {
+				t.Errorf("%v are sent (%v)", receiver.Spans(), err)
+			}
+		})
+	}
+}
+
+// What a client has begun is sent as a whole or not at all, in the part that the ratio says.
+func TestRatioOfWhatClientsBegin(t *testing.T) {
+	receiver := otlptest.New(t)
+	tracer := open(t, tracing.Options{Endpoint: receiver.URL + "/v1/traces", Sampler: tracing.Sampler{Ratio: 0.5}})
+	for range 400 {
+		follow(tracer, true, http.Header{"Traceparent": {clientsParent}})
+	}
+	if err := tracer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(receiver.Spans()); n%4 != 0 || n < 4*120 || n > 4*280 {
+		t.Errorf("%d spans of 1600 are sent", n)
+	}
+}
+
+// Nobody waits for who receives traces: not a request, and not for long the end of the program. What has no place in the queue is counted.
 func TestReceiverThatHangs(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections, and never answers
@@ -155,13 +194,19 @@ func TestReceiverThatHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	tracer := open(t, tracing.Options{Endpoint: "http://" + listener.Addr().String() + "/v1/traces", Sampler: always})
+	var log bytes.Buffer
+	var lost atomic.Int64
+	tracer := open(t, tracing.Options{Endpoint: "http://" + listener.Addr().String() + "/v1/traces", Sampler: always, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Sent: func(spans int, _ error) { lost.Add(int64(spans)) }}) // none is sent
 	began := time.Now()
 	for range 20_000 { // more spans than wait
 		follow(tracer, true, http.Header{})
 	}
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("20,000 requests took %v", took)
+	}
+	if n := lost.Load(); n < 80_000-8192-512 || n > 80_000-8192 || strings.Count(log.String(), "spans wait already") != 1 {
+		t.Errorf("%d spans of 80,000 are lost, and the log says %s", n, log.String())
 	}
 	began = time.Now()
 	if err := tracer.Close(); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 8*time.Second {
