@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -192,6 +193,28 @@ func TestMetricsAreNotAtThePortOfPeople(t *testing.T) {
 	}
 	if Text(monitor, "spec", "endpoints", 0, "port") != Text(metrics, "spec", "ports", 0, "name") || len(selected) < 4 {
 		t.Errorf("the monitor reads %v", At(monitor, "spec"))
+	}
+}
+
+// By the job alone it is noticed that nothing is told any more.
+func TestAlertsAreAboutTheJobOfTheMonitor(t *testing.T) {
+	alerts, err := os.ReadFile(filepath.Join(dir, "..", "..", "prometheus", "alerts.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, values := range []map[string]any{valuesOf(t, "ha"), change(valuesOf(t, "ha"), "tracking", "nameOverride")} {
+		objects := render(t, values)
+		i := slices.IndexFunc(objects, func(o Object) bool { return o["kind"] == "ServiceMonitor" })
+		relabelings, _ := At(objects[i], "spec", "endpoints", 0, "relabelings").([]any)
+		job := ""
+		for _, one := range relabelings {
+			if Text(one, "targetLabel") == "job" && At(one, "sourceLabels") == nil {
+				job = Text(one, "replacement")
+			}
+		}
+		if named := `up{job="` + job + `"}`; job == "" || !strings.Contains(string(alerts), named+" == 0 or absent("+named+")") {
+			t.Errorf("the job is %q, of which no alert says that it is down, or gone", job)
+		}
 	}
 }
 
