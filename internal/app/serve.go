@@ -50,7 +50,7 @@ func Serve(ctx context.Context, c *config.Config, mlflowArgs []string, output io
 		if c.Workspaces.Enabled {
 			mlflowArgs = append(slices.Clone(mlflowArgs), "--enable-workspaces")
 		}
-		if own, err = supervise.Start(supervise.Options{Command: c.MLflowCommand, Args: mlflowArgs, Log: log, Output: output, Grace: c.Grace}); err != nil {
+		if own, err = supervise.Start(supervise.Options{Command: c.MLflowCommand, Args: mlflowArgs, Log: log, Output: output, Lines: linesOfMLflow(c, output), Grace: c.Grace}); err != nil {
 			return err
 		}
 		defer func() {
@@ -101,6 +101,15 @@ func prefixOf(mlflowArgs []string) (string, error) {
 		return "", fmt.Errorf("--static-prefix is %q: %w", given, err)
 	}
 	return prefix, nil
+}
+
+// linesOfMLflow is where the lines of the MLflow of full mode go in a log of objects; nil in one of text. They have no level of ours, and so
+// none is left out.
+func linesOfMLflow(c *config.Config, output io.Writer) *slog.Logger {
+	if !c.LogJSON {
+		return nil
+	}
+	return slog.New(slog.NewJSONHandler(output, nil))
 }
 
 // Logger makes the log that the settings ask for.

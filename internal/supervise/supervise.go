@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 // Options say what to start.
@@ -24,7 +25,8 @@ type Options struct {
 	Command string   // the mlflow command
 	Args    []string // for `mlflow server`, as given after --
 	Log     *slog.Logger
-	Output  io.Writer // where MLflow's own log goes
+	Output  io.Writer    // where MLflow's own lines go, behind "mlflow | "
+	Lines   *slog.Logger // where they go in place of that; nil: to Output
 	Grace   time.Duration
 }
 
@@ -221,12 +223,27 @@ func (s *Server) copy(from io.Reader) {
 	for {
 		line, err := lines.ReadSlice('\n')
 		if len(line) > 0 {
-			fmt.Fprintf(s.Output, "mlflow | %s\n", bytes.TrimRight(line, "\r\n"))
+			s.pass(bytes.TrimRight(line, "\r\n"))
 		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return
 		}
 	}
+}
+
+// pass passes on a line. Clients have a say in what MLflow writes, and so no character may move what a terminal shows.
+func (s *Server) pass(line []byte) {
+	line = bytes.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, line)
+	if s.Lines != nil {
+		s.Lines.Info(string(line), "source", "mlflow")
+		return
+	}
+	fmt.Fprintf(s.Output, "mlflow | %s\n", line)
 }
 
 // withheld are what MLflow does not get: the gateway's own settings, for MLflow runs code of its users, who must not read

@@ -3,6 +3,7 @@ package supervise
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -396,6 +398,28 @@ func TestOutputIsPassedOnLineByLine(t *testing.T) {
 	}
 	if x != 3*longestLine {
 		t.Errorf("%d of %d bytes of the long line were passed on", x, 3*longestLine)
+	}
+}
+
+// The attack: a line of MLflow's, which says what a client has sent, looks like another one of the log, or hides those before it.
+func TestAttackLinesThatMoveATerminal(t *testing.T) {
+	const said = "a\tb\r\ntime=now\rmsg=forged\x1b[2J\x9b\u009b\x00é\n\n\x7flast"
+	var text, objects bytes.Buffer
+	(&Server{Options: Options{Output: &text}}).copy(strings.NewReader(said))
+	if want := "mlflow | a\tb\nmlflow | time=now\ufffdmsg=forged\ufffd[2J\ufffd\ufffd\ufffdé\nmlflow | \nmlflow | \ufffdlast\n"; text.String() != want {
+		t.Errorf("passed on is %q, want %q", text.String(), want)
+	}
+	(&Server{Options: Options{Output: &text, Lines: slog.New(slog.NewJSONHandler(&objects, nil))}}).copy(strings.NewReader(said))
+	var lines []string
+	for line := range strings.Lines(objects.String()) {
+		var one struct{ Msg, Source string }
+		if err := json.Unmarshal([]byte(line), &one); err != nil || one.Source != "mlflow" || strings.ContainsFunc(strings.TrimSuffix(line, "\n"), unicode.IsControl) {
+			t.Errorf("%q is no object (%v)", line, err)
+		}
+		lines = append(lines, one.Msg)
+	}
+	if want := []string{"a\tb", "time=now\ufffdmsg=forged\ufffd[2J\ufffd\ufffd\ufffdé", "", "\ufffdlast"}; !slices.Equal(lines, want) {
+		t.Errorf("passed on are %q, want %q", lines, want)
 	}
 }
 
