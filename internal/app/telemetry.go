@@ -181,22 +181,22 @@ func (a *App) measure() {
 type upstreamWatch struct{ *watch }
 
 // Asks is told that a request begins.
-func (w upstreamWatch) Asks(ctx context.Context, forwarded bool) (string, func(int, error)) {
+func (w upstreamWatch) Asks(ctx context.Context, forwarded bool) (string, func(int, time.Duration, error)) {
 	traceparent, traced := tracing.Asks(ctx, forwarded)
 	if w.metrics == nil && traced == nil {
-		return "", func(int, error) {}
+		return "", func(int, time.Duration, error) {}
 	}
 	began := time.Now()
 	if w.metrics != nil {
 		w.metrics.Asks()
 	}
-	return traceparent, func(status int, err error) {
+	return traceparent, func(status int, sending time.Duration, err error) {
 		var ours *errs.Error // the body of the request is the client's, and says so where it ends before its time
 		if err != nil && (errors.Is(ctx.Err(), context.Canceled) || errors.As(err, &ours)) {
 			err = context.Canceled
 		}
 		if w.metrics != nil {
-			w.metrics.Asked(forwarded, status, time.Since(began), err)
+			w.metrics.Asked(forwarded, status, time.Since(began)-sending, err)
 		}
 		if traced != nil {
 			traced(status, err)

@@ -50,7 +50,7 @@ var (
 	upstreamIn = family{"upstream_in_flight", gauge, "requests to MLflow whose answer has not begun", nil, nil}
 	upstream   = family{"upstream_requests_total", counter, "requests to MLflow. `purpose` is `forward` for those of clients, `ask` for the gateway's own; `result` is the class of the status, `error` where there was no answer, or `canceled` where it was given up, since the client hung up or might not go on",
 		[]string{"purpose", "result"}, nil}
-	upstreamTook = family{"upstream_duration_seconds", histogram, "how long MLflow took until its answer began", []string{"purpose"}, long}
+	upstreamTook = family{"upstream_duration_seconds", histogram, "how long MLflow took until its answer began, from when it had the body of the request", []string{"purpose"}, long}
 	restarts     = family{"mlflow_restarts_total", counter, "in full mode: how often MLflow ended by itself, and was started again", nil, nil}
 	queries      = family{"database_queries_total", counter, "statements to the users database; `error` also where a name is taken", []string{"operation", "result"}, nil}
 	queryTook    = family{"database_query_duration_seconds", histogram, "how long they took", []string{"operation"}, short}
