@@ -294,54 +294,6 @@ func TestPagesNameTestsThatAreThere(t *testing.T) {
 	}
 }
 
-// What an alert leads to is there, and says what to do; and no alert is explained that is none.
-func TestEachAlertHasARunbook(t *testing.T) {
-	var rules struct {
-		Groups []struct {
-			Rules []struct {
-				Alert, Expr string
-				Annotations struct {
-					Summary string
-					Runbook string `yaml:"runbook_url"`
-				}
-			}
-		}
-	}
-	if err := yaml.Unmarshal([]byte(readFile(t, filepath.Join(root, "deploy", "prometheus", "alerts.yaml"))), &rules); err != nil {
-		t.Fatal(err)
-	}
-	_, below, _ := strings.Cut(readFile(t, filepath.Join(root, "docs", "observability.md")), "\n## Alerts\n")
-	var explained, alerts []string
-	for _, heading := range regexp.MustCompile(`(?m)^### (\w+)$`).FindAllStringSubmatch(below, -1) {
-		explained = append(explained, heading[1])
-	}
-	for _, group := range rules.Groups {
-		for _, rule := range group.Rules {
-			alerts = append(alerts, rule.Alert)
-			if rule.Expr == "" || rule.Annotations.Summary == "" || !strings.HasSuffix(rule.Annotations.Runbook, "/docs/observability.md#"+strings.ToLower(rule.Alert)) {
-				t.Errorf("%s leads to %q", rule.Alert, rule.Annotations.Runbook)
-			}
-		}
-	}
-	if len(alerts) < 10 || !slices.Equal(alerts, explained) {
-		t.Errorf("the alerts are\n%q, explained are\n%q", alerts, explained)
-	}
-}
-
-// Each outcome of a sign-in that the source has a name for is explained.
-func TestOutcomesOfSignInsAreExplained(t *testing.T) {
-	page := readFile(t, filepath.Join(root, "docs", "observability.md"))
-	reasons := regexp.MustCompile(`Reason = "(\w+)"|(?m)^\t\w+ += "(\w+)"`).FindAllStringSubmatch(readFile(t, filepath.Join(root, "internal", "errs", "reason.go")), -1)
-	if len(reasons) < 12 {
-		t.Fatalf("the reasons are %q", reasons)
-	}
-	for _, reason := range reasons {
-		if name := reason[1] + reason[2]; !strings.Contains(page, "`"+name+"`") {
-			t.Errorf("%s is not explained", name)
-		}
-	}
-}
-
 func readFile(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)

@@ -118,7 +118,7 @@ func built() string {
 }
 
 func newMetrics(c *config.Config, version, revision string) *metrics.Metrics {
-	o := metrics.Options{Version: version, Revision: revision, Events: audit.Names(), Limits: []string{limitCredentials, limitLogouts},
+	o := metrics.Options{Version: version, Revision: revision, Events: audit.Names(), Limits: []string{limitCredentials, limitLogouts}, Outcomes: outcomes(), ReportOnly: c.Report.Decisions,
 		Caches: slices.Concat([]string{cacheSessions}, directory.Caches(), token.Caches(), upstream.Caches())}
 	for _, d := range gateway.Decisions() {
 		o.Decisions = append(o.Decisions, d.String())
@@ -221,15 +221,36 @@ func (a *App) signedIn() func(provider string, err error) {
 	return func(provider string, err error) { m.SignIn(provider, outcome(err)) }
 }
 
+// answeredError is the outcome of a sign-in that ended since the address to which the browser came back names an error. Anybody can make such an
+// address, and so no alert may go by it that wakes somebody.
+const answeredError = "answered_error"
+
 // outcome names how a sign-in ended.
 func outcome(err error) string {
-	if err == nil {
+	reason := errs.ReasonOf(err)
+	switch {
+	case err == nil:
 		return metrics.Succeeded
-	}
-	if reason := errs.ReasonOf(err); reason != "" {
+	case errors.Is(err, errs.Hearsay) && reason != errs.ProviderRefused: // the person there can say no as well
+		return answeredError
+	case reason != "":
 		return string(reason)
 	}
 	return gateway.DecisionOf(err).String()
+}
+
+// outcomes are all that outcome gives.
+func outcomes() []string {
+	all := []string{metrics.Succeeded, answeredError}
+	for _, reason := range errs.Reasons() {
+		all = append(all, string(reason))
+	}
+	for _, d := range gateway.Decisions() {
+		if d != gateway.Allowed && d != gateway.Reported {
+			all = append(all, d.String())
+		}
+	}
+	return all
 }
 
 // counting counts the events of the audit log (audit.Recorder).

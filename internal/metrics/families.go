@@ -68,10 +68,11 @@ var (
 	age         = family{"directory_age_seconds", gauge, "how old the last reading of the change counter is; from one second on memory is not trusted, and each request asks the users database", nil, nil}
 	changes     = family{"directory_changes_total", counter, "changes of people or permissions, here or on another replica, by the change counter; with each, memory is given up", nil, nil}
 	entries     = family{"directory_entries", gauge, "rows of the users database, counted once a minute", []string{"kind"}, nil}
-	spans       = family{"trace_spans_total", counter, "spans of traces that were sent, or could not be", []string{"result"}, nil}
+	reportOnly  = family{"report_only", gauge, "1 where `REPORT_ONLY` is set: permissions are not enforced", nil, nil}
+	spans       = family{"trace_spans_total", counter, "spans of traces that were sent, or `lost`: the receiver did not take them, or was too slow", []string{"result"}, nil}
 	build       = family{"build_info", gauge, "1, with what this program is", []string{"version", "revision", "goversion"}, nil}
 	allFamilies = []family{requests, routeSeconds, cut, inFlight, duration, steps, cache, upstreamUp, upstreamIn, upstream, upstreamTook, restarts, queries, queryTook,
-		connections, mostOpen, waits, waited, signIns, sessions, limited, events, eventsWait, eventsLost, age, changes, entries, spans, build}
+		connections, mostOpen, waits, waited, signIns, sessions, limited, events, eventsWait, eventsLost, age, changes, entries, reportOnly, spans, build}
 )
 
 // Names gives the names of the gateway's own metrics.

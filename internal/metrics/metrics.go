@@ -20,6 +20,8 @@ type Options struct {
 	Caches, Limits    []string
 	Providers         []string
 	Events            []string
+	Outcomes          []string // of sign-ins
+	ReportOnly        bool     // what is refused is only told of
 }
 
 // Metrics are all that is counted, in a registry of their own.
@@ -79,7 +81,9 @@ func New(o Options) *Metrics {
 	m.newQueries()
 	m.signIns, m.limited, m.entries = m.counters(signIns), m.counters(limited), m.gauges(entries)
 	for _, provider := range o.Providers {
-		m.signIns.WithLabelValues(provider, Succeeded)
+		for _, outcome := range o.Outcomes { // from zero on: of what is there from one on only, Prometheus misses the first
+			m.signIns.WithLabelValues(provider, outcome)
+		}
 	}
 	for _, limit := range o.Limits {
 		m.limited.WithLabelValues(limit)
@@ -87,6 +91,10 @@ func New(o Options) *Metrics {
 	counts = m.counters(events)
 	for _, event := range append(slices.Clone(o.Events), Other) {
 		m.events[event] = counts.WithLabelValues(event)
+	}
+	report := m.gauge(reportOnly)
+	if o.ReportOnly {
+		report.Set(1)
 	}
 	counts = m.counters(spans)
 	m.spans = [2]prometheus.Counter{counts.WithLabelValues("sent"), counts.WithLabelValues("lost")}

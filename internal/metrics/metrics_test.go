@@ -21,7 +21,7 @@ import (
 )
 
 var options = metrics.Options{Version: "v1", Revision: "abc", Decisions: []string{"undecided", "allowed"}, Steps: []string{"match", "decide"}, Caches: []string{"grants"},
-	Limits: []string{"credentials"}, Providers: []string{"oidc"}, Events: []string{"sign_in_succeeded"}}
+	Limits: []string{"credentials"}, Providers: []string{"oidc"}, Events: []string{"sign_in_succeeded"}, Outcomes: []string{metrics.Succeeded, "clocks", "sign_in_gone"}, ReportOnly: true}
 
 // told is what Prometheus reads.
 func told(t *testing.T, m *metrics.Metrics) string {
@@ -68,6 +68,7 @@ func all() *metrics.Metrics {
 	m.Query("PRAGMA", time.Millisecond, io.EOF)
 	m.SignIn("oidc", "clocks")
 	m.SignIn("made up", "sign_in_gone")
+	m.SignIn("oidc", "made up")
 	m.Limited("credentials")()
 	m.Event("sign_in_succeeded")
 	m.Event("made up")
@@ -106,8 +107,8 @@ func TestWhatIsCountedIsTold(t *testing.T) {
 		`database_waits_total{pool="read"} 9`,
 		`database_wait_seconds_total{pool="read"} 1`,
 		`sign_ins_total{outcome="clocks",provider="oidc"} 1`,
-		`sign_ins_total{outcome="succeeded",provider="oidc"} 0`,
-		`sign_ins_total{outcome="sign_in_gone",provider="other"} 1`,
+		`sign_ins_total{outcome="succeeded",provider="oidc"} 0`, `sign_ins_total{outcome="sign_in_gone",provider="oidc"} 0`,
+		`sign_ins_total{outcome="sign_in_gone",provider="other"} 1`, `sign_ins_total{outcome="other",provider="oidc"} 1`, `report_only 1`,
 		`rate_limited_total{limit="credentials"} 1`,
 		`audit_events_total{event="sign_in_succeeded"} 1`,
 		`audit_events_total{event="other"} 1`,

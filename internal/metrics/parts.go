@@ -102,10 +102,13 @@ func (m *Metrics) Query(operation string, took time.Duration, err error) {
 // Succeeded is the outcome of a sign-in that made a session.
 const Succeeded = "succeeded"
 
-// SignIn counts a sign-in. The outcome is of a closed set of the caller's.
+// SignIn counts a sign-in.
 func (m *Metrics) SignIn(provider, outcome string) {
 	if !slices.Contains(m.options.Providers, provider) {
 		provider = Other
+	}
+	if !slices.Contains(m.options.Outcomes, outcome) {
+		outcome = Other
 	}
 	m.signIns.WithLabelValues(provider, outcome).Inc()
 }

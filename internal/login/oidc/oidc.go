@@ -213,7 +213,7 @@ func notExchanged(cause error) error {
 		return unreachable(cause)
 	}
 	refusal := errs.Wrap(errs.Unauthenticated, cause, "the identity provider refused the sign-in; start again")
-	if slices.Contains(misfits, rejected.ErrorCode) {
+	if slices.Contains(misfits, rejected.ErrorCode) && rejected.ErrorCode != "invalid_request" { // which is said of a code too that nobody has given
 		return refusal.Because(errs.Misconfigured)
 	}
 	return refusal.Because(errs.CodeRefused)
@@ -222,10 +222,19 @@ func notExchanged(cause error) error {
 // misfits are the provider's errors for which its settings and ours do not fit together (RFC 6749 §4.1.2.1, §5.2).
 var misfits = []string{"invalid_client", "unauthorized_client", "invalid_request", "invalid_scope", "unsupported_response_type", "unsupported_grant_type"}
 
+// hearsay is what an address says (errs.Hearsay).
+type hearsay string
+
+// Error gives the words.
+func (h hearsay) Error() string { return string(h) }
+
+// Is tells whether errors of a kind are meant (errors.Is).
+func (hearsay) Is(target error) bool { return target == errs.Hearsay }
+
 // answered says why an answer is an error. Of what it says itself nothing is shown: whoever made the address has written it.
 func answered(answer url.Values) error {
 	code := answer.Get("error")
-	said := fmt.Errorf("%q: %s", shortened(code), shortened(answer.Get("error_description")))
+	said := hearsay(fmt.Sprintf("%q: %s", shortened(code), shortened(answer.Get("error_description"))))
 	switch {
 	case code == "server_error" || code == "temporarily_unavailable":
 		return unreachable(said)
