@@ -231,7 +231,7 @@ func outcome(err error) string {
 	switch {
 	case err == nil:
 		return metrics.Succeeded
-	case errors.Is(err, errs.Hearsay) && reason != errs.ProviderRefused: // the person there can say no as well
+	case errors.Is(err, errs.ErrHearsay) && reason != errs.ProviderRefused: // the person there can say no as well
 		return answeredError
 	case reason != "":
 		return string(reason)

@@ -26,8 +26,8 @@ func Reasons() []Reason {
 	return []Reason{SignInGone, SignInExpired, NoCookie, ProviderDown, ProviderRefused, CodeRefused, Misconfigured, Clocks, NotAllowed, Deactivated, NameTaken, Foreign}
 }
 
-// Hearsay is in the chain of an error that only the address of a request tells of: whoever made the address has written it.
-var Hearsay = errors.New("the address says so")
+// ErrHearsay is in the chain of an error that only the address of a request tells of: whoever made the address has written it.
+var ErrHearsay = errors.New("the address says so")
 
 // Because gives the error with a reason.
 func (e *Error) Because(reason Reason) *Error {

@@ -97,7 +97,7 @@ type drawn float64
 
 // ShouldSample says whether a trace is sent (sdk.Sampler).
 func (d drawn) ShouldSample(sdk.SamplingParameters) sdk.SamplingResult {
-	if rand.Float64() < float64(d) {
+	if rand.Float64() < float64(d) { //nolint:gosec // nobody gains by foreseeing it
 		return sdk.SamplingResult{Decision: sdk.RecordAndSample}
 	}
 	return sdk.SamplingResult{Decision: sdk.Drop}

@@ -25,7 +25,7 @@ func TestWhyACodeGivesNoTokens(t *testing.T) {
 		"failure":                {502, "", errs.ProviderDown},
 	} {
 		err := notExchanged(&oauth2.RetrieveError{Response: &http.Response{StatusCode: c.status}, ErrorCode: c.code})
-		if got := errs.ReasonOf(err); got != c.want || errors.Is(err, errs.Hearsay) {
+		if got := errs.ReasonOf(err); got != c.want || errors.Is(err, errs.ErrHearsay) {
 			t.Errorf("%s: got %s, want %s", name, got, c.want)
 		}
 	}

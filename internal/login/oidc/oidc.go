@@ -222,14 +222,14 @@ func notExchanged(cause error) error {
 // misfits are the provider's errors for which its settings and ours do not fit together (RFC 6749 §4.1.2.1, §5.2).
 var misfits = []string{"invalid_client", "unauthorized_client", "invalid_request", "invalid_scope", "unsupported_response_type", "unsupported_grant_type"}
 
-// hearsay is what an address says (errs.Hearsay).
+// hearsay is what an address says (errs.ErrHearsay).
 type hearsay string
 
 // Error gives the words.
 func (h hearsay) Error() string { return string(h) }
 
 // Is tells whether errors of a kind are meant (errors.Is).
-func (hearsay) Is(target error) bool { return target == errs.Hearsay }
+func (hearsay) Is(target error) bool { return target == errs.ErrHearsay }
 
 // answered says why an answer is an error. Of what it says itself nothing is shown: whoever made the address has written it.
 func answered(answer url.Values) error {
