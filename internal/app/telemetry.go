@@ -191,9 +191,11 @@ func (w upstreamWatch) Asks(ctx context.Context, forwarded bool) (string, func(i
 		w.metrics.Asks()
 	}
 	return traceparent, func(status int, sending time.Duration, err error) {
-		var ours *errs.Error // the body of the request is the client's, and says so where it ends before its time
-		if err != nil && (errors.Is(ctx.Err(), context.Canceled) || errors.As(err, &ours)) {
-			err = context.Canceled
+		if err != nil {
+			// An error with a code is of the request's body, which is the client's, and has ended before its time.
+			if _, ours := errors.AsType[*errs.Error](err); ours || errors.Is(ctx.Err(), context.Canceled) {
+				err = context.Canceled
+			}
 		}
 		if w.metrics != nil {
 			w.metrics.Asked(forwarded, status, time.Since(began)-sending, err)

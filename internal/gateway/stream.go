@@ -95,8 +95,10 @@ func (b *followedBody) Read(into []byte) (int, error) {
 
 // brokenOff says of a body that does not come to its end that this is the client's doing: else MLflow would seem not to answer.
 func brokenOff(err error) error {
-	var tooLarge *http.MaxBytesError
-	if err == nil || errors.Is(err, io.EOF) || errors.As(err, &tooLarge) {
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return err
 	}
 	return errs.Wrap(errs.Invalid, err, "the body broke off before its end")
