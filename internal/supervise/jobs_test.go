@@ -50,12 +50,7 @@ func call(t *testing.T, j *jobs, target, user, password string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.StatusCode, string(body)
+	return answer.StatusCode, said(t, answer)
 }
 
 func TestJobsReachTheGatewayOfTheirServer(t *testing.T) {

@@ -194,6 +194,12 @@ func ask(t *testing.T, s *Server, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return said(t, answer)
+}
+
+// said reads an answer to its end.
+func said(t *testing.T, answer *http.Response) string {
+	t.Helper()
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
