@@ -9,7 +9,7 @@ import mlflow
 import pytest
 import requests
 
-from world import ADA, VERA, World, eventually, free_port
+from world import ADA, VERA, World, eventually, free_port, ok
 
 V3 = "/api/3.0/mlflow"
 JUDGE = json.dumps({"name": "right", "mlflow_version": "3.17.2", "serialization_version": 1, "instructions_judge_pydantic_data": {
@@ -57,14 +57,9 @@ def judging(tmp_path_factory):
             made.stop()
 
 
-def done(answer):
-    assert answer.ok, answer.text
-    return answer.json()
-
-
 def test_judge_asks_a_model_through_the_gateway_of_its_server(judging, model):
     def make(what, **fields):
-        return done(judging.ask(ADA, "POST", f"{V3}/gateway/{what}/create", json=fields))
+        return ok(judging.ask(ADA, "POST", f"{V3}/gateway/{what}/create", json=fields))
 
     secret = make("secrets", secret_name="s", secret_value={"api_key": "sk-judge"}, provider="openai", auth_config={"api_base": model})["secret"]["secret_id"]
     definition = make("model-definitions", name="d", secret_id=secret, provider="openai", model_name="m")["model_definition"]["model_definition_id"]
@@ -76,12 +71,12 @@ def test_judge_asks_a_model_through_the_gateway_of_its_server(judging, model):
         with mlflow.start_span("answer") as span:
             span.set_outputs("the capital of France is Paris")
         mlflow.flush_trace_async_logging()
-    invoked = done(judging.ask(VERA, "POST", "/ajax-api/3.0/mlflow/scorer/invoke", json={
+    invoked = ok(judging.ask(VERA, "POST", "/ajax-api/3.0/mlflow/scorer/invoke", json={
         "experiment_id": experiment, "serialized_scorer": JUDGE, "trace_ids": [span.trace_id]}))
     job = invoked["jobs"][0]["job_id"]
 
     def ended():
-        said = done(judging.ask(VERA, "GET", f"/ajax-api/3.0/mlflow/jobs/{job}"))
+        said = ok(judging.ask(VERA, "GET", f"/ajax-api/3.0/mlflow/jobs/{job}"))
         return said if said["status"] not in ("PENDING", "RUNNING") else None
     said = eventually(ended, f"the job ends; asked of the model: {Model.asked}", 120)
     assert said["status"] == "SUCCEEDED" and '"yes"' in json.dumps(said), said

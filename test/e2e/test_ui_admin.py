@@ -7,14 +7,9 @@ from playwright.sync_api import expect
 
 from browser import opened, sign_in
 from pages import HOSTILE, accessible, signed_in, visit
-from world import ADA, FRED, World, free_port
+from world import ADA, FRED, World, free_port, ok
 
 V2, V3 = "/api/2.0/mlflow", "/api/3.0/mlflow"
-
-
-def ok(answer):
-    assert answer.ok, answer.text
-    return answer.json() if answer.content else {}
 
 
 def undo(page, said):

@@ -44,6 +44,12 @@ def tuple_of(address):
     return host, int(port)
 
 
+def ok(answer):
+    """Gives what a request that has to succeed is answered with."""
+    assert answer.ok, answer.text
+    return answer.json() if answer.content else {}
+
+
 def processes():
     """Gives every process that runs: its parent and its command line."""
     listed = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], check=True, capture_output=True, text=True)
